@@ -1,0 +1,59 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Settings of every Swift target: Swift 6 language mode comes from the tools version.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Libraries that the static archives of the C libraries need, which pkg-config does not name for a
+/// plain (dynamic) link.
+let archives: [LinkerSetting] = ["zstd", "lz4", "lzma", "bz2", "z"].map { .linkedLibrary($0) }
+
+let package = Package(
+    name: "sxs",
+    products: [.executable(name: "sxs", targets: ["sxs"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        // 1: C, each imported by the one room that wraps it.
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CSquashFS", pkgConfig: "libsquashfs1", providers: [.apt(["libsquashfs-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+        // 2: vocabulary: bytes, files and trees; ELF; the contract on disk.
+        .target(name: "Files", dependencies: ["CLinux", "CCrypto"], swiftSettings: settings),
+        .target(name: "ELF", swiftSettings: settings),
+        .target(
+            name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
+            exclude: ["README.md", "decisions"], swiftSettings: settings),
+
+        // 3: rooms, siblings that do not know each other.
+        .target(
+            name: "Images", dependencies: ["Files", "StoreLayout", "CArchive", "CSquashFS"],
+            swiftSettings: settings, linkerSettings: archives),
+        .target(name: "Relocation", dependencies: ["Files", "ELF", "StoreLayout"], swiftSettings: settings),
+        .target(name: "Store", dependencies: ["Files", "StoreLayout", "CSQLite"], swiftSettings: settings),
+        .target(name: "Activation", dependencies: ["Files", "StoreLayout", "CLinux"], swiftSettings: settings),
+
+        // 4: the verbs.
+        .target(
+            name: "Operations",
+            dependencies: ["Files", "StoreLayout", "Images", "Relocation", "Store", "Activation"],
+            swiftSettings: settings),
+
+        // 5: arguments in, text or JSON out.
+        .executableTarget(
+            name: "sxs",
+            dependencies: [
+                "Operations", "Files", "StoreLayout", "Activation",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,80 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+int sxs_openat_beneath(int dirfd, const char *path, int flags, unsigned mode, int follow) {
+    struct open_how how;
+    memset(&how, 0, sizeof how);
+    how.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC);
+    how.mode = (flags & (O_CREAT | O_TMPFILE)) ? mode : 0;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (follow ? 0 : RESOLVE_NO_SYMLINKS);
+    return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+}
+
+int sxs_renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned flags) {
+    return renameat2(olddirfd, oldpath, newdirfd, newpath, flags);
+}
+
+int sxs_syncfs(int fd) { return syncfs(fd); }
+
+ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size) {
+    return fgetxattr(fd, name, value, size);
+}
+ssize_t sxs_flistxattr(int fd, char *list, size_t size) { return flistxattr(fd, list, size); }
+int sxs_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags) {
+    return fsetxattr(fd, name, value, size, flags);
+}
+ssize_t sxs_lgetxattr(const char *path, const char *name, void *value, size_t size) {
+    return lgetxattr(path, name, value, size);
+}
+ssize_t sxs_llistxattr(const char *path, char *list, size_t size) { return llistxattr(path, list, size); }
+
+ssize_t sxs_copy_file_range(int fd_in, int fd_out, size_t length) {
+    return copy_file_range(fd_in, NULL, fd_out, NULL, length, 0);
+}
+
+const void *sxs_memmem(const void *haystack, size_t haystack_length, const void *needle, size_t needle_length) {
+    return memmem(haystack, haystack_length, needle, needle_length);
+}
+
+ssize_t sxs_getrandom(void *buffer, size_t length) { return getrandom(buffer, length, 0); }
+
+int sxs_unshare(int flags) { return unshare(flags); }
+int sxs_mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data) {
+    return mount(source, target, type, flags, data);
+}
+int sxs_umount2(const char *target, int flags) { return umount2(target, flags); }
+int sxs_pivot_root(const char *new_root, const char *put_old) {
+    return (int)syscall(SYS_pivot_root, new_root, put_old);
+}
+
+const char *sxs_execfn(void) { return (const char *)getauxval(AT_EXECFN); }
+
+unsigned sxs_major(uint64_t device) { return gnu_dev_major(device); }
+unsigned sxs_minor(uint64_t device) { return gnu_dev_minor(device); }
+
+int sxs_terminal_width(int fd) {
+    struct winsize size;
+    if (!isatty(fd)) return 0;
+    if (ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+    return size.ws_col;
+}
+
+void sxs_set_errno(int value) { errno = value; }
+
+int sxs_prctl(int option, unsigned long argument) { return prctl(option, argument, 0, 0, 0); }

@@ -1,0 +1,330 @@
+internal import CLinux
+public import Glibc
+
+/// An open file or directory, closed when the value goes.
+///
+/// Every path given to its methods is relative to it. Methods named "beneath" refuse symbolic links in any
+/// component; others are for directories that only this program writes.
+public final class Descriptor: @unchecked Sendable {
+    // A class: descriptors are shared between rooms and closed once. Immutable, so Sendable.
+
+    /// The number.
+    public let number: Int32
+
+    /// What messages call it: its path.
+    public let path: String
+
+    /// Takes over an open descriptor.
+    public init(taking number: Int32, path: String) {
+        self.number = number
+        self.path = path
+    }
+
+    deinit { close(number) }
+
+    /// Opens a directory by path, following links.
+    public static func directory(_ path: String) throws -> Descriptor {
+        let number = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard number >= 0 else { throw SystemError("open directory", path) }
+        return Descriptor(taking: number, path: path)
+    }
+
+    /// Opens a file for reading by path, following links.
+    public static func file(_ path: String) throws -> Descriptor {
+        let number = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+        guard number >= 0 else { throw SystemError("open", path) }
+        return Descriptor(taking: number, path: path)
+    }
+
+    /// The path of `name` in this directory, for messages.
+    public func path(of name: String) -> String {
+        name.isEmpty || name == "." ? path : path + "/" + name
+    }
+
+    /// Opens `name` in this directory without following links in any component.
+    ///
+    /// - Parameters:
+    ///   - flags: open(2) flags; close-on-exec is added.
+    ///   - mode: Permission bits of a file that is created; the umask applies.
+    public func open(beneath name: String, flags: Int32 = O_RDONLY, mode: UInt32 = 0o600) throws -> Descriptor {
+        let number = sxs_openat_beneath(self.number, name, flags, mode, 0)
+        guard number >= 0 else { throw SystemError("open", path(of: name)) }
+        return Descriptor(taking: number, path: path(of: name))
+    }
+
+    /// Opens the directory `name` in this directory without following links.
+    public func directory(beneath name: String) throws -> Descriptor {
+        try open(beneath: name, flags: O_RDONLY | O_DIRECTORY)
+    }
+
+    /// Makes the directory `name`; one that is there already is fine if `existing` is.
+    public func makeDirectory(_ name: String, mode: UInt32 = 0o755, existing: Bool = true) throws {
+        guard mkdirat(number, name, mode) != 0 else { return }
+        guard existing, errno == EEXIST else { throw SystemError("create directory", path(of: name)) }
+    }
+
+    /// Makes a symbolic link.
+    public func makeSymlink(_ name: String, target: some Collection<UInt8>) throws {
+        let result = (Array(target) + [0]).withUnsafeBufferPointer { pointer in
+            pointer.withMemoryRebound(to: CChar.self) { chars in
+                symlinkat(chars.baseAddress.unsafelyUnwrapped, number, name)
+            }
+        }
+        guard result == 0 else { throw SystemError("create symbolic link", path(of: name)) }
+    }
+
+    /// Makes or replaces a symbolic link in one step, so that no reader ever finds it missing.
+    public func replaceSymlink(_ name: String, target: some Collection<UInt8>) throws {
+        let temporary = ".\(name).\(getpid())"
+        if unlinkat(number, temporary, 0) != 0, errno != ENOENT {
+            throw SystemError("remove", path(of: temporary))
+        }
+        try makeSymlink(temporary, target: target)
+        try rename(temporary, to: self, as: name)
+    }
+
+    /// The target of the symbolic link `name`; `nil` where there is none.
+    ///
+    /// - Throws: `SystemError` if it is no link or cannot be read.
+    public func readSymlink(_ name: String) throws -> Bytes? {
+        var length = 0
+        let buffer = Bytes(unsafeUninitializedCapacity: 4096) { buffer, count in
+            length = buffer.withMemoryRebound(to: CChar.self) { chars in
+                readlinkat(number, name, chars.baseAddress.unsafelyUnwrapped, chars.count)
+            }
+            count = max(0, length)
+        }
+        if length >= 0 { return buffer }
+        if errno == ENOENT { return nil }
+        throw SystemError("read symbolic link", path(of: name))
+    }
+
+    /// What `name` is, following no link; `nil` where there is nothing.
+    public func status(of name: String) throws -> stat? {
+        var status = stat()
+        if fstatat(number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 { return status }
+        if errno == ENOENT || errno == ENOTDIR { return nil }
+        throw SystemError("look at", path(of: name))
+    }
+
+    /// What this descriptor is open on.
+    public func status() throws -> stat {
+        var status = stat()
+        guard fstat(number, &status) == 0 else { throw SystemError("look at", path) }
+        return status
+    }
+
+    /// Renames `name`, replacing what is at the new place.
+    public func rename(_ name: String, to directory: Descriptor, as newName: String) throws {
+        guard renameat(number, name, directory.number, newName) == 0 else {
+            throw SystemError("rename \(path(of: name)) to", directory.path(of: newName))
+        }
+    }
+
+    /// Renames `name` where nothing is at the new place; `false`, and nothing done, where something is.
+    public func rename(_ name: String, toFree newName: String, in directory: Descriptor) throws -> Bool {
+        let flags = UInt32(SXS_RENAME_NOREPLACE)
+        if sxs_renameat2(number, name, directory.number, newName, flags) == 0 { return true }
+        if errno == EEXIST || errno == ENOTEMPTY { return false }
+        throw SystemError("rename \(path(of: name)) to", directory.path(of: newName))
+    }
+
+    /// Gives `name` another name. The error number is in the error: EMLINK and EEXIST are often expected.
+    public func link(_ name: String, to directory: Descriptor, as newName: String) throws {
+        guard linkat(number, name, directory.number, newName, 0) == 0 else {
+            throw SystemError("link \(path(of: name)) to", directory.path(of: newName))
+        }
+    }
+
+    /// Removes a file or link; one that is gone already is fine.
+    public func unlink(_ name: String) throws {
+        guard unlinkat(number, name, 0) != 0, errno != ENOENT else { return }
+        throw SystemError("remove", path(of: name))
+    }
+
+    /// Writes out the whole file system that this descriptor is on (syncfs(2)).
+    public func synchronizeFileSystem() throws {
+        guard sxs_syncfs(number) == 0 else { throw SystemError("write out the file system of", path) }
+    }
+
+    /// Writes all bytes at the current offset.
+    public func write(_ bytes: UnsafeRawBufferPointer) throws {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = Glibc.write(number, rest.baseAddress, rest.count)
+            if count > 0 {
+                rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            } else if errno != EINTR {
+                throw SystemError("write to", path)
+            }
+        }
+    }
+
+    /// Writes all bytes at `offset`.
+    public func write(_ bytes: some Collection<UInt8>, at offset: Int) throws {
+        let array = Array(bytes)
+        try array.withUnsafeBytes { buffer in
+            var done = 0
+            while done < buffer.count {
+                let count = pwrite(number, buffer.baseAddress.unsafelyUnwrapped + done, buffer.count - done,
+                    off_t(offset + done))
+                if count > 0 {
+                    done += count
+                } else if errno != EINTR {
+                    throw SystemError("write to", path)
+                }
+            }
+        }
+    }
+
+    /// Reads up to a buffer's length; 0 at the end.
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        while true {
+            let count = Glibc.read(number, buffer.baseAddress, buffer.count)
+            if count >= 0 { return count }
+            guard errno == EINTR else { throw SystemError("read", path) }
+        }
+    }
+
+    /// Reads up to a buffer's length at `offset`; 0 at the end.
+    public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
+        while true {
+            let count = pread(number, buffer.baseAddress, buffer.count, off_t(offset))
+            if count >= 0 { return count }
+            guard errno == EINTR else { throw SystemError("read", path) }
+        }
+    }
+
+    /// Reads the whole rest of the file.
+    ///
+    /// - Parameter limit: Bytes to accept at most.
+    /// - Throws: `SystemError` with EFBIG past the limit.
+    public func readAll(limit: Int = 256 << 20) throws -> Bytes {
+        var result: Bytes = []
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+        defer { buffer.deallocate() }
+        while true {
+            let count = try read(into: buffer)
+            guard count > 0 else { return result }
+            guard result.count + count <= limit else { throw SystemError("read", path, code: EFBIG) }
+            result.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        }
+    }
+
+    /// Sets permission bits, whatever the umask.
+    public func setMode(_ mode: UInt32) throws {
+        guard fchmod(number, mode) == 0 else { throw SystemError("set permissions of", path) }
+    }
+
+    /// Sets modification and access time, in seconds since the epoch.
+    public func setTimes(_ seconds: Int) throws {
+        let times = [timespec(tv_sec: seconds, tv_nsec: 0), timespec(tv_sec: seconds, tv_nsec: 0)]
+        guard futimens(number, times) == 0 else { throw SystemError("set times of", path) }
+    }
+
+    /// Sets modification and access time of `name`, following no link.
+    public func setTimes(_ seconds: Int, of name: String) throws {
+        let times = [timespec(tv_sec: seconds, tv_nsec: 0), timespec(tv_sec: seconds, tv_nsec: 0)]
+        guard utimensat(number, name, times, AT_SYMLINK_NOFOLLOW) == 0 else {
+            throw SystemError("set times of", path(of: name))
+        }
+    }
+
+    /// Sets an extended attribute.
+    public func setAttribute(_ attribute: ExtendedAttribute) throws {
+        let name = String(decoding: attribute.name, as: UTF8.self)
+        guard sxs_fsetxattr(number, name, attribute.value, attribute.value.count, 0) == 0 else {
+            throw SystemError("set extended attribute \(name) of", path)
+        }
+    }
+
+    /// All extended attributes that can be read, sorted by name.
+    public func attributes() throws -> [ExtendedAttribute] {
+        let length = sxs_flistxattr(number, nil, 0)
+        if length == 0 || length < 0 && errno == ENOTSUP { return [] }
+        guard length > 0 else { throw SystemError("list extended attributes of", path) }
+        var list = [CChar](repeating: 0, count: length + 1024)
+        let listed = sxs_flistxattr(number, &list, list.count)
+        guard listed >= 0 else { throw SystemError("list extended attributes of", path) }
+        let names = list[..<listed].split(separator: 0).map { $0.map { UInt8(bitPattern: $0) } }
+        return try names.compactMap { name in
+            let text = String(decoding: name, as: UTF8.self)
+            let size = sxs_fgetxattr(number, text, nil, 0)
+            guard size >= 0 else {
+                if errno == ENODATA { return nil }
+                throw SystemError("read extended attribute \(text) of", path)
+            }
+            var value = Bytes(repeating: 0, count: size)
+            let got = sxs_fgetxattr(number, text, &value, size)
+            guard got >= 0 else { throw SystemError("read extended attribute \(text) of", path) }
+            return ExtendedAttribute(name: name, value: Array(value.prefix(got)))
+        }.sorted { $0.name.lexicographicallyPrecedes($1.name) }
+    }
+}
+
+extension Descriptor {
+    /// One name in a directory.
+    public struct Listed: Sendable {
+        /// Its name.
+        public let name: Bytes
+        /// Its inode number.
+        public let inode: UInt64
+        /// Its type as readdir(3) gives it: `DT_DIR`, `DT_REG`, `DT_LNK`, …, `DT_UNKNOWN`.
+        public let type: UInt8
+
+        /// The name as text; only meant for names this program made.
+        public var text: String { String(decoding: name, as: UTF8.self) }
+    }
+
+    /// What is in this directory, sorted bytewise, without `.` and `..`.
+    public func list() throws -> [Listed] {
+        // A second description: the offset of this one is not disturbed.
+        let copy = openat(number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard copy >= 0 else { throw SystemError("open directory", path) }
+        guard let stream = fdopendir(copy) else {
+            close(copy)
+            throw SystemError("list", path)
+        }
+        defer { closedir(stream) }
+        var result: [Listed] = []
+        while true {
+            sxs_set_errno(0)
+            guard let entry = readdir(stream) else {
+                guard errno == 0 else { throw SystemError("list", path) }
+                break
+            }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                Bytes(bytes.prefix { $0 != 0 })
+            }
+            if name == [0x2e] || name == [0x2e, 0x2e] { continue }
+            result.append(Listed(name: name, inode: UInt64(entry.pointee.d_ino), type: entry.pointee.d_type))
+        }
+        result.sort { $0.name.lexicographicallyPrecedes($1.name) }
+        return result
+    }
+
+    /// Removes `name` and all below it, making directories writable on the way; one that is gone is fine.
+    public func removeTree(_ name: String) throws {
+        if unlinkat(number, name, 0) == 0 || errno == ENOENT { return }
+        guard errno == EISDIR || errno == EPERM || errno == EACCES else {
+            throw SystemError("remove", path(of: name))
+        }
+        let directory = try open(beneath: name, flags: O_RDONLY | O_DIRECTORY)
+        let status = try directory.status()
+        if status.st_mode & 0o700 != 0o700 { try directory.setMode(0o700) }
+        for child in try directory.list() { try directory.removeTree(child.text) }
+        guard unlinkat(number, name, AT_REMOVEDIR) == 0 || errno == ENOENT else {
+            throw SystemError("remove directory", path(of: name))
+        }
+    }
+
+    /// Writes a file under a temporary name and renames it into place.
+    public func replaceFile(_ name: String, contents: some Collection<UInt8>, mode: UInt32 = 0o644) throws {
+        let temporary = ".\(name).\(getpid())"
+        try unlink(temporary)
+        let file = try open(beneath: temporary, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+        try file.write(contents, at: 0)
+        try file.setMode(mode)
+        try rename(temporary, to: self, as: name)
+    }
+}

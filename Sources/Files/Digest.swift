@@ -1,0 +1,102 @@
+private import CCrypto
+
+/// A SHA-256 digest.
+///
+/// Source: FIPS 180-4.
+public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// Length in bytes.
+    public static let byteCount = 32
+
+    private let words: SIMD4<UInt64>
+
+    /// Creates a digest from its 32 bytes; `nil` for any other number of them.
+    public init?(bytes: some Collection<UInt8>) {
+        guard bytes.count == Self.byteCount else { return nil }
+        var words = SIMD4<UInt64>()
+        for (index, byte) in bytes.enumerated() {
+            words[index / 8] = words[index / 8] << 8 | UInt64(byte)
+        }
+        self.words = words
+    }
+
+    /// Creates a digest from 64 lower-case hexadecimal digits; `nil` for any other text.
+    public init?(hex: some StringProtocol) {
+        let digits = Array(hex.utf8)
+        guard digits.count == Self.byteCount * 2 else { return nil }
+        var bytes: Bytes = []
+        bytes.reserveCapacity(Self.byteCount)
+        for pair in stride(from: 0, to: digits.count, by: 2) {
+            guard let high = Self.value(of: digits[pair]), let low = Self.value(of: digits[pair + 1]) else {
+                return nil
+            }
+            bytes.append(high << 4 | low)
+        }
+        self.init(bytes: bytes)
+    }
+
+    /// Creates the digest of `bytes`.
+    public init(hashing bytes: some Sequence<UInt8>) {
+        var hasher = Hasher256()
+        Array(bytes).withUnsafeBytes { hasher.update($0) }
+        self = hasher.finalize()
+    }
+
+    /// The 32 bytes.
+    public var bytes: Bytes {
+        (0..<Self.byteCount).map { UInt8(truncatingIfNeeded: words[$0 / 8] >> UInt64(56 - $0 % 8 * 8)) }
+    }
+
+    /// 64 lower-case hexadecimal digits.
+    public var hex: String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(unsafeUninitializedCapacity: Self.byteCount * 2) { buffer in
+            for (index, byte) in bytes.enumerated() {
+                buffer[index * 2] = digits[Int(byte >> 4)]
+                buffer[index * 2 + 1] = digits[Int(byte & 15)]
+            }
+            return Self.byteCount * 2
+        }
+    }
+
+    public var description: String { "sha256:" + hex }
+
+    public static func < (left: Digest, right: Digest) -> Bool {
+        for index in 0..<4 where left.words[index] != right.words[index] {
+            return left.words[index] < right.words[index]
+        }
+        return false
+    }
+
+    private static func value(of digit: UInt8) -> UInt8? {
+        switch digit {
+        case 0x30...0x39: digit - 0x30
+        case 0x61...0x66: digit - 0x61 + 10
+        default: nil
+        }
+    }
+}
+
+/// A running SHA-256 computation.
+public struct Hasher256: Sendable {
+    private var context = SHA256_CTX()
+
+    /// Starts a computation over no bytes.
+    public init() {
+        SHA256_Init(&context)
+    }
+
+    /// Adds bytes.
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        SHA256_Update(&context, bytes.baseAddress, bytes.count)
+    }
+
+    /// The digest of everything added; the computation is over.
+    public mutating func finalize() -> Digest {
+        let bytes = Bytes(unsafeUninitializedCapacity: Digest.byteCount) { buffer, count in
+            SHA256_Final(buffer.baseAddress, &context)
+            count = Digest.byteCount
+        }
+        // SHA-256 gives 32 bytes, the only condition of the initializer.
+        return Digest(bytes: bytes).unsafelyUnwrapped
+    }
+}

@@ -1,0 +1,24 @@
+/// What long work reports to, called now and then from one thread.
+public protocol Progress: AnyObject {
+    /// Work of a known or unknown length begins.
+    ///
+    /// - Parameters:
+    ///   - title: What is done, such as `reading emacs.tar.zst`.
+    ///   - total: Bytes in all; `nil` where nobody knows.
+    func begin(_ title: String, total: Int?)
+
+    /// Bytes done so far.
+    func advance(to bytes: Int)
+
+    /// The work is over.
+    func end()
+}
+
+/// Reports to nobody.
+public final class NoProgress: Progress {
+    /// Creates it.
+    public init() {}
+    public func begin(_ title: String, total: Int?) {}
+    public func advance(to bytes: Int) {}
+    public func end() {}
+}

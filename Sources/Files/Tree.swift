@@ -1,0 +1,178 @@
+/// An extended attribute (xattr(7)) of a file.
+public struct ExtendedAttribute: Hashable, Sendable {
+    /// Its full name, such as `user.mime_type`.
+    public let name: Bytes
+
+    /// Its value.
+    public let value: Bytes
+
+    /// Creates an attribute.
+    public init(name: Bytes, value: Bytes) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// A file's contents: the number of a staged file in its ``Staging``.
+public struct ContentID: Hashable, Sendable {
+    /// The number, counted from 0.
+    public let number: Int
+
+    /// Creates an identifier.
+    public init(_ number: Int) {
+        self.number = number
+    }
+}
+
+/// An image's tree in memory: what is where, without the contents of files.
+///
+/// Nothing of an image is ever unpacked to the path it names: contents go to a flat staging directory, and
+/// this table says which belong where. So no symbolic link of an image can lead a write anywhere.
+public struct Tree: Sendable {
+    /// What a node is.
+    public enum Kind: Hashable, Sendable {
+        case directory
+        case file(ContentID)
+        case symlink(target: Bytes)
+    }
+
+    /// One file, directory or symbolic link.
+    public struct Node: Hashable, Sendable {
+        /// What it is.
+        public var kind: Kind
+
+        /// Permission bits, without set-id and sticky bits; 0o777 for a symbolic link.
+        public var mode: UInt16
+
+        /// Extended attributes that count, sorted by name.
+        public var attributes: [ExtendedAttribute]
+
+        /// Creates a node.
+        public init(kind: Kind, mode: UInt16, attributes: [ExtendedAttribute] = []) {
+            self.kind = kind
+            self.mode = mode
+            self.attributes = attributes
+        }
+
+        /// A directory that no image listed.
+        public static let impliedDirectory = Node(kind: .directory, mode: 0o755)
+    }
+
+    /// Every node by its path; the root is there always.
+    ///
+    /// Each node's parent is present and a directory.
+    public private(set) var nodes: [TreePath: Node]
+
+    /// Names in each directory, for removal of a subtree and for walking.
+    private var children: [TreePath: Set<Bytes>]
+
+    /// Creates a tree with a root and nothing else.
+    public init() {
+        nodes = [.root: .impliedDirectory]
+        children = [.root: []]
+    }
+
+    /// The node at `path`, following no link; `nil` where there is none.
+    public subscript(path: TreePath) -> Node? {
+        nodes[path]
+    }
+
+    /// Puts a node at `path`, in place of what was there.
+    ///
+    /// A directory put over a directory keeps what is in it; anything else takes a subtree away first.
+    /// Missing parents become implied directories.
+    ///
+    /// - Precondition: No parent of `path` is a file or a symbolic link. ``resolve(parentOf:)`` makes such a path.
+    public mutating func insert(_ node: Node, at path: TreePath) {
+        guard let parent = path.parent else {
+            nodes[.root] = Node(kind: .directory, mode: 0o755, attributes: node.attributes)
+            return
+        }
+        if let old = nodes[path] {
+            if case .directory = old.kind, case .directory = node.kind {
+            } else {
+                remove(path)
+            }
+        }
+        if nodes[parent] == nil { insert(.impliedDirectory, at: parent) }
+        nodes[path] = node
+        children[parent, default: []].insert(path.name)
+        if case .directory = node.kind, children[path] == nil { children[path] = [] }
+    }
+
+    /// Takes away the node at `path` and all below it; the root only loses what is in it.
+    public mutating func remove(_ path: TreePath) {
+        removeChildren(of: path)
+        guard let parent = path.parent else { return }
+        nodes[path] = nil
+        children[path] = nil
+        children[parent]?.remove(path.name)
+    }
+
+    /// Takes away all below the directory at `path`, and not the directory.
+    public mutating func removeChildren(of path: TreePath) {
+        // A list rather than recursion: an image chooses the depth.
+        var pending = [path]
+        while let directory = pending.popLast() {
+            for name in children[directory] ?? [] {
+                let child = directory.appending(name)
+                nodes[child] = nil
+                pending.append(child)
+            }
+            children[directory] = directory == path ? [] : nil
+        }
+    }
+
+    /// Names in the directory at `path`, sorted bytewise.
+    public func names(in path: TreePath) -> [Bytes] {
+        (children[path] ?? []).sorted { $0.lexicographicallyPrecedes($1) }
+    }
+
+    /// All paths, sorted bytewise: the order of the canonical listing, parents before what is in them.
+    public var sortedPaths: [TreePath] {
+        nodes.keys.sorted()
+    }
+}
+
+extension Tree {
+    /// Links that may be followed in one resolution (as in the kernel).
+    private static let linkLimit = 40
+
+    /// What a path leads to when the tree is the root directory, following every link as chroot(2) would.
+    ///
+    /// - Parameters:
+    ///   - path: A path, absolute or relative to the tree's root; `..` at the root stays there.
+    ///   - followsLast: Whether a link in the last component is followed.
+    /// - Returns: The path without links; `nil` where something is missing, or links go round in a circle.
+    public func resolve(_ path: some Collection<UInt8>, followsLast: Bool = true) -> TreePath? {
+        resolve(path, from: .root, followsLast: followsLast)
+    }
+
+    /// What `path` leads to, seen from the directory `start`.
+    public func resolve(
+        _ path: some Collection<UInt8>, from start: TreePath, followsLast: Bool = true
+    ) -> TreePath? {
+        let path = Array(path)
+        var pending = Array(path.split(separator: UInt8(ascii: "/")).map(Array.init).reversed())
+        var current = path.first == UInt8(ascii: "/") ? TreePath.root : start
+        var followed = 0
+        while let component = pending.popLast() {
+            if component.elementsEqual(".".utf8) { continue }
+            if component.elementsEqual("..".utf8) {
+                current = current.parent ?? .root
+                continue
+            }
+            let next = current.appending(component)
+            guard let node = nodes[next] else { return nil }
+            guard case .symlink(let target) = node.kind, followsLast || !pending.isEmpty else {
+                current = next
+                continue
+            }
+            followed += 1
+            guard followed <= Self.linkLimit else { return nil }
+            if target.first == UInt8(ascii: "/") { current = .root }
+            pending.append(contentsOf: target.split(separator: UInt8(ascii: "/")).map(Array.init).reversed())
+        }
+        return current
+    }
+}

@@ -1,0 +1,155 @@
+private import Glibc
+
+/// A path inside an image: components joined by `/`, without a leading one; empty for the root.
+///
+/// A value that exists is valid: no empty component, none that is `.` or `..`, no NUL or other
+/// control character, no component over 255 bytes, at most 4,095 bytes in all.
+public struct TreePath: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// The path's bytes.
+    public let bytes: Bytes
+
+    /// The root of the tree.
+    public static let root = TreePath(unchecked: [])
+
+    /// Bytes a component may have (NAME_MAX).
+    public static let longestComponent = 255
+
+    /// Bytes a path may have (PATH_MAX without its NUL).
+    public static let longestPath = 4095
+
+    /// Creates a path from what an archive or directory names.
+    ///
+    /// A leading `./` and a trailing `/` are taken off, `//` counts as `/`.
+    ///
+    /// - Throws: ``PathError`` for an absolute path, `..`, control characters and excess length.
+    public init(parsing name: some Collection<UInt8>) throws(PathError) {
+        guard name.first != UInt8(ascii: "/") else { throw .absolute(name.displayed) }
+        var bytes: Bytes = []
+        bytes.reserveCapacity(name.count)
+        for component in name.split(separator: UInt8(ascii: "/")) {
+            if component.count == 1, component.first == UInt8(ascii: ".") { continue }
+            try Self.check(component, in: name)
+            if !bytes.isEmpty { bytes.append(UInt8(ascii: "/")) }
+            bytes.append(contentsOf: component)
+        }
+        guard bytes.count <= Self.longestPath else {
+            throw .tooLong(name.prefix(64).displayed + "…", limit: Self.longestPath)
+        }
+        self.bytes = bytes
+    }
+
+    private init(unchecked bytes: Bytes) {
+        self.bytes = bytes
+    }
+
+    private static func check(
+        _ component: some Collection<UInt8>, in name: some Collection<UInt8>
+    ) throws(PathError) {
+        if component.elementsEqual("..".utf8) { throw .climbs(name.displayed) }
+        guard component.count <= longestComponent else {
+            throw .tooLong(component.prefix(64).displayed + "…", limit: longestComponent)
+        }
+        guard component.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
+            throw .controlCharacter(name.displayed)
+        }
+    }
+
+    /// The path one component deeper.
+    public func appending(_ component: some Collection<UInt8>) -> TreePath {
+        TreePath(unchecked: bytes.isEmpty ? Array(component) : bytes + [UInt8(ascii: "/")] + component)
+    }
+
+    /// This path below `other`.
+    public func appending(path other: TreePath) -> TreePath {
+        if other.bytes.isEmpty { return self }
+        return bytes.isEmpty ? other : TreePath(unchecked: bytes + [UInt8(ascii: "/")] + other.bytes)
+    }
+
+    /// The path without its last component; `nil` for the root.
+    public var parent: TreePath? {
+        guard !bytes.isEmpty else { return nil }
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return .root }
+        return TreePath(unchecked: Array(bytes[..<slash]))
+    }
+
+    /// The last component; empty for the root.
+    public var name: Bytes {
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return bytes }
+        return Array(bytes[(slash + 1)...])
+    }
+
+    /// The components, outermost first.
+    public var components: [Bytes] {
+        bytes.split(separator: UInt8(ascii: "/")).map(Array.init)
+    }
+
+    /// Whether this path is `ancestor` or lies below it.
+    public func isWithin(_ ancestor: TreePath) -> Bool {
+        ancestor.bytes.isEmpty || bytes.count == ancestor.bytes.count && bytes == ancestor.bytes
+            || bytes.count > ancestor.bytes.count && bytes[ancestor.bytes.count] == UInt8(ascii: "/")
+                && bytes.starts(with: ancestor.bytes)
+    }
+
+    /// The path as people read it.
+    public var description: String { bytes.isEmpty ? "." : bytes.displayed }
+
+    /// Bytewise order, the order of the canonical listing.
+    public static func < (left: TreePath, right: TreePath) -> Bool {
+        left.bytes.withUnsafeBytes { leftBytes in
+            right.bytes.withUnsafeBytes { rightBytes in
+                let common = min(leftBytes.count, rightBytes.count)
+                // memcmp rather than lexicographicallyPrecedes: sorting the listing is a hot path.
+                let order = common == 0 ? 0 : memcmp(leftBytes.baseAddress.unsafelyUnwrapped,
+                    rightBytes.baseAddress.unsafelyUnwrapped, common)
+                return order == 0 ? leftBytes.count < rightBytes.count : order < 0
+            }
+        }
+    }
+}
+
+extension TreePath: ExpressibleByStringLiteral {
+    /// Creates a path known when the program was written.
+    public init(stringLiteral text: StaticString) {
+        self.init(unchecked: text.withUTF8Buffer { Array($0) })
+    }
+}
+
+/// Why bytes are not a path inside an image.
+public enum PathError: Error, Equatable, CustomStringConvertible {
+    /// It begins with `/`.
+    case absolute(String)
+
+    /// It has a `..` component.
+    case climbs(String)
+
+    /// It has a NUL, a newline or another control character.
+    case controlCharacter(String)
+
+    /// It, or a component of it, is longer than file systems allow.
+    case tooLong(String, limit: Int)
+
+    public var description: String {
+        switch self {
+        case .absolute(let path):
+            """
+            '\(path)' is an absolute path, which would leave the image's tree
+            hint: make the archive with relative paths (tar without -P)
+            """
+        case .climbs(let path):
+            """
+            '\(path)' leaves the image's tree by '..'
+            hint: the image is broken or hostile; do not use it
+            """
+        case .controlCharacter(let path):
+            """
+            '\(path)' has a control character in its name
+            hint: the image is broken or hostile; rename the file where the image is made
+            """
+        case .tooLong(let path, let limit):
+            """
+            '\(path)' is longer than \(limit) bytes
+            hint: no file system here can hold it; shorten it where the image is made
+            """
+        }
+    }
+}

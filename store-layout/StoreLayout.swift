@@ -1,0 +1,92 @@
+/// Every path name of the contract on disk. No other file holds one.
+///
+/// The written contract is `README.md` beside this file.
+public enum StoreLayout {
+    /// The directory of store paths, as every relocated file names it, on every host and under every root.
+    public static let storeDirectory = "/usr/store"
+
+    /// The directory of aliases, as relocated files name it.
+    public static let aliasDirectory = "/usr/_"
+
+    /// The root of the system's store.
+    public static let systemRoot = "/var/lib/sxs"
+
+    /// The root of a user's store, below `$XDG_DATA_HOME` or `~/.local/share`.
+    public static let userRootName = "sxs"
+
+    /// The version of this layout; a root with a higher one is refused.
+    public static let formatVersion = 1
+
+    /// The version of the relocation recipe, which is part of every store path's hash.
+    public static let recipeVersion = 1
+
+    /// The modification time of every file in the store, in seconds since the epoch: 1980-01-02, the first day
+    /// that zip archives can name in every time zone.
+    public static let modificationTime = 315_619_200
+
+    /// The profile used where none is named.
+    public static let defaultProfile = "default"
+
+    /// Names in a root.
+    public enum Name {
+        /// Relocated trees by store path base name.
+        public static let store = "store"
+        /// Listings, metadata and reports by store path base name.
+        public static let manifests = "manifests"
+        /// File contents by ``ObjectKey``, hard-linked into ``store``.
+        public static let objects = "objects"
+        /// Symbolic links that stand for ``StoreLayout/aliasDirectory``.
+        public static let aliases = "aliases"
+        /// Launchers by store path base name: links to ``program``, and their ``launchDescription``.
+        public static let shims = "shims"
+        /// Profiles by name, each a directory of generations.
+        public static let profiles = "profiles"
+        /// The link in a profile to its active generation: the switch.
+        public static let current = "current"
+        /// Prefix of a generation's directory name, before its number.
+        public static let generationPrefix = "generation-"
+        /// What made a generation, in its directory.
+        public static let generationDescription = "generation.json"
+        /// The index.
+        public static let index = "index.sqlite"
+        /// Further roots for garbage collection.
+        public static let collectionRoots = "gcroots"
+        /// What can be fetched again.
+        public static let cache = "cache"
+        /// Unfinished work; each entry is held by a lock while it is worked on.
+        public static let temporary = "tmp"
+        /// Locked by the one writer, and names it.
+        public static let lock = "lock"
+        /// The layout's version, as decimal digits and a newline.
+        public static let format = "format"
+        /// Programs of sxs itself.
+        public static let programs = "libexec"
+        /// The program that launchers link to, in ``programs``.
+        public static let program = "sxs"
+        /// What the launchers of a store path do, in its directory of ``shims``.
+        public static let launchDescription = "launch"
+        /// In a directory of ``manifests``: the listing of the tree as it was imported.
+        public static let sourceListing = "source.mtree"
+        /// In a directory of ``manifests``: the listing of the relocated tree.
+        public static let listing = "tree.mtree"
+        /// In a directory of ``manifests``: name, version and the rest, for rebuilding the index.
+        public static let metadata = "metadata.json"
+        /// In a directory of ``manifests``: what relocation did and left.
+        public static let report = "report.json"
+    }
+
+    /// Directories that a new root gets, with their modes.
+    public static let directories: [(name: String, mode: UInt32)] = [
+        (Name.store, 0o755), (Name.manifests, 0o755), (Name.objects, 0o755), (Name.aliases, 0o755),
+        (Name.shims, 0o755), (Name.profiles, 0o755), (Name.collectionRoots, 0o755), (Name.cache, 0o755),
+        (Name.temporary, 0o700), (Name.programs, 0o755),
+    ]
+
+    /// Paths inside a relocated tree.
+    public enum Tree {
+        /// The directory with a copy of the store path's own aliases.
+        public static let aliases: TreePath = "usr/_"
+        /// The generated loader cache.
+        public static let loaderCache: TreePath = "etc/ld.so.cache"
+    }
+}
