@@ -24,14 +24,14 @@ public final class Descriptor: @unchecked Sendable {
 
     /// Opens a directory by path, following links.
     public static func directory(_ path: String) throws -> Descriptor {
-        let number = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let number = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard number >= 0 else { throw SystemError("open directory", path) }
         return Descriptor(taking: number, path: path)
     }
 
     /// Opens a file for reading by path, following links.
     public static func file(_ path: String) throws -> Descriptor {
-        let number = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+        let number = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
         guard number >= 0 else { throw SystemError("open", path) }
         return Descriptor(taking: number, path: path)
     }

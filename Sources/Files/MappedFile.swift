@@ -1,4 +1,4 @@
-public import Glibc
+private import Glibc
 
 /// A file's bytes, mapped for reading: memory that the kernel can take back.
 public final class MappedFile {
