@@ -44,14 +44,14 @@ let package = Package(
         // 4: the verbs.
         .target(
             name: "Operations",
-            dependencies: ["Files", "StoreLayout", "Images", "Relocation", "Store", "Activation"],
+            dependencies: ["Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation"],
             swiftSettings: settings),
 
         // 5: arguments in, text or JSON out.
         .executableTarget(
             name: "sxs",
             dependencies: [
-                "Operations", "Files", "StoreLayout", "Activation",
+                "Operations", "Files", "StoreLayout", "Activation", "Relocation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

@@ -1,0 +1,101 @@
+/// Why a verb stopped. What was active before still is.
+public enum OperationError: Error, Equatable, CustomStringConvertible {
+    /// No package of that name is in the store or in a remote.
+    case unknownPackage(String, remotes: [String])
+    /// The package is not in the profile.
+    case notInstalled(String, profile: String)
+    /// The image has programs for another architecture.
+    case otherArchitecture(String, image: String, wanted: String)
+    /// Neither the image nor the user says what it is called or which version it is.
+    case missingIdentity(String, what: String, option: String)
+    /// A command to expose that the image lacks.
+    case noSuchCommand(String, package: String)
+    /// Nothing of the image would be shown.
+    case nothingExposed(String)
+    /// A generation the profile does not have.
+    case unknownGeneration(Int, profile: String, known: [Int])
+    /// The profile has no generation at all.
+    case emptyProfile(String)
+    /// The active generation has no parent.
+    case noParent(Int, profile: String)
+    /// Every salt gave an alias that is taken.
+    case aliasesTaken(String)
+    /// A directory of images that is no directory.
+    case badRemote(String, location: String)
+    /// A file that should be in the store path is not.
+    case missingFile(String, package: String)
+    /// A user without a home directory and without `--root`.
+    case noHome
+
+    public var description: String {
+        switch self {
+        case .unknownPackage(let name, let remotes):
+            """
+            no package '\(name)' is in the store\
+            \(remotes.isEmpty ? ", and no remote is configured" : " or in the remotes \(remotes.joined(separator: ", "))")
+            hint: import an image with 'sxs install ./IMAGE', or add a directory of images with 'sxs remote add \
+            NAME DIR'
+            """
+        case .notInstalled(let name, let profile):
+            """
+            '\(name)' is not in profile '\(profile)'
+            hint: 'sxs list' shows what is
+            """
+        case .otherArchitecture(let image, let architecture, let wanted):
+            """
+            \(image) has programs for \(architecture), not for \(wanted)
+            hint: take an image for \(wanted), or say '--platform \(architecture)' if you mean it
+            """
+        case .missingIdentity(let image, let what, let option):
+            """
+            \(image) does not say its \(what): no label, no extension-release, nothing in the file name
+            hint: give it with \(option)
+            """
+        case .noSuchCommand(let command, let package):
+            """
+            '\(package)' has no command '\(command)'
+            hint: 'sxs path-info \(package)' shows where its files are
+            """
+        case .nothingExposed(let name):
+            """
+            nothing of '\(name)' would be shown: no package of that name is in the image, and it has no entry point
+            hint: name its commands with '--expose NAME,NAME', or all with '--expose all'
+            """
+        case .unknownGeneration(let number, let profile, let known):
+            """
+            profile '\(profile)' has no generation \(number)
+            hint: it has \(known.isEmpty ? "none" : known.map(String.init).joined(separator: ", "))
+            """
+        case .emptyProfile(let profile):
+            """
+            profile '\(profile)' has no generation
+            hint: 'sxs install NAME' makes the first
+            """
+        case .noParent(let number, let profile):
+            """
+            generation \(number) of profile '\(profile)' was made from nothing: there is none to go back to
+            hint: 'sxs generations' shows all; 'sxs switch N' activates any
+            """
+        case .aliasesTaken(let name):
+            """
+            '\(name)' cannot be relocated: its aliases clash with those of other packages under every name tried
+            hint: this should not happen before millions of packages; please report it
+            """
+        case .badRemote(let name, let location):
+            """
+            remote '\(name)' cannot be used: \(location) is no directory that can be read
+            hint: name a directory that holds images
+            """
+        case .missingFile(let path, let package):
+            """
+            \(path) of '\(package)' is not in the store
+            hint: 'sxs verify \(package)' says what else is damaged; import the image again to mend it
+            """
+        case .noHome:
+            """
+            there is no place for the store: HOME is not set
+            hint: name a directory with --root DIR
+            """
+        }
+    }
+}

@@ -1,0 +1,143 @@
+internal import Store
+public import StoreLayout
+
+/// A package in a profile.
+public struct InstalledPackage: Encodable, Sendable, Equatable {
+    /// Its name.
+    public let name: String
+    /// Its version.
+    public let version: String
+    /// Its absolute store path.
+    public let storePath: String
+    /// Names of the commands it shows.
+    public let commands: [String]
+
+    init(_ package: GenerationPackage) {
+        name = package.name
+        version = package.version
+        storePath = StoreLayout.storeDirectory + "/" + package.storePath
+        commands = package.exposure.commands.map(\.name)
+    }
+}
+
+/// A generation as it is listed.
+public struct GenerationSummary: Encodable, Sendable {
+    /// Its number.
+    public let number: Int
+    /// The generation it was made from.
+    public let parent: Int?
+    /// When, in ISO 8601, UTC.
+    public let created: String
+    /// The command that made it.
+    public let command: String
+    /// Whether it is the active one.
+    public let isActive: Bool
+    /// Its packages.
+    public let packages: [InstalledPackage]
+}
+
+/// What differs between two generations.
+public struct GenerationDifference: Encodable, Sendable {
+    /// A package whose version or contents changed.
+    public struct Change: Encodable, Sendable {
+        /// Its name.
+        public let name: String
+        /// Before.
+        public let from: InstalledPackage
+        /// After.
+        public let to: InstalledPackage
+    }
+    /// The first generation.
+    public let from: Int
+    /// The second.
+    public let to: Int
+    /// Packages only in the second.
+    public let added: [InstalledPackage]
+    /// Packages only in the first.
+    public let removed: [InstalledPackage]
+    /// Packages in both that are not the same.
+    public let changed: [Change]
+}
+
+extension Session {
+    /// Packages of the active generation.
+    public func list() throws -> [InstalledPackage] {
+        try openStore().currentGeneration(of: profile)?.packages.map(InstalledPackage.init) ?? []
+    }
+
+    /// All generations of the profile, the oldest first.
+    public func generations() throws -> [GenerationSummary] {
+        let store = try openStore()
+        let active = try store.currentGeneration(of: profile)?.number
+        return try store.generations(of: profile).map {
+            GenerationSummary(
+                number: $0.number, parent: $0.parent, created: $0.created, command: $0.command,
+                isActive: $0.number == active, packages: $0.packages.map(InstalledPackage.init))
+        }
+    }
+
+    /// What differs between two generations.
+    ///
+    /// - Parameters:
+    ///   - first: A number; `nil` for the active generation's parent.
+    ///   - second: A number; `nil` for the active generation.
+    public func difference(from first: Int?, to second: Int?) throws -> GenerationDifference {
+        let store = try openStore()
+        let all = try store.generations(of: profile)
+        guard let active = try store.currentGeneration(of: profile) else {
+            throw OperationError.emptyProfile(profile.text)
+        }
+        let find = { (number: Int) in
+            guard let found = all.first(where: { $0.number == number }) else {
+                throw OperationError.unknownGeneration(number, profile: profile.text, known: all.map(\.number))
+            }
+            return found
+        }
+        let to = try second.map(find) ?? active
+        guard let from = try first.map(find) ?? to.parent.map(find) else {
+            throw OperationError.noParent(to.number, profile: profile.text)
+        }
+        let old = Dictionary(from.packages.map { ($0.name, InstalledPackage($0)) }, uniquingKeysWith: { $1 })
+        let new = Dictionary(to.packages.map { ($0.name, InstalledPackage($0)) }, uniquingKeysWith: { $1 })
+        return GenerationDifference(
+            from: from.number, to: to.number,
+            added: new.values.filter { old[$0.name] == nil }.sorted { $0.name < $1.name },
+            removed: old.values.filter { new[$0.name] == nil }.sorted { $0.name < $1.name },
+            changed: new.values.sorted { $0.name < $1.name }.compactMap { package in
+                guard let before = old[package.name], before != package else { return nil }
+                return GenerationDifference.Change(name: package.name, from: before, to: package)
+            })
+    }
+
+    /// Activates the generation that the active one was made from.
+    public func rollback() throws -> GenerationChange {
+        let store = try openStoreForWriting()
+        return try asWriter(of: store) {
+            guard let active = try store.currentGeneration(of: profile) else {
+                throw OperationError.emptyProfile(profile.text)
+            }
+            guard let parent = active.parent else {
+                throw OperationError.noParent(active.number, profile: profile.text)
+            }
+            return try activate(parent, after: active, in: store)
+        }
+    }
+
+    /// Activates any generation.
+    public func activate(_ number: Int) throws -> GenerationChange {
+        let store = try openStoreForWriting()
+        return try asWriter(of: store) {
+            try activate(number, after: store.currentGeneration(of: profile), in: store)
+        }
+    }
+
+    private func activate(_ number: Int, after active: Generation?, in store: Store) throws -> GenerationChange {
+        guard let generation = try store.generation(number, of: profile) else {
+            throw OperationError.unknownGeneration(
+                number, profile: profile.text, known: try store.generations(of: profile).map(\.number))
+        }
+        if generation.number != active?.number { try store.activate(number, in: profile) }
+        return summary(
+            of: generation, after: generation.packages, previous: active?.number, before: active?.packages ?? [])
+    }
+}

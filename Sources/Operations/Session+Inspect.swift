@@ -1,0 +1,79 @@
+internal import Files
+private import FoundationEssentials
+public import Relocation
+internal import Store
+public import StoreLayout
+
+/// What `verify` found in one package.
+public struct Verification: Encodable, Sendable {
+    /// The package's name.
+    public let name: String
+    /// Its version.
+    public let version: String
+    /// Its absolute store path.
+    public let storePath: String
+    /// What is wrong, a sentence each; empty where nothing is.
+    public let problems: [String]
+}
+
+extension Session {
+    /// What the store knows of packages: of one name, or of all.
+    public func pathInfo(_ names: [String]) throws -> [Metadata] {
+        let store = try openStore()
+        guard !names.isEmpty else { return try store.packages() }
+        return try names.flatMap { try packages($0, in: store) }
+    }
+
+    /// Reads all files of packages and compares them with what was recorded at import.
+    ///
+    /// - Parameter names: Packages; all of the store where there are none.
+    public func verify(_ names: [String]) throws -> [Verification] {
+        let store = try openStore()
+        let packages = names.isEmpty ? try store.packages() : try names.flatMap { try self.packages($0, in: store) }
+        var done = 0
+        progress.begin("verifying", total: packages.reduce(0) { $0 + $1.size })
+        defer { progress.end() }
+        return try packages.map { package in
+            let problems = try store.verify(package).map { "\($0)" }
+            done += package.size
+            progress.advance(to: done)
+            return Verification(
+                name: package.name, version: package.version,
+                storePath: StoreLayout.storeDirectory + "/" + package.storePath, problems: problems)
+        }
+    }
+
+    /// What relocation did to a package.
+    public func report(_ name: String) throws -> (package: Metadata, report: RelocationReport) {
+        let store = try openStore()
+        let package = try installedOrNewest(name, in: store)
+        let bytes = try store.report(of: package)
+        let report = try JSONDecoder().decode(RelocationReport.self, from: Data(bytes))
+        return (package, report)
+    }
+
+    /// The package of a name in the active generation, else the newest in the store.
+    func installedOrNewest(_ text: String, in store: Store) throws -> Metadata {
+        guard case .package(let name, let version) = PackageRequest(parsing: text) else {
+            // A store path.
+            let base = text.split(separator: "/").last.map(String.init) ?? text
+            if let package = try store.package(baseName: base) { return package }
+            throw OperationError.unknownPackage(text, remotes: [])
+        }
+        if version == nil, let installed = try store.currentGeneration(of: profile)?.packages.first(where: { $0.name == name }),
+            let package = try store.package(baseName: installed.storePath)
+        {
+            return package
+        }
+        if let package = try newest(name, version: version, in: store) ?? store.package(baseName: name) { return package }
+        throw OperationError.unknownPackage(text, remotes: [])
+    }
+
+    private func packages(_ text: String, in store: Store) throws -> [Metadata] {
+        if case .package(let name, nil) = PackageRequest(parsing: text) {
+            let found = try store.packages(named: name)
+            if !found.isEmpty { return found }
+        }
+        return [try installedOrNewest(text, in: store)]
+    }
+}

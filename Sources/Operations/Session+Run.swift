@@ -1,0 +1,104 @@
+public import Activation
+internal import Files
+private import Glibc
+internal import Store
+internal import StoreLayout
+
+extension Session {
+    /// Runs a program of a package in place of this process.
+    ///
+    /// - Parameters:
+    ///   - name: A package (`NAME`, `NAME@VERSION` or a store path), or a command of the active generation.
+    ///   - command: A command of the package, shown or not; `nil` for the one called like the package, the only one
+    ///     it shows, or the image's entry point.
+    ///   - arguments: Its arguments.
+    /// - Throws: An error before anything runs.
+    public func run(_ name: String, command: String?, arguments: [String]) throws -> Never {
+        let store = try openStore()
+        let (package, wanted) = try program(name, command: command, in: store)
+        let exposure = try exposure(of: package, wanted: [wanted])
+        guard let path = exposure.commands.first?.path else {
+            throw OperationError.noSuchCommand(wanted, package: package.name)
+        }
+        let description = try LaunchDescription(parsing: launchDescription(of: package, exposure: exposure))
+        try Launcher.run(
+            roots: roots, description: description,
+            program: StoreLayout.storeDirectory + "/" + package.storePath + "/" + path, arguments: arguments)
+    }
+
+    /// Runs a shell, or a command, that sees the store and finds the profile's commands.
+    public func shell(_ arguments: [String]) throws -> Never {
+        _ = try openStore()
+        let current = [root, StoreLayout.Name.profiles, profile.text, StoreLayout.Name.current].joined(separator: "/")
+        try Launcher.shell(roots: roots, profile: current, arguments: arguments)
+    }
+
+    private func program(
+        _ name: String, command: String?, in store: Store
+    ) throws -> (package: Metadata, command: String) {
+        let generation = try store.currentGeneration(of: profile)
+        let package: Metadata
+        do {
+            package = try installedOrNewest(name, in: store)
+        } catch let error as OperationError {
+            // Perhaps a command of an installed package.
+            guard command == nil,
+                let owner = generation?.packages.first(where: { $0.exposure.commands.contains { $0.name == name } }),
+                let found = try store.package(baseName: owner.storePath)
+            else { throw error }
+            return (found, name)
+        }
+        if let command { return (package, command) }
+        let shown = package.exposure.commands.map(\.name)
+        if shown.contains(package.name) { return (package, package.name) }
+        if shown.count == 1, let only = shown.first { return (package, only) }
+        if let entrypoint = package.entrypoint.first { return (package, entrypoint) }
+        return (package, package.name)
+    }
+
+    /// What a package shows when the user names it.
+    func exposure(of package: Metadata, wanted: [String]) throws -> Exposure {
+        let known = wanted.compactMap { name in package.exposure.commands.first { $0.name == name || $0.path == name } }
+        if known.count == wanted.count { return Exposure(commands: known, data: []) }
+        let store = try openStore()
+        let tree = try store.tree(of: package)
+        let finder = ExposureFinder(
+            tree: tree, packages: nil, isWholeSystem: true, hasSeeds: !package.launch.seeds.isEmpty, entrypoint: [])
+        return try finder.exposure(for: package.name, wanted: wanted)
+    }
+
+    /// What the launchers of a package do.
+    func launchDescription(of package: Metadata, exposure: Exposure) -> Bytes {
+        LaunchDescription(
+            storePath: StoreLayout.storeDirectory + "/" + package.storePath,
+            commands: Dictionary(
+                exposure.commands.compactMap { command in
+                    (try? TreePath(parsing: command.path.utf8)).map { (command.name, $0) }
+                }, uniquingKeysWith: { first, _ in first }),
+            searchPath: package.launch.searchPath.compactMap { try? TreePath(parsing: $0.utf8) },
+            seeds: package.launch.seeds.compactMap { try? TreePath(parsing: $0.utf8) }
+        ).text
+    }
+
+    /// Puts this program where launchers lead, unless the same one is there.
+    ///
+    /// Launchers lead to a copy in the root, not to the file the user ran: that one may move or go.
+    func installProgram(in store: Store) throws {
+        let programs = try store.root.directory(beneath: StoreLayout.Name.programs)
+        let own = try Descriptor.file("/proc/self/exe")
+        let status = try own.status()
+        if let there = try programs.status(of: StoreLayout.Name.program), there.st_size == status.st_size,
+            there.st_mtim.tv_sec == status.st_mtim.tv_sec
+        {
+            return
+        }
+        let temporary = ".\(StoreLayout.Name.program).\(getpid())"
+        try programs.unlink(temporary)
+        let copy = try programs.open(beneath: temporary, flags: O_WRONLY | O_CREAT | O_EXCL)
+        try copy.copyContents(of: own)
+        try copy.setMode(0o755)
+        try copy.setTimes(Int(status.st_mtim.tv_sec))
+        try copy.synchronize()
+        try programs.rename(temporary, to: programs, as: StoreLayout.Name.program)
+    }
+}

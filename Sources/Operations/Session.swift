@@ -1,0 +1,88 @@
+public import Files
+private import Glibc
+public import Store
+public import StoreLayout
+
+/// What the verbs of one command share: which root and profile, and whom to tell.
+///
+/// Each verb is a method in a file of its own: `Session+Install.swift` is the one to read first.
+public struct Session {
+    /// The state directory, as an absolute path.
+    public let root: String
+
+    /// The profile that is read or changed.
+    public let profile: ProfileName
+
+    /// Told of long work.
+    public let progress: any Progress
+
+    /// The command as the user typed it, kept in the generations it makes.
+    public let command: String
+
+    /// Told, in whole sentences, of what the user should know although it is no error.
+    public let note: (String) -> Void
+
+    /// Creates a session.
+    ///
+    /// - Parameters:
+    ///   - root: The state directory; `nil` for the system's (for root) or the user's own.
+    ///   - profile: The profile.
+    /// - Throws: ``OperationError/noHome``, or `SystemError` if the working directory is gone.
+    public init(
+        root: String?, profile: ProfileName, progress: any Progress, command: String,
+        note: @escaping (String) -> Void
+    ) throws {
+        self.root = try Self.absolutePath(root ?? Self.defaultRoot())
+        self.profile = profile
+        self.progress = progress
+        self.command = command
+        self.note = note
+    }
+
+    /// The state directory of whoever runs the program.
+    ///
+    /// `$SXS_ROOT` if set; the system's for root; else `$XDG_DATA_HOME/sxs` or `~/.local/share/sxs`.
+    ///
+    /// Source: XDG Base Directory Specification.
+    public static func defaultRoot() throws -> String {
+        let variable = { (name: String) in getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } }
+        if let root = variable("SXS_ROOT") { return root }
+        if geteuid() == 0 { return StoreLayout.systemRoot }
+        if let data = variable("XDG_DATA_HOME"), data.hasPrefix("/") {
+            return data + "/" + StoreLayout.userRootName
+        }
+        guard let home = variable("HOME") else { throw OperationError.noHome }
+        return home + "/.local/share/" + StoreLayout.userRootName
+    }
+
+    static func absolutePath(_ path: String) throws -> String {
+        guard !path.hasPrefix("/") else { return path }
+        guard let directory = getcwd(nil, 0) else { throw SystemError("find", "the working directory") }
+        defer { free(directory) }
+        return String(cString: directory) + "/" + path
+    }
+
+    /// The roots whose store paths programs see: this one, and the system's where it is another.
+    public var roots: [String] {
+        var status = stat()
+        let system = StoreLayout.systemRoot
+        guard root != system, stat(system + "/" + StoreLayout.Name.store, &status) == 0 else { return [root] }
+        return [root, system]
+    }
+
+    /// Opens the store for reading.
+    func openStore() throws -> Store {
+        try Store.open(root: root, forWriting: false)
+    }
+
+    /// Opens the store for writing, making it if there is none.
+    func openStoreForWriting() throws -> Store {
+        try Store.open(root: root, forWriting: true)
+    }
+
+    /// Runs `body` as the one writer.
+    func asWriter<T>(of store: Store, _ body: () throws -> T) throws -> T {
+        try store.withWriterLock(
+            command: command, onWait: { note("waiting for \($0) to finish with the store") }, body)
+    }
+}

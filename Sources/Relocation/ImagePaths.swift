@@ -1,0 +1,109 @@
+internal import Files
+
+/// Every path of an image, found without making strings: relocation asks about millions of them.
+///
+/// Links are followed as chroot(2) into the image would, so `/lib/x` and `/usr/lib/x` are one place where `/lib` is a
+/// link to `usr/lib`.
+struct ImagePaths {
+    /// A place in the image.
+    typealias Node = Int32
+
+    static let root: Node = 0
+
+    private struct Entry {
+        let path: TreePath
+        let parent: Node
+        /// What the place is once links are followed; -1 where they lead nowhere.
+        var followed: Node
+        let isDirectory: Bool
+    }
+
+    private var entries: [Entry] = []
+
+    /// Open addressing over hashes of (parent, name): a power of two of slots, -1 where empty.
+    private var slots: [Node]
+    private let mask: Int
+
+    init(_ tree: Tree) {
+        let paths = tree.sortedPaths
+        var capacity = 64
+        while capacity < paths.count * 2 { capacity *= 2 }
+        slots = [Node](repeating: -1, count: capacity)
+        mask = capacity - 1
+        entries.reserveCapacity(paths.count)
+        var numbers: [TreePath: Node] = [:]
+        numbers.reserveCapacity(paths.count)
+        for path in paths {
+            let number = Node(entries.count)
+            let node = tree[path]
+            let parent = path.parent.flatMap { numbers[$0] } ?? Self.root
+            entries.append(
+                Entry(path: path, parent: parent, followed: number, isDirectory: node?.kind == .directory))
+            numbers[path] = number
+            guard number != Self.root else { continue }
+            path.name.withUnsafeBytes { name in
+                var slot = Self.hash(parent, name) & mask
+                while slots[slot] >= 0 { slot = (slot + 1) & mask }
+                slots[slot] = number
+            }
+        }
+        for (path, number) in numbers {
+            guard case .symlink = tree[path]?.kind else { continue }
+            entries[Int(number)].followed = tree.resolve(path.bytes).flatMap { numbers[$0] } ?? -1
+        }
+    }
+
+    /// The place called `name` in the directory `parent`, its own link not followed.
+    func child(of parent: Node, named name: UnsafeRawBufferPointer) -> Node? {
+        if name.count == 1, name[0] == UInt8(ascii: ".") { return parent }
+        if name.count == 2, name[0] == UInt8(ascii: "."), name[1] == UInt8(ascii: ".") {
+            return entries[Int(parent)].parent
+        }
+        var slot = Self.hash(parent, name) & mask
+        while slots[slot] >= 0 {
+            let entry = entries[Int(slots[slot])]
+            if entry.parent == parent, Self.hasName(entry.path.bytes, name) { return slots[slot] }
+            slot = (slot + 1) & mask
+        }
+        return nil
+    }
+
+    /// What a place is once links are followed; `nil` where they lead nowhere in the image.
+    func followed(_ node: Node) -> Node? {
+        let followed = entries[Int(node)].followed
+        return followed < 0 ? nil : followed
+    }
+
+    func isDirectory(_ node: Node) -> Bool { entries[Int(node)].isDirectory }
+
+    func path(_ node: Node) -> TreePath { entries[Int(node)].path }
+
+    /// The place an absolute path of the image leads to, its last link not followed; `nil` where nothing is, or
+    /// where the last link leads nowhere.
+    func find(_ absolute: some Collection<UInt8>) -> Node? {
+        var directory = Self.root
+        var last = Self.root
+        for component in absolute.split(separator: UInt8(ascii: "/")) {
+            let found = Array(component).withUnsafeBytes { child(of: directory, named: $0) }
+            guard let found, let followed = followed(found) else { return nil }
+            last = found
+            directory = followed
+        }
+        return last
+    }
+
+    private static func hasName(_ path: Bytes, _ name: UnsafeRawBufferPointer) -> Bool {
+        guard path.count >= name.count else { return false }
+        let start = path.count - name.count
+        guard start == 0 || path[start - 1] == UInt8(ascii: "/") else { return false }
+        return path.withUnsafeBytes { $0[start...].elementsEqual(name) }
+    }
+
+    /// FNV-1a: short keys, no attacker gains more than slowness bounded by the image's own size.
+    private static func hash(_ parent: Node, _ name: UnsafeRawBufferPointer) -> Int {
+        var hash = 0xcbf2_9ce4_8422_2325 ^ UInt64(UInt32(bitPattern: parent))
+        hash = hash &* 0x100_0000_01b3
+        for byte in name { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return Int(truncatingIfNeeded: (hash ^ hash >> 29) & 0x7fff_ffff_ffff_ffff)
+    }
+}

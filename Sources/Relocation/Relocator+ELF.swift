@@ -1,0 +1,278 @@
+internal import ELF
+internal import Files
+internal import StoreLayout
+
+/// What the survey keeps of an ELF file.
+struct ELFFacts {
+    let path: TreePath
+    let machine: ELFFile.Machine
+    let is64Bit: Bool
+    let interpreter: Bytes?
+    let needed: [Bytes]
+    let soname: Bytes?
+    /// Directories of DT_RUNPATH or DT_RPATH as the image has them.
+    let searchPath: [Bytes]
+    let isShared: Bool
+}
+
+/// The image's own dynamic loader.
+struct Loader {
+    /// Its file.
+    let path: TreePath
+    let content: ContentID
+    let machine: ELFFile.Machine
+    let is64Bit: Bool
+    /// Directories it was built to search.
+    var directories: [Bytes]
+    /// Whether it reads a cache: glibc's does, musl's does not.
+    let readsCache: Bool
+}
+
+/// The path of the cache as glibc's loader and ldconfig have it.
+private let loaderCachePath = Array("/etc/ld.so.cache".utf8)
+
+extension Relocator {
+    /// Reads the headers of all ELF files, and finds the image's loader: the file that most programs name.
+    mutating func survey(_ files: [(id: ContentID, path: TreePath)]) throws {
+        var votes: [ImagePaths.Node: Int] = [:]
+        for file in files where staging[file.id].isStaged && staging[file.id].head.starts(with: ELFFile.magic) {
+            let mapped = try MappedFile(staging.open(file.id))
+            // A damaged file is left as it is; the plan says so.
+            guard let elf = try? ELFFile(parsing: mapped.bytes) else { continue }
+            let dynamic = elf.dynamic
+            let interpreter = elf.interpreter.map { Array(mapped.bytes[$0.range]) }
+            facts[file.id] = ELFFacts(
+                path: file.path, machine: elf.machine, is64Bit: elf.is64Bit,
+                interpreter: interpreter, needed: dynamic?.needed.map { Array(mapped.bytes[$0.range]) } ?? [],
+                soname: dynamic?.soname.map { Array(mapped.bytes[$0.range]) },
+                searchPath: (dynamic?.searchPaths ?? []).flatMap {
+                    mapped.bytes[$0.range].split(separator: UInt8(ascii: ":")).map(Array.init)
+                },
+                isShared: elf.type == .shared && dynamic != nil)
+            if let interpreter, let node = paths.find(interpreter).flatMap(paths.followed) {
+                votes[node, default: 0] += 1
+            }
+        }
+        // The most votes; between equals the first in order of path, so that the choice is the tree's alone.
+        let winner = votes.max { left, right in
+            left.value == right.value ? left.key > right.key : left.value < right.value
+        }
+        guard let winner, case .file(let id) = tree[paths.path(winner.key)]?.kind, let facts = facts[id] else {
+            return
+        }
+        let mapped = try MappedFile(staging.open(id))
+        let strings = (try? ELFFile(parsing: mapped.bytes)).map(LoaderStrings.find) ?? []
+        loader = Loader(
+            path: paths.path(winner.key), content: id, machine: facts.machine, is64Bit: facts.is64Bit,
+            directories: strings.filter { $0.kind == .directory }.map { Array(mapped.bytes[$0.range]) },
+            readsCache: strings.contains { $0.kind == .cache })
+    }
+
+    /// Decides on an ELF file: interpreter, search path, the loader's own strings, and paths in its data.
+    func planELF(_ bytes: UnsafeRawBufferPointer, id: ContentID, path: TreePath, into plan: inout Plan) {
+        let elf: ELFFile
+        do {
+            elf = try ELFFile(parsing: bytes)
+        } catch {
+            if !staging[id].pathOffsets.isEmpty { plan.leave("(\(error))", .damaged) }
+            return
+        }
+        guard elf.type == .executable || elf.type == .shared else { return }
+        planInterpreter(elf, bytes, into: &plan)
+        planSearchPath(elf, bytes, into: &plan)
+
+        var own: [Range<Int>] = []
+        if id == loader?.content {
+            for string in LoaderStrings.find(in: elf) {
+                plan.edits += edit(for: string, in: bytes, plan: &plan)
+                own.append(string.range)
+            }
+        }
+        let candidates = candidates(in: elf, bytes, offsets: staging[id].pathOffsets, except: own, into: &plan)
+        let hints = relativeCandidates(in: elf, bytes, path: path)
+        decide(candidates, hints: hints, elf: elf, bytes: bytes, into: &plan)
+    }
+
+    private func planInterpreter(_ elf: ELFFile, _ bytes: UnsafeRawBufferPointer, into plan: inout Plan) {
+        guard let interpreter = elf.interpreter else { return }
+        let text = bytes[interpreter.range]
+        guard let loader else { return }
+        guard let node = paths.find(Array(text)), paths.followed(node) != nil else {
+            plan.file.findings[.interpreter, default: []].append(text.displayed)
+            return
+        }
+        guard interpreter.range.count >= shortestAlias else {
+            plan.leave(text.displayed, .tooShort)
+            return
+        }
+        _ = loader
+        plan.alias(interpreter.range, to: paths.path(node), as: .interpreter)
+    }
+
+    /// RUNPATH and RPATH entries that the image has.
+    private func planSearchPath(_ elf: ELFFile, _ bytes: UnsafeRawBufferPointer, into plan: inout Plan) {
+        for string in elf.dynamic?.searchPaths ?? [] {
+            var start = string.range.lowerBound
+            for entry in bytes[string.range].split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
+                defer { start += entry.count + 1 }
+                guard entry.first == UInt8(ascii: "/"),
+                    case .image(let site) = PathSite.measure(
+                        bytes, at: start, limit: start + entry.count, in: paths)
+                else { continue }
+                let shared = elf.dynamicNameOffsets(in: (start + 1)..<site.known.upperBound).first
+                if let prefix = site.aliasedPrefix(latestEnd: shared ?? .max) {
+                    plan.alias(start..<prefix.end, to: paths.path(prefix.node))
+                } else {
+                    plan.leave(bytes[site.known].displayed, shared == nil ? .tooShort : .interior)
+                }
+            }
+        }
+    }
+
+    /// Paths in allocated data that could become aliases, ascending and apart; others are noted.
+    private func candidates(
+        in elf: ELFFile, _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], except own: [Range<Int>],
+        into plan: inout Plan
+    ) -> [PathSite] {
+        var result: [PathSite] = []
+        var position = 0
+        let anyMayPrecede = elf.hasStringBlobs
+        for offset in offsets.lazy.map(Int.init) where offset >= position {
+            let region = elf.region(atFileOffset: offset)
+            guard region == .data || region == .code, !own.contains(where: { $0.contains(offset) }),
+                anyMayPrecede || PathBorders.canBegin(bytes, at: offset)
+            else { continue }
+            if region == .data, let cache = cacheSite(bytes, at: offset) {
+                result.append(cache)
+                position = cache.end
+                continue
+            }
+            guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths) else {
+                continue
+            }
+            position = site.end
+            if region == .data {
+                result.append(site)
+            } else if site.prefixes.count >= 2 {
+                plan.leave(bytes[site.known].displayed, .code)
+            }
+        }
+        return result
+    }
+
+    /// The loader cache's path in a program such as ldconfig: the image's, which is generated and in no listing.
+    private func cacheSite(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> PathSite? {
+        let end = offset + loaderCachePath.count
+        guard loader?.readsCache == true, end < bytes.count, bytes[end] == 0,
+            UnsafeRawBufferPointer(rebasing: bytes[offset..<end]).elementsEqual(loaderCachePath)
+        else { return nil }
+        return PathSite(known: offset..<end, end: end, isComplete: true, node: Self.cacheNode,
+            prefixes: [(end, Self.cacheNode)])
+    }
+
+    /// Stands for the generated cache, which is no place of the image.
+    private static let cacheNode: ImagePaths.Node = -2
+
+    private func target(_ node: ImagePaths.Node) -> TreePath {
+        node == Self.cacheNode ? StoreLayout.Tree.loaderCache : paths.path(node)
+    }
+
+    /// Chooses a prefix for each candidate that no reference into a merged string's tail forbids.
+    ///
+    /// Linkers store "locale" as the tail of "/usr/share/locale": whoever refers to the tail must find it unchanged.
+    private func decide(
+        _ candidates: [PathSite], hints: [RelativeSite], elf: ELFFile, bytes: UnsafeRawBufferPointer,
+        into plan: inout Plan
+    ) {
+        let ranges = (candidates.map(\.known) + hints.map(\.range)).sorted { $0.lowerBound < $1.lowerBound }
+        let intervals = ranges.compactMap { range -> Range<UInt64>? in
+            guard let address = elf.address(ofFileOffset: range.lowerBound) else { return nil }
+            return (address + 1)..<(address + UInt64(range.count))
+        }
+        guard !intervals.isEmpty else { return }
+        let references = elf.references(into: intervals)
+        let firstInside = { (range: Range<Int>) -> Int? in
+            guard let address = elf.address(ofFileOffset: range.lowerBound) else { return nil }
+            return references.first(in: (address + 1)..<(address + UInt64(range.count)))
+                .map { range.lowerBound + Int($0 - address) }
+        }
+        for site in candidates {
+            guard references.isComplete else {
+                plan.leave(bytes[site.known].displayed, .architecture)
+                continue
+            }
+            let inside = firstInside(site.known)
+            let blob = elf.hasStringBlobs ? bytes : nil
+            if let prefix = site.aliasedPrefix(latestEnd: inside ?? .max, followedBySlashIn: blob) {
+                plan.alias(site.known.lowerBound..<prefix.end, to: target(prefix.node))
+            } else if site.prefixes.count >= 2 || site.isComplete {
+                plan.leave(bytes[site.known].displayed, inside == nil ? .tooShort : .interior)
+            }
+        }
+        for hint in hints where references.isComplete && firstInside(hint.range) == nil {
+            let prefix = "/usr/".utf8.count
+            let request = AliasNames.Request(length: hint.range.count + prefix, target: hint.target)
+            plan.edits.append(
+                Edit(offset: hint.range.lowerBound, length: hint.range.count,
+                    replacement: .relativeAlias(request)))
+            plan.file.done[.aliased, default: 0] += 1
+        }
+    }
+
+    /// What one of the loader's built-in strings becomes.
+    private func edit(
+        for string: LoaderStrings.Found, in bytes: UnsafeRawBufferPointer, plan: inout Plan
+    ) -> [Edit] {
+        plan.file.done[.loader, default: 0] += 1
+        let range = string.range
+        let replacement: Replacement
+        switch string.kind {
+        case .cache:
+            replacement = .alias(
+                AliasNames.Request(length: range.count, target: StoreLayout.Tree.loaderCache), tail: [])
+        case .directory:
+            let slash: Bytes = [UInt8(ascii: "/")]
+            let directory = bytes[range].dropLast()
+            if directory.count >= shortestAlias, let node = paths.find(Array(directory)) {
+                replacement = .alias(
+                    AliasNames.Request(length: range.count - 1, target: paths.path(node)), tail: slash)
+            } else {
+                replacement = .bytes(Self.impossiblePath(length: range.count))
+            }
+        case .preload: replacement = .bytes(Self.impossiblePath(length: range.count))
+        case .muslPathFile:
+            // A prefix that musl appends to "/usr", which it derives from the interpreter's alias.
+            replacement = .bytes(Self.impossiblePath(length: range.count, below: "/_"))
+        case .muslPath:
+            replacement = muslPath(length: range.count)
+        }
+        return [Edit(offset: range.lowerBound, length: range.count, replacement: replacement)]
+    }
+
+    /// musl's built-in path: aliases of the image's library directories, as many as there is room for.
+    private func muslPath(length: Int) -> Replacement {
+        let directories = ["usr/lib", "lib"].compactMap { paths.find("/\($0)".utf8).flatMap(paths.followed) }
+        var unique: [ImagePaths.Node] = []
+        for node in directories where !unique.contains(node) { unique.append(node) }
+        let count = min(unique.count, (length + 1) / (shortestAlias + 1))
+        guard count > 0 else { return .bytes(Self.impossiblePath(length: length)) }
+        let total = length - (count - 1)
+        return .aliasList(
+            unique.prefix(count).enumerated().map { index, node in
+                let share = total / count + (index < total % count ? 1 : 0)
+                return AliasNames.Request(length: share, target: paths.path(node))
+            })
+    }
+
+    /// A path that nothing can be at: below a name in the alias directory that no alias has, or, where there is no
+    /// room for that, of control characters.
+    private static func impossiblePath(length: Int, below directory: String = StoreLayout.aliasDirectory) -> Bytes {
+        let prefix = Array((directory + "/").utf8)
+        let filler = length - prefix.count - 1
+        guard filler >= 1 else {
+            return [UInt8(ascii: "/")] + Bytes(repeating: 1, count: max(0, length - 2))
+                + (length >= 2 ? [UInt8(ascii: "/")] : [])
+        }
+        return prefix + Bytes(repeating: UInt8(ascii: "-"), count: filler) + [UInt8(ascii: "/")]
+    }
+}

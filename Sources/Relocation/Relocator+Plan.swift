@@ -1,0 +1,258 @@
+internal import Files
+internal import StoreLayout
+
+extension Relocator {
+    /// Decides what is done with one file.
+    func plan(_ id: ContentID, at path: TreePath) throws -> Plan {
+        let content = staging[id]
+        var plan = Plan(file: RelocationReport.File(path: path.description))
+        let isBytecode = path.name.suffix(4).elementsEqual(".pyc".utf8)
+        guard content.isStaged, content.size > 0,
+            !content.pathOffsets.isEmpty || facts[id] != nil || isBytecode,
+            !PathRules.isUntouched(path)
+        else { return plan }
+
+        let file = try MappedFile(staging.open(id))
+        let bytes = file.bytes
+        if content.isTruncated { plan.leave("(past 4 GiB)", .distant) }
+        switch FileKind(path: path, bytes: bytes) {
+        case .elf: planELF(bytes, id: id, path: path, into: &plan)
+        case .script:
+            let end = planShebang(bytes, into: &plan)
+            planText(bytes, offsets: content.pathOffsets, from: end, extends: true, into: &plan)
+        case .text: planText(bytes, offsets: content.pathOffsets, from: 0, extends: false, into: &plan)
+        case .heap, .strings: planText(bytes, offsets: content.pathOffsets, from: 0, extends: false, into: &plan)
+        case .paths: planFullPaths(bytes, offsets: content.pathOffsets, into: &plan)
+        case .packageConfig:
+            planPrefixes(bytes, into: &plan)
+            planFullPaths(bytes, offsets: content.pathOffsets, into: &plan)
+        case .pythonBytecode: planBytecode(bytes, offsets: content.pathOffsets, into: &plan)
+        case .compressed: plan.leave("(whole file)", .compressed)
+        case .sealed: planLeft(bytes, offsets: content.pathOffsets, reason: .sealed, into: &plan)
+        case .unknown: planLeft(bytes, offsets: content.pathOffsets, reason: .format, into: &plan)
+        }
+        return plan
+    }
+
+    /// Equally long aliases for the paths of a text.
+    ///
+    /// - Parameters:
+    ///   - start: Offsets below are somebody else's.
+    ///   - extends: Whether a file's path without room for an alias may become the longer store path.
+    private func planText(
+        _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], from start: Int, extends: Bool, into plan: inout Plan
+    ) {
+        var position = start
+        for offset in offsets.lazy.map(Int.init) where offset >= position && PathBorders.canBegin(bytes, at: offset) {
+            guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths) else {
+                continue
+            }
+            position = site.end
+            if let prefix = site.aliasedPrefix() {
+                plan.alias(offset..<prefix.end, to: paths.path(prefix.node))
+            } else if extends, site.isComplete, let file = paths.followed(site.node), !paths.isDirectory(file) {
+                plan.replace(
+                    site.known, with: storePath.path(of: paths.path(site.node)), as: .storePath)
+            } else {
+                plan.leave(bytes[site.known].displayed, .tooShort)
+            }
+        }
+    }
+
+    /// The interpreter of a script as a full store path.
+    ///
+    /// - Returns: The end of the first line.
+    private func planShebang(_ bytes: UnsafeRawBufferPointer, into plan: inout Plan) -> Int {
+        let end = bytes.firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+        var start = 2
+        while start < end, bytes[start] == 0x20 || bytes[start] == 0x09 { start += 1 }
+        guard start < end, bytes[start] == UInt8(ascii: "/") else { return end }
+        switch PathSite.measure(bytes, at: start, limit: end, in: paths) {
+        case .host: break
+        case .image(let site) where site.isComplete:
+            let target = storePath.path(of: paths.path(site.node))
+            // The kernel reads 255 bytes of the line (BINPRM_BUF_SIZE).
+            if end - site.known.count + target.count > 255 {
+                plan.leave(bytes[site.known].displayed, .longShebang)
+            } else {
+                plan.replace(site.known, with: target, as: .shebang)
+            }
+        case .image, .nothing:
+            let interpreter = bytes[start..<end].prefix { $0 != 0x20 && $0 != 0x09 && $0 != 0x0d }
+            if !PathRules.isHost(interpreter) {
+                plan.file.findings[.interpreter, default: []].append(interpreter.displayed)
+            }
+        }
+        return end
+    }
+
+    /// Full store paths for the paths of a format that takes any length.
+    private func planFullPaths(_ bytes: UnsafeRawBufferPointer, offsets: [UInt32], into plan: inout Plan) {
+        var position = 0
+        for offset in offsets.lazy.map(Int.init) where offset >= position && PathBorders.canBegin(bytes, at: offset) {
+            guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths) else {
+                continue
+            }
+            position = site.end
+            // A lone top directory ("/usr/…" of which nothing else is known) says too little.
+            guard site.prefixes.count >= 2 else { continue }
+            plan.insertStorePath(storePath, at: offset)
+        }
+    }
+
+    /// `prefix=/usr` in a pkg-config file.
+    private func planPrefixes(_ bytes: UnsafeRawBufferPointer, into plan: inout Plan) {
+        guard let start = bytes.baseAddress else { return }
+        let pattern = Array("=/usr\n".utf8)
+        var offset = 0
+        while offset < bytes.count,
+            let found = firstMatch(of: pattern, in: UnsafeRawBufferPointer(start: start + offset, count: bytes.count - offset))
+        {
+            plan.insertStorePath(storePath, at: offset + found + 1)
+            offset += found + pattern.count
+        }
+    }
+
+    /// Equally long aliases in Python bytecode, and its mark.
+    ///
+    /// The header's flags word becomes 1: valid without a look at the source, whose time is not the image's.
+    /// A string's length stands before it (marshal), which tells where a path ends.
+    ///
+    /// Source: PEP 552; `Python/marshal.c`.
+    private func planBytecode(_ bytes: UnsafeRawBufferPointer, offsets: [UInt32], into plan: inout Plan) {
+        let flags = bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self).littleEndian
+        if flags == 0 || flags == 3 {
+            plan.edits.append(Edit(offset: 4, length: 4, replacement: .bytes([1, 0, 0, 0])))
+            plan.file.done[.bytecode, default: 0] += 1
+        }
+        var position = 16
+        for offset in offsets.lazy.map(Int.init) where offset >= position {
+            let marshalled = Self.marshalledString(in: bytes, at: offset)
+            guard marshalled != nil || PathBorders.canBegin(bytes, at: offset),
+                case .image(let site) = PathSite.measure(
+                    bytes, at: offset, limit: marshalled ?? bytes.count, in: paths)
+            else { continue }
+            position = site.end
+            if let prefix = site.aliasedPrefix() {
+                plan.alias(offset..<prefix.end, to: paths.path(prefix.node))
+            } else {
+                plan.leave(bytes[site.known].displayed, .tooShort)
+            }
+        }
+    }
+
+    /// The end of the marshalled string that begins at `offset`; `nil` where none does.
+    private static func marshalledString(in bytes: UnsafeRawBufferPointer, at offset: Int) -> Int? {
+        let flagReference: UInt8 = 0x80
+        if offset >= 2, "zZ".utf8.contains(bytes[offset - 2] & ~flagReference) {
+            let end = offset + Int(bytes[offset - 1])
+            if end <= bytes.count { return end }
+        }
+        if offset >= 5, "aAust".utf8.contains(bytes[offset - 5] & ~flagReference) {
+            let length = bytes.loadUnaligned(fromByteOffset: offset - 4, as: UInt32.self).littleEndian
+            let end = offset + Int(length)
+            if end <= bytes.count { return end }
+        }
+        return nil
+    }
+
+    /// Counts the paths of a file that stays as it is.
+    private func planLeft(
+        _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], reason: RelocationReport.Reason, into plan: inout Plan
+    ) {
+        var position = 0
+        for offset in offsets.lazy.map(Int.init) where offset >= position && PathBorders.canBegin(bytes, at: offset) {
+            guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths),
+                site.prefixes.count >= 2
+            else { continue }
+            position = site.end
+            plan.leave(bytes[site.known].displayed, reason)
+        }
+    }
+
+    /// Absolute links into the image, and relative ones that climb out of it, as full store paths.
+    func relocateLinks(in tree: inout Tree) -> [Plan] {
+        var plans: [Plan] = []
+        for path in tree.sortedPaths {
+            guard var node = tree[path], case .symlink(let target) = node.kind,
+                let absolute = Self.rootedTarget(target, of: path),
+                !PathRules.isHostTarget(absolute),
+                tree.resolve(absolute, followsLast: false) != nil
+            else { continue }
+            node.kind = .symlink(target: Array(storePath.path.utf8) + absolute)
+            tree.insert(node, at: path)
+            var plan = Plan(file: RelocationReport.File(path: path.description))
+            plan.file.done[.symlink] = 1
+            plans.append(plan)
+        }
+        return plans
+    }
+
+    /// A link's target as a path from the root; `nil` where it is relative and stays in the tree.
+    private static func rootedTarget(_ target: Bytes, of path: TreePath) -> Bytes? {
+        if target.first == UInt8(ascii: "/") { return target }
+        var stack = path.parent?.components ?? []
+        var climbs = false
+        for component in target.split(separator: UInt8(ascii: "/")) where !component.elementsEqual(".".utf8) {
+            if component.elementsEqual("..".utf8) {
+                if stack.popLast() == nil { climbs = true }
+            } else {
+                stack.append(Array(component))
+            }
+        }
+        guard climbs else { return nil }
+        return stack.reduce(into: Bytes()) { $0 += [UInt8(ascii: "/")] + $1 }
+    }
+}
+
+/// The offset of the first occurrence of `pattern`.
+func firstMatch(of pattern: Bytes, in bytes: UnsafeRawBufferPointer) -> Int? {
+    guard pattern.count <= bytes.count, let first = pattern.first else { return nil }
+    var offset = 0
+    while offset <= bytes.count - pattern.count {
+        guard let found = bytes[offset...].firstIndex(of: first), found <= bytes.count - pattern.count else {
+            return nil
+        }
+        if UnsafeRawBufferPointer(rebasing: bytes[found..<(found + pattern.count)]).elementsEqual(pattern) {
+            return found
+        }
+        offset = found + 1
+    }
+    return nil
+}
+
+extension Relocator.Plan {
+    /// An equally long alias in place of `range`.
+    mutating func alias(
+        _ range: Range<Int>, to target: TreePath, as action: RelocationReport.Action = .aliased, tail: Bytes = []
+    ) {
+        let request = AliasNames.Request(length: range.count - tail.count, target: target)
+        edits.append(
+            Relocator.Edit(
+                offset: range.lowerBound, length: range.count, replacement: .alias(request, tail: tail)))
+        file.done[action, default: 0] += 1
+    }
+
+    /// Other bytes in place of `range`.
+    mutating func replace(_ range: Range<Int>, with bytes: Bytes, as action: RelocationReport.Action) {
+        edits.append(
+            Relocator.Edit(offset: range.lowerBound, length: range.count, replacement: .bytes(bytes)))
+        file.done[action, default: 0] += 1
+    }
+
+    /// The store path before an absolute path.
+    mutating func insertStorePath(_ storePath: StorePath, at offset: Int) {
+        replace(offset..<offset, with: Array(storePath.path.utf8), as: .storePath)
+    }
+
+    /// Notes a path that stays.
+    mutating func leave(_ path: String, _ reason: RelocationReport.Reason) {
+        // A list of names for people; a file with very many is summed up.
+        let path = file.left.count < 100 ? path : "(others)"
+        if let index = file.left.firstIndex(where: { $0.path == path && $0.reason == reason }) {
+            file.left[index].count += 1
+        } else {
+            file.left.append(RelocationReport.Left(path: path, reason: reason, count: 1))
+        }
+    }
+}

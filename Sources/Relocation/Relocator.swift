@@ -1,0 +1,193 @@
+public import Files
+public import StoreLayout
+
+/// A tree whose files work at their store path.
+public struct RelocatedTree: Sendable {
+    /// The tree: links rewritten, the loader's cache and the aliases added. Contents are in the staging area.
+    public let tree: Tree
+
+    /// Where it works.
+    public let storePath: StorePath
+
+    /// The aliases its files hold, sorted by name.
+    public let aliases: [Alias]
+
+    /// What was done and what was left.
+    public let report: RelocationReport
+
+    /// Paths below `/etc` that the image offers to hosts that lack them.
+    public let seeds: [TreePath]
+}
+
+/// An alias whose name another store path on this host has: the image is to be relocated with another salt.
+public struct AliasTaken: Error {
+    /// The alias.
+    public let alias: Alias
+}
+
+/// Relocates an image's tree to a store path: a pure function of tree, store path and recipe.
+///
+/// Nothing in a file moves. A path that names something in the image is overwritten, at the same length, by an
+/// alias: a short symbolic link in ``StoreLayout/aliasDirectory``. The image's own loader is kept and told to look
+/// nowhere else. Scripts and formats without offsets get the full store path.
+///
+/// The stages, in order: ``survey()`` reads every ELF file's header, ``plan(_:at:)`` decides on every file, names are
+/// given to the aliases, ``apply(_:)`` writes. Files are looked at one after the other and mapped, not read.
+public struct Relocator {
+    let tree: Tree
+    let paths: ImagePaths
+    let staging: Staging
+    let storePath: StorePath
+    let progress: any Progress
+
+    /// The image's own loader, by the place its file is at; nobody's where the host's is used.
+    var loader: Loader?
+
+    /// ELF headers, by content.
+    var facts: [ContentID: ELFFacts] = [:]
+
+    /// One file's decided changes.
+    struct Plan {
+        var edits: [Edit] = []
+        var file: RelocationReport.File
+    }
+
+    /// One change: a range of the file as it is now, and what goes there.
+    struct Edit {
+        let offset: Int
+        let length: Int
+        let replacement: Replacement
+    }
+
+    /// What goes into a file.
+    enum Replacement {
+        /// The path of an alias, then the rest of the range unchanged in length: `tail`.
+        case alias(AliasNames.Request, tail: Bytes)
+        /// `_/` and an alias's name, where a program puts `/usr/` before it.
+        case relativeAlias(AliasNames.Request)
+        /// Several aliases joined by colons.
+        case aliasList([AliasNames.Request])
+        /// Bytes known at once.
+        case bytes(Bytes)
+    }
+
+    /// Relocates a tree.
+    ///
+    /// - Parameters:
+    ///   - tree: The tree as the image has it.
+    ///   - staging: Its contents; those that change are changed there.
+    ///   - storePath: Where the files are to work.
+    ///   - progress: Told of bytes looked at.
+    ///   - isTaken: Whether an alias's name stands for another store path on this host.
+    /// - Throws: ``AliasTaken`` before anything is written; `SystemError` when a staged file cannot be read or
+    ///   written.
+    public static func relocate(
+        _ tree: Tree, staging: Staging, to storePath: StorePath, progress: any Progress,
+        isTaken: (Alias) throws -> Bool
+    ) throws -> RelocatedTree {
+        var relocator = Relocator(
+            tree: tree, paths: ImagePaths(tree), staging: staging, storePath: storePath, progress: progress)
+        return try relocator.run(isTaken: isTaken)
+    }
+
+    private mutating func run(isTaken: (Alias) throws -> Bool) throws -> RelocatedTree {
+        let files = uniqueFiles()
+        try survey(files)
+        var report = RelocationReport()
+        report.fileCount = files.count
+        report.elfCount = facts.count
+        report.loader = loader.map { "\($0.path)" }
+
+        var plans: [(id: ContentID, plan: Plan)] = []
+        var done = 0
+        progress.begin("relocating", total: files.reduce(0) { $0 + staging[$1.id].size })
+        for file in files {
+            let plan = try plan(file.id, at: file.path)
+            if !plan.edits.isEmpty || !plan.file.isEmpty { plans.append((file.id, plan)) }
+            done += staging[file.id].size
+            progress.advance(to: done)
+        }
+        progress.end()
+
+        var result = tree
+        plans += relocateLinks(in: &result).map { (ContentID(-1), $0) }
+        let names = AliasNames.assign(requests(in: plans.map(\.plan)), storePath: storePath)
+        let aliases = names.map { Alias(name: $0.value, target: $0.key.target) }.sorted { $0.name < $1.name }
+        for alias in aliases where try isTaken(alias) { throw AliasTaken(alias: alias) }
+        for (id, plan) in plans where !plan.edits.isEmpty { try apply(plan.edits, to: id, names: names) }
+
+        if let loader {
+            let cache = try makeCache(for: loader)
+            if loader.readsCache {
+                let content = try staging.make(cache.bytes)
+                result.insert(Tree.Node(kind: .file(content), mode: 0o644), at: StoreLayout.Tree.loaderCache)
+                report.cachedLibraries = cache.count
+            }
+            check(against: cache.names, files: files, plans: &plans)
+        }
+        for (request, name) in names.sorted(by: { $0.value < $1.value }) {
+            let target = Array("../../".utf8) + request.target.bytes
+            let node = Tree.Node(kind: .symlink(target: target), mode: 0o777)
+            result.insert(node, at: StoreLayout.Tree.aliases.appending(name.utf8))
+        }
+        report.files = plans.map(\.plan.file).filter { !$0.isEmpty }.sorted { $0.path < $1.path }
+        return RelocatedTree(
+            tree: result, storePath: storePath, aliases: aliases, report: report, seeds: seeds)
+    }
+
+    private var seeds: [TreePath] {
+        PathRules.seeds.filter { tree.resolve($0.bytes, followsLast: false) != nil }
+    }
+
+    /// Every content once, with the first path that has it.
+    private func uniqueFiles() -> [(id: ContentID, path: TreePath)] {
+        var seen: Set<ContentID> = []
+        return tree.sortedPaths.compactMap { path in
+            guard case .file(let id) = tree[path]?.kind, seen.insert(id).inserted else { return nil }
+            return (id, path)
+        }
+    }
+
+    private func requests(in plans: [Plan]) -> Set<AliasNames.Request> {
+        var result: Set<AliasNames.Request> = []
+        for edit in plans.lazy.flatMap(\.edits) {
+            switch edit.replacement {
+            case .alias(let request, _), .relativeAlias(let request): result.insert(request)
+            case .aliasList(let requests): result.formUnion(requests)
+            case .bytes: break
+            }
+        }
+        return result
+    }
+
+    /// Writes one file's changes: in place where no length changes, else as a new file.
+    private func apply(_ edits: [Edit], to id: ContentID, names: [AliasNames.Request: String]) throws {
+        let path = { (request: AliasNames.Request) in
+            Array((StoreLayout.aliasDirectory + "/" + (names[request] ?? "")).utf8)
+        }
+        let patches = edits.map { edit in
+            let bytes: Bytes =
+                switch edit.replacement {
+                case .alias(let request, let tail): path(request) + tail
+                case .relativeAlias(let request): Array(("_/" + (names[request] ?? "")).utf8)
+                case .aliasList(let requests): Array(requests.map(path).joined(separator: [UInt8(ascii: ":")]))
+                case .bytes(let bytes): bytes
+                }
+            return (offset: edit.offset, length: edit.length, bytes: bytes)
+        }
+        guard patches.contains(where: { $0.length != $0.bytes.count }) else {
+            try staging.patch(id, with: patches.map { ($0.offset, $0.bytes) })
+            return
+        }
+        let file = try MappedFile(staging.open(id))
+        var result: Bytes = []
+        var position = 0
+        for patch in patches.sorted(by: { $0.offset < $1.offset }) where patch.offset >= position {
+            result.append(contentsOf: UnsafeRawBufferPointer(rebasing: file.bytes[position..<patch.offset]))
+            result.append(contentsOf: patch.bytes)
+            position = patch.offset + patch.length
+        }
+        result.append(contentsOf: UnsafeRawBufferPointer(rebasing: file.bytes[position...]))
+        try staging.replace(id, with: result)
+    }
+}

@@ -1,0 +1,79 @@
+internal import ArgumentParser
+internal import Operations
+
+struct InstallCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "install",
+        abstract: "Add packages to the profile and activate the new generation.",
+        discussion: """
+            A package is an image (a path with a '/', or KIND:PATH), or the name of one that is in the store or in a \
+            remote. The newest version is taken; NAME@VERSION names one.
+
+            Examples:
+              sxs install ./emacs.oci.tar
+              sxs install oci-archive:images/emacs.tar --expose emacs,emacsclient
+              sxs install emacs git@2.39.5
+            """)
+
+    @Argument(help: ArgumentHelp("Images or package names.", valueName: "package"))
+    var packages: [String]
+
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("The package whose command is taken where two have one of the same name.", valueName: "name"))
+    var prefer: [String] = []
+
+    @OptionGroup var image: ImageOptions
+    @OptionGroup var shared: SharedOptions
+
+    func validate() throws {
+        guard packages.isEmpty || packages.count == 1 || (image.name == nil && image.packageVersion == nil) else {
+            throw ValidationError("--name and --version go with one package only")
+        }
+        guard !packages.isEmpty else { throw ValidationError("name at least one package") }
+    }
+
+    func run() throws {
+        let change = try shared.session().install(packages, options: image.options(), prefer: prefer)
+        try change.show(json: shared.json)
+    }
+}
+
+struct RemoveCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "remove",
+        abstract: "Take packages out of the profile and activate the new generation.",
+        discussion: """
+            The packages stay in the store, and earlier generations with them: 'sxs rollback' undoes it.
+
+            Example:
+              sxs remove emacs
+            """)
+
+    @Argument(help: ArgumentHelp("Names of packages.", valueName: "name"))
+    var names: [String]
+
+    @OptionGroup var shared: SharedOptions
+
+    func run() throws {
+        try shared.session().remove(names).show(json: shared.json)
+    }
+}
+
+extension GenerationChange {
+    /// Prints what changed.
+    func show(json: Bool) throws {
+        if json { return try Console.printJSON(self) }
+        for package in removed where !added.contains(where: { $0.split(separator: " ").first == package.split(separator: " ").first }) {
+            Console.print("- \(package)")
+        }
+        for package in added {
+            let name = package.split(separator: " ").first
+            let old = removed.first { $0.split(separator: " ").first == name }
+            Console.print("+ \(package)" + (old.map { " (was \($0.split(separator: " ").last ?? ""))" } ?? ""))
+        }
+        let state = previous == generation ? "is active, unchanged" : "is active" + (previous.map { " (before: \($0))" } ?? "")
+        Console.print("\(profile): generation \(generation) \(state)")
+        if !added.isEmpty { Console.print("commands are in \(bin)") }
+    }
+}

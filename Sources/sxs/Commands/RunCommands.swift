@@ -1,0 +1,49 @@
+internal import ArgumentParser
+internal import Operations
+
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Run a program of the store.",
+        discussion: """
+            The program runs in place of sxs: same process, working directory, environment and signals. Where \
+            /usr/store is not this root's, it gets a private mount namespace in which it is.
+
+            Examples:
+              sxs run emacs -- --batch --eval '(princ emacs-version)'
+              sxs run git --command git-upload-pack -- .
+            """)
+
+    @Argument(help: ArgumentHelp("A package, NAME@VERSION, a store path, or an installed command.", valueName: "package"))
+    var package: String
+
+    @Option(help: ArgumentHelp("A command of the package, by name or path.", valueName: "name"))
+    var command: String?
+
+    @OptionGroup var shared: SharedOptions
+
+    @Argument(parsing: .postTerminator, help: ArgumentHelp("The program's arguments, after '--'.", valueName: "argument"))
+    var arguments: [String] = []
+
+    func run() throws {
+        try shared.session().run(package, command: command, arguments: arguments)
+    }
+}
+
+struct ShellCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "shell", abstract: "Run a shell that finds the profile's commands.",
+        discussion: """
+            Examples:
+              sxs shell
+              sxs shell -- sh -c 'emacs --version'
+            """)
+
+    @OptionGroup var shared: SharedOptions
+
+    @Argument(parsing: .postTerminator, help: ArgumentHelp("A command instead of $SHELL, after '--'.", valueName: "command"))
+    var arguments: [String] = []
+
+    func run() throws {
+        try shared.session().shell(arguments)
+    }
+}

@@ -1,0 +1,164 @@
+internal import ArgumentParser
+internal import Operations
+internal import StoreLayout
+
+struct ImportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import", abstract: "Bring an image into the store; no profile changes.",
+        discussion: """
+            An image: an OCI archive or layout directory, a 'docker save' archive, a tar of a root file system, a \
+            SquashFS .raw, or a directory. The format is found by looking; KIND: before the path names it (oci-archive, \
+            oci, docker-archive, tar, raw, dir).
+
+            Examples:
+              sxs import ./emacs.oci.tar
+              sxs import dir:./tree --name tools --version 1
+            """)
+
+    @Argument(help: "The image.")
+    var source: String
+
+    @OptionGroup var image: ImageOptions
+    @OptionGroup var shared: SharedOptions
+
+    func run() throws {
+        let result = try shared.session().importImage(source, options: image.options())
+        if shared.json { return try Console.printJSON(result) }
+        let metadata = result.metadata
+        Console.print(StoreLayout.storeDirectory + "/" + metadata.storePath)
+        guard !result.wasKnown else { return Console.note("\(metadata.name) \(metadata.version) was in the store already") }
+    }
+}
+
+struct PathInfoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "path-info", abstract: "Show what the store knows of packages.",
+        discussion: """
+            Examples:
+              sxs path-info
+              sxs path-info emacs --json
+            """)
+
+    @Argument(help: ArgumentHelp("Packages; all of the store where none is named.", valueName: "package"))
+    var packages: [String] = []
+
+    @OptionGroup var shared: SharedOptions
+
+    func run() throws {
+        let found = try shared.session().pathInfo(packages)
+        if shared.json { return try Console.printJSON(found) }
+        guard !packages.isEmpty else {
+            guard !found.isEmpty else { return }
+            return Console.print(
+                Console.table(
+                    found.map { [$0.name, $0.version, Console.size($0.size), StoreLayout.storeDirectory + "/" + $0.storePath] }))
+        }
+        for metadata in found {
+            var rows = [
+                ["store path", StoreLayout.storeDirectory + "/" + metadata.storePath],
+                ["name", metadata.name], ["version", metadata.version],
+                ["architecture", metadata.architecture], ["source", metadata.source],
+                ["tree", "sha256:" + metadata.tree], ["recipe", "\(metadata.recipe)"],
+                ["files", "\(metadata.fileCount), \(Console.size(metadata.size))"],
+                ["aliases", "\(metadata.aliases.count)"],
+                ["commands", metadata.exposure.commands.map(\.name).joined(separator: " ")],
+            ]
+            if metadata.aliasSalt != 0 { rows.append(["alias salt", "\(metadata.aliasSalt) (another store path had an alias)"]) }
+            if let summary = metadata.summary { rows.append(["summary", summary]) }
+            if !metadata.omissions.isEmpty {
+                rows.append([
+                    "left out",
+                    metadata.omissions.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "),
+                ])
+            }
+            Console.print(Console.table(rows))
+        }
+    }
+}
+
+struct VerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Read all files of packages and compare them with what was imported.",
+        discussion: """
+            Examples:
+              sxs verify
+              sxs verify emacs
+            """)
+
+    @Argument(help: ArgumentHelp("Packages; all of the store where none is named.", valueName: "package"))
+    var packages: [String] = []
+
+    @OptionGroup var shared: SharedOptions
+
+    func run() throws {
+        let results = try shared.session().verify(packages)
+        if shared.json {
+            try Console.printJSON(results)
+        } else {
+            for result in results {
+                Console.print("\(result.name) \(result.version): \(result.problems.isEmpty ? "whole" : "damaged")")
+                for problem in result.problems { Console.print("  \(problem)") }
+            }
+        }
+        if results.contains(where: { !$0.problems.isEmpty }) {
+            Console.note("hint: import the image again to mend a package")
+            throw ExitCode(1)
+        }
+    }
+}
+
+struct RemoteCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "remote", abstract: "Places that packages come from.",
+        subcommands: [Add.self, List.self, Remove.self])
+
+    struct Add: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "add", abstract: "Add a directory of images, in which 'install NAME' looks.",
+            discussion: """
+                Example:
+                  sxs remote add local /srv/images
+                """)
+
+        @Argument(help: "A name for it.")
+        var name: String
+
+        @Argument(help: "The directory.")
+        var directory: String
+
+        @OptionGroup var shared: SharedOptions
+
+        func run() throws {
+            let remote = try shared.session().addRemote(name, directory: directory)
+            if shared.json { return try Console.printJSON(remote) }
+            Console.print("\(remote.name): \(remote.location)")
+        }
+    }
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "list", abstract: "Show the remotes.")
+
+        @OptionGroup var shared: SharedOptions
+
+        func run() throws {
+            let remotes = try shared.session().remotes()
+            if shared.json { return try Console.printJSON(remotes) }
+            guard !remotes.isEmpty else { return }
+            Console.print(Console.table(remotes.map { [$0.name, $0.kind, $0.location] }))
+        }
+    }
+
+    struct Remove: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "remove", abstract: "Forget a remote; packages that came from it stay.")
+
+        @Argument(help: "Its name.")
+        var name: String
+
+        @OptionGroup var shared: SharedOptions
+
+        func run() throws {
+            try shared.session().removeRemote(name)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+internal import ArgumentParser
+private import Files
+private import FoundationEssentials
+private import Glibc
+
+/// Text for people, JSON for programs, messages beside both.
+enum Console {
+    /// Prints a line of results.
+    static func print(_ text: String) {
+        write(text + "\n", to: STDOUT_FILENO)
+    }
+
+    /// Prints a value as JSON, keys sorted.
+    static func printJSON(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
+    /// Tells the user something that is no result.
+    static func note(_ text: String) {
+        write("sxs: " + text + "\n", to: STDERR_FILENO)
+    }
+
+    /// Draws over the terminal's current line.
+    static func draw(_ text: String) {
+        write("\r\u{1b}[K" + text, to: STDERR_FILENO)
+    }
+
+    /// Ends the program with an error's sentence.
+    static func fail(_ error: any Error, status: Int32 = 1) -> Never {
+        note("\(error)")
+        Glibc.exit(status)
+    }
+
+    /// Ends the program as an error asks: help and usage by the argument parser, all else with status 1.
+    static func exit(for error: any Error) -> Never {
+        let isOurs = SXS.exitCode(for: error) == .failure
+        guard isOurs else { SXS.exit(withError: error) }
+        if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
+        fail(error)
+    }
+
+    /// Bytes as people read them: `7.1 MB`.
+    static func size(_ bytes: Int) -> String {
+        let units = ["B", "kB", "MB", "GB", "TB"]
+        var value = Double(bytes)
+        var unit = 0
+        while value >= 999.5, unit < units.count - 1 {
+            value /= 1000
+            unit += 1
+        }
+        guard unit > 0, value < 99.95 else { return "\(Int(value.rounded())) \(units[unit])" }
+        let tenths = Int((value * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10) \(units[unit])"
+    }
+
+    /// Rows with columns of equal width.
+    static func table(_ rows: [[String]]) -> String {
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in
+            rows.map { $0.indices.contains(column) ? $0[column].count : 0 }.max() ?? 0
+        }
+        return rows.map { row in
+            let cells = row.enumerated().map { index, cell in
+                index == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[index] - cell.count)
+            }
+            return cells.joined(separator: "  ")
+        }.joined(separator: "\n")
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else if errno != EINTR {
+                // Nobody reads any more: results go nowhere, which the caller must see.
+                Glibc.exit(descriptor == STDOUT_FILENO ? 1 : 0)
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+internal import Files
+private import Glibc
+
+/// A line with a bar, bytes and rate on a terminal; nothing anywhere else.
+final class ProgressBar: Progress {
+    private let width: Int
+    private var title = ""
+    private var total: Int?
+    private var done = 0
+    private var started = timespec()
+    private var drawn = 0.0
+
+    /// Seconds between two drawings.
+    private static let interval = 0.1
+
+    init() {
+        width = terminalWidth(of: STDERR_FILENO)
+    }
+
+    func begin(_ title: String, total: Int?) {
+        guard width > 0 else { return }
+        (self.title, self.total, done, drawn) = (title, total, 0, 0)
+        clock_gettime(CLOCK_MONOTONIC, &started)
+    }
+
+    func advance(to bytes: Int) {
+        guard width > 0 else { return }
+        done = bytes
+        let elapsed = elapsed
+        guard elapsed - drawn >= Self.interval else { return }
+        drawn = elapsed
+        draw(elapsed)
+    }
+
+    func end() {
+        guard width > 0 else { return }
+        // Erase the line: results follow on a clean one.
+        Console.draw("")
+    }
+
+    private var elapsed: Double {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return Double(now.tv_sec - started.tv_sec) + Double(now.tv_nsec - started.tv_nsec) / 1e9
+    }
+
+    private func draw(_ elapsed: Double) {
+        let rate = elapsed > 0 ? Console.size(Int(Double(done) / elapsed)) + "/s" : ""
+        var line = "\(title)  \(Console.size(done))"
+        if let total, total > 0 {
+            let share = min(1, Double(done) / Double(total))
+            let cells = 24
+            let full = Int(share * Double(cells))
+            line = "\(title)  [\(String(repeating: "#", count: full))\(String(repeating: ".", count: cells - full))] "
+                + "\(Int(share * 100))%  \(Console.size(done)) of \(Console.size(total))"
+        }
+        Console.draw(String((line + "  " + rate).prefix(max(0, width - 1))))
+    }
+}

@@ -1,0 +1,48 @@
+internal import Activation
+internal import ArgumentParser
+private import Files
+private import Glibc
+
+/// The program: a launcher when it was started through a link of `shims/`, else the command line.
+@main
+enum Program {
+    static func main() {
+        do {
+            try Launcher.runIfShim()
+        } catch {
+            Console.fail(error, status: Launcher.exitStatus(of: error))
+        }
+        // Writing to a closed pipe is an error like any other, not death by signal.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try SXS.parseAsRoot()
+            try command.run()
+        } catch {
+            Console.exit(for: error)
+        }
+    }
+}
+
+struct SXS: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sxs",
+        abstract: "Install programs from prebuilt images into a store, and roll back.",
+        discussion: """
+            An image (OCI, docker save, tar, SquashFS, a directory) becomes /usr/store/<hash>-<name>-<version>; its \
+            programs are relocated to work there on any distribution.
+
+            Examples:
+              sxs install ./emacs.oci.tar       import an image and show its commands
+              sxs run emacs -- --version        run a program of the store
+              sxs rollback                      undo the last change
+            """,
+        version: version,
+        subcommands: [
+            InstallCommand.self, RemoveCommand.self, ListCommand.self, GenerationsCommand.self, DiffCommand.self,
+            RollbackCommand.self, SwitchCommand.self, RunCommand.self, ShellCommand.self, ImportCommand.self,
+            PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
+        ])
+
+    /// The program's version.
+    static let version = "0.1.0"
+}

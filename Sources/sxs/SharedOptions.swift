@@ -1,0 +1,54 @@
+internal import ArgumentParser
+internal import Files
+private import Glibc
+internal import Operations
+internal import StoreLayout
+
+/// Options of every verb.
+struct SharedOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The state directory.",
+            discussion: "By default /var/lib/sxs for root, ~/.local/share/sxs for others, or $SXS_ROOT.",
+            valueName: "dir"))
+    var root: String?
+
+    @Option(help: ArgumentHelp("The profile.", valueName: "name"))
+    var profile: String = StoreLayout.defaultProfile
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    /// The session of a verb.
+    func session() throws -> Session {
+        try Session(
+            root: root, profile: ProfileName(profile), progress: ProgressBar(),
+            command: (["sxs"] + CommandLine.arguments.dropFirst()).joined(separator: " "), note: Console.note)
+    }
+}
+
+/// What may be said of an image.
+struct ImageOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The package's name; by default what the image says.", valueName: "name"))
+    var name: String?
+
+    @Option(
+        name: .customLong("version"),
+        help: ArgumentHelp("The package's version; by default what the image says.", valueName: "version"))
+    var packageVersion: String?
+
+    @Option(help: ArgumentHelp("The architecture wanted, such as arm64; by default the host's.", valueName: "architecture"))
+    var platform: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Commands to show, separated by commas, or 'all'; by default those of the package.", valueName: "names"))
+    var expose: String?
+
+    func options() throws -> ImportOptions {
+        ImportOptions(
+            name: try name.map { try PackageName($0) }, version: try packageVersion.map { try PackageVersion($0) },
+            platform: try platform.map { try Architecture(parsing: $0) },
+            expose: expose?.split(separator: ",").map(String.init) ?? [])
+    }
+}
