@@ -1,5 +1,5 @@
 public import Files
-public import StoreLayout
+internal import StoreLayout
 
 /// A short symbolic link that stands, byte for byte as long, for a path inside a relocated file.
 public struct Alias: Hashable, Sendable {

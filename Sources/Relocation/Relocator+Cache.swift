@@ -25,7 +25,7 @@ extension Relocator {
         let entries = libraries(in: configured + loader.directories + ["/lib", "/usr/lib"].map { Array($0.utf8) },
             loader: loader)
         return GeneratedCache(
-            bytes: LoaderCache.render(entries, machine: loader.machine, is64Bit: loader.is64Bit),
+            bytes: try LoaderCache.render(entries, machine: loader.machine, is64Bit: loader.is64Bit),
             names: Set(entries.map(\.soname)))
     }
 

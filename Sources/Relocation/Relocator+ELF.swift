@@ -5,7 +5,7 @@ internal import StoreLayout
 /// What the survey keeps of an ELF file.
 struct ELFFacts {
     let path: TreePath
-    let machine: ELFFile.Machine
+    let machine: Machine
     let is64Bit: Bool
     let interpreter: Bytes?
     let needed: [Bytes]
@@ -20,7 +20,7 @@ struct Loader {
     /// Its file.
     let path: TreePath
     let content: ContentID
-    let machine: ELFFile.Machine
+    let machine: Machine
     let is64Bit: Bool
     /// Directories it was built to search.
     var directories: [Bytes]
@@ -31,6 +31,21 @@ struct Loader {
 /// The path of the cache as glibc's loader and ldconfig have it.
 private let loaderCachePath = Array("/etc/ld.so.cache".utf8)
 
+extension EmbeddedString {
+    /// Where its bytes are in the file, without the NUL.
+    var range: Range<Int> { offset..<(offset + bytes.count) }
+}
+
+extension LoaderStrings.Site {
+    /// Where its bytes are in the file, without the NUL.
+    var range: Range<Int> { offset..<(offset + length) }
+}
+
+extension DynamicInfo {
+    /// DT_RPATH and DT_RUNPATH.
+    var searchPaths: [EmbeddedString] { [rpath, runpath].compactMap { $0 } }
+}
+
 extension Relocator {
     /// Reads the headers of all ELF files, and finds the image's loader: the file that most programs name.
     mutating func survey(_ files: [(id: ContentID, path: TreePath)]) throws {
@@ -40,15 +55,15 @@ extension Relocator {
             // A damaged file is left as it is; the plan says so.
             guard let elf = try? ELFFile(parsing: mapped.bytes) else { continue }
             let dynamic = elf.dynamic
-            let interpreter = elf.interpreter.map { Array(mapped.bytes[$0.range]) }
+            let interpreter = elf.interpreter?.bytes
             facts[file.id] = ELFFacts(
                 path: file.path, machine: elf.machine, is64Bit: elf.is64Bit,
-                interpreter: interpreter, needed: dynamic?.needed.map { Array(mapped.bytes[$0.range]) } ?? [],
-                soname: dynamic?.soname.map { Array(mapped.bytes[$0.range]) },
+                interpreter: interpreter, needed: dynamic?.needed.map(\.bytes) ?? [],
+                soname: dynamic?.soname?.bytes,
                 searchPath: (dynamic?.searchPaths ?? []).flatMap {
-                    mapped.bytes[$0.range].split(separator: UInt8(ascii: ":")).map(Array.init)
+                    $0.bytes.split(separator: UInt8(ascii: ":")).map(Array.init)
                 },
-                isShared: elf.type == .shared && dynamic != nil)
+                isShared: elf.type == .dynamic && dynamic != nil)
             if let interpreter, let node = paths.find(interpreter).flatMap(paths.followed) {
                 votes[node, default: 0] += 1
             }
@@ -61,10 +76,11 @@ extension Relocator {
             return
         }
         let mapped = try MappedFile(staging.open(id))
-        let strings = (try? ELFFile(parsing: mapped.bytes)).map(LoaderStrings.find) ?? []
+        // The survey has parsed it once.
+        let strings = (try? ELFFile(parsing: mapped.bytes)).flatMap { LoaderStrings($0) }?.sites ?? []
         loader = Loader(
             path: paths.path(winner.key), content: id, machine: facts.machine, is64Bit: facts.is64Bit,
-            directories: strings.filter { $0.kind == .directory }.map { Array(mapped.bytes[$0.range]) },
+            directories: strings.filter { $0.kind == .systemDirectory }.map(\.bytes),
             readsCache: strings.contains { $0.kind == .cache })
     }
 
@@ -77,26 +93,30 @@ extension Relocator {
             if !staging[id].pathOffsets.isEmpty { plan.leave("(\(error))", .damaged) }
             return
         }
-        guard elf.type == .executable || elf.type == .shared else { return }
+        guard elf.type == .executable || elf.type == .dynamic else { return }
         planInterpreter(elf, bytes, into: &plan)
         planSearchPath(elf, bytes, into: &plan)
 
         var own: [Range<Int>] = []
         if id == loader?.content {
-            for string in LoaderStrings.find(in: elf) {
+            for string in LoaderStrings(elf)?.sites ?? [] {
                 plan.edits += edit(for: string, in: bytes, plan: &plan)
                 own.append(string.range)
             }
         }
-        let candidates = candidates(in: elf, bytes, offsets: staging[id].pathOffsets, except: own, into: &plan)
+        let offsets = staging[id].pathOffsets
+        let hasBlobs = !offsets.isEmpty && elf.hasStringBlobs
+        let candidates = candidates(
+            in: elf, bytes, offsets: offsets, except: own, hasBlobs: hasBlobs, into: &plan)
         let hints = relativeCandidates(in: elf, bytes, path: path)
-        decide(candidates, hints: hints, elf: elf, bytes: bytes, into: &plan)
+        decide(candidates, hints: hints, elf: elf, bytes: bytes, hasBlobs: hasBlobs, into: &plan)
     }
 
     private func planInterpreter(_ elf: ELFFile, _ bytes: UnsafeRawBufferPointer, into plan: inout Plan) {
         guard let interpreter = elf.interpreter else { return }
         let text = bytes[interpreter.range]
-        guard let loader else { return }
+        // Without a loader in the image, the host's stays.
+        guard loader != nil else { return }
         guard let node = paths.find(Array(text)), paths.followed(node) != nil else {
             plan.file.findings[.interpreter, default: []].append(text.displayed)
             return
@@ -105,7 +125,6 @@ extension Relocator {
             plan.leave(text.displayed, .tooShort)
             return
         }
-        _ = loader
         plan.alias(interpreter.range, to: paths.path(node), as: .interpreter)
     }
 
@@ -132,11 +151,11 @@ extension Relocator {
     /// Paths in allocated data that could become aliases, ascending and apart; others are noted.
     private func candidates(
         in elf: ELFFile, _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], except own: [Range<Int>],
-        into plan: inout Plan
+        hasBlobs: Bool, into plan: inout Plan
     ) -> [PathSite] {
         var result: [PathSite] = []
         var position = 0
-        let anyMayPrecede = elf.hasStringBlobs
+        let anyMayPrecede = hasBlobs
         for offset in offsets.lazy.map(Int.init) where offset >= position {
             let region = elf.region(atFileOffset: offset)
             guard region == .data || region == .code, !own.contains(where: { $0.contains(offset) }),
@@ -182,38 +201,34 @@ extension Relocator {
     /// Linkers store "locale" as the tail of "/usr/share/locale": whoever refers to the tail must find it unchanged.
     private func decide(
         _ candidates: [PathSite], hints: [RelativeSite], elf: ELFFile, bytes: UnsafeRawBufferPointer,
-        into plan: inout Plan
+        hasBlobs: Bool, into plan: inout Plan
     ) {
-        let ranges = (candidates.map(\.known) + hints.map(\.range)).sorted { $0.lowerBound < $1.lowerBound }
-        let intervals = ranges.compactMap { range -> Range<UInt64>? in
+        let intervals = (candidates.map(\.known) + hints.map(\.range)).compactMap { range -> Range<UInt64>? in
             guard let address = elf.address(ofFileOffset: range.lowerBound) else { return nil }
-            return (address + 1)..<(address + UInt64(range.count))
+            return address..<(address + UInt64(range.count))
         }
         guard !intervals.isEmpty else { return }
-        let references = elf.references(into: intervals)
-        let firstInside = { (range: Range<Int>) -> Int? in
-            guard let address = elf.address(ofFileOffset: range.lowerBound) else { return nil }
-            return references.first(in: (address + 1)..<(address + UInt64(range.count)))
-                .map { range.lowerBound + Int($0 - address) }
-        }
+        let tails = Tails(elf, intervals)
         for site in candidates {
-            guard references.isComplete else {
+            guard tails.isComplete else {
                 plan.leave(bytes[site.known].displayed, .architecture)
                 continue
             }
-            let inside = firstInside(site.known)
-            let blob = elf.hasStringBlobs ? bytes : nil
-            if let prefix = site.aliasedPrefix(latestEnd: inside ?? .max, followedBySlashIn: blob) {
+            let inside = tails.first(in: site.known)
+            if let prefix = site.aliasedPrefix(
+                latestEnd: inside ?? .max, followedBySlashIn: hasBlobs ? bytes : nil)
+            {
                 plan.alias(site.known.lowerBound..<prefix.end, to: target(prefix.node))
             } else if site.prefixes.count >= 2 || site.isComplete {
                 plan.leave(bytes[site.known].displayed, inside == nil ? .tooShort : .interior)
             }
         }
-        for hint in hints where references.isComplete && firstInside(hint.range) == nil {
+        for hint in hints where tails.isComplete && tails.first(in: hint.range) == nil {
             let prefix = "/usr/".utf8.count
             let request = AliasNames.Request(length: hint.range.count + prefix, target: hint.target)
             plan.edits.append(
-                Edit(offset: hint.range.lowerBound, length: hint.range.count,
+                Edit(
+                    offset: hint.range.lowerBound, length: hint.range.count,
                     replacement: .relativeAlias(request)))
             plan.file.done[.aliased, default: 0] += 1
         }
@@ -221,7 +236,7 @@ extension Relocator {
 
     /// What one of the loader's built-in strings becomes.
     private func edit(
-        for string: LoaderStrings.Found, in bytes: UnsafeRawBufferPointer, plan: inout Plan
+        for string: LoaderStrings.Site, in bytes: UnsafeRawBufferPointer, plan: inout Plan
     ) -> [Edit] {
         plan.file.done[.loader, default: 0] += 1
         let range = string.range
@@ -230,7 +245,7 @@ extension Relocator {
         case .cache:
             replacement = .alias(
                 AliasNames.Request(length: range.count, target: StoreLayout.Tree.loaderCache), tail: [])
-        case .directory:
+        case .systemDirectory:
             let slash: Bytes = [UInt8(ascii: "/")]
             let directory = bytes[range].dropLast()
             if directory.count >= shortestAlias, let node = paths.find(Array(directory)) {
@@ -240,10 +255,10 @@ extension Relocator {
                 replacement = .bytes(Self.impossiblePath(length: range.count))
             }
         case .preload: replacement = .bytes(Self.impossiblePath(length: range.count))
-        case .muslPathFile:
+        case .pathFile:
             // A prefix that musl appends to "/usr", which it derives from the interpreter's alias.
             replacement = .bytes(Self.impossiblePath(length: range.count, below: "/_"))
-        case .muslPath:
+        case .defaultPath:
             replacement = muslPath(length: range.count)
         }
         return [Edit(offset: range.lowerBound, length: range.count, replacement: replacement)]
@@ -274,5 +289,45 @@ extension Relocator {
                 + (length >= 2 ? [UInt8(ascii: "/")] : [])
         }
         return prefix + Bytes(repeating: UInt8(ascii: "-"), count: filler) + [UInt8(ascii: "/")]
+    }
+}
+
+/// Strings that begin inside other strings of a file, told by the references to them.
+private struct Tails {
+    private let elf: ELFFile
+    private let references: References
+
+    /// Whether all references are known.
+    var isComplete: Bool { references.isComplete }
+
+    init(_ elf: ELFFile, _ intervals: [Range<UInt64>]) {
+        self.elf = elf
+        references = elf.references(into: intervals)
+    }
+
+    /// The file offset of the first string that begins inside a range of the file, past its first byte.
+    ///
+    /// Loads inside count only where nothing loads the range's first byte: compilers copy a long string in pieces,
+    /// and whoever loads its beginning reads all of it.
+    func first(in range: Range<Int>) -> Int? {
+        guard let start = elf.address(ofFileOffset: range.lowerBound) else { return nil }
+        let inside = (start + 1)..<(start + UInt64(range.count))
+        var found = Self.first(of: references.addresses, in: inside)
+        if Self.first(of: references.loads, in: start..<(start + 1)) == nil,
+            let load = Self.first(of: references.loads, in: inside)
+        {
+            found = min(found ?? load, load)
+        }
+        return found.map { range.lowerBound + Int($0 - start) }
+    }
+
+    private static func first(of sorted: [UInt64], in range: Range<UInt64>) -> UInt64? {
+        var low = 0
+        var high = sorted.count
+        while low < high {
+            let middle = (low + high) / 2
+            if sorted[middle] < range.lowerBound { low = middle + 1 } else { high = middle }
+        }
+        return low < sorted.count && sorted[low] < range.upperBound ? sorted[low] : nil
     }
 }
