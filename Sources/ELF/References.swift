@@ -10,6 +10,13 @@ public struct References: Hashable, Sendable {
     /// Whether all references are known; false for processors whose instructions are not understood.
     public let isComplete: Bool
 
+    /// Creates a result.
+    public init(addresses: [UInt64], loads: [UInt64], isComplete: Bool) {
+        self.addresses = addresses
+        self.loads = loads
+        self.isComplete = isComplete
+    }
+
     /// ``addresses`` and ``loads`` together: sorted, each once.
     public var all: [UInt64] {
         var merged = AddressSet()
