@@ -55,5 +55,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+
+        .testTarget(name: "ELFTests", dependencies: ["ELF"], swiftSettings: settings),
     ]
 )

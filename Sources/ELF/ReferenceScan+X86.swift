@@ -1,0 +1,140 @@
+/// Which 32-bit absolute addresses in x86 code count.
+enum AbsoluteAddresses {
+    /// None: the program has no fixed address.
+    case none
+    /// Those after what looks like an instruction that takes one.
+    case plausible
+    /// All, but distances of calls and jumps.
+    case anywhere
+}
+
+extension ReferenceScan {
+    /// Looks at every byte position, as instructions cannot be told apart without decoding all of them.
+    ///
+    /// Source: Intel 64 and IA-32 Architectures SDM, volume 2, chapter 2 and appendix A.
+    mutating func scanX86(_ code: CodeSpan, absolute: AbsoluteAddresses, relative: Bool) {
+        guard view.isLittleEndian, code.range.count >= 5 else { return }
+        let bytes = UnsafeRawBufferPointer(rebasing: view.bytes[code.range])
+        let last = bytes.count - 4
+        for index in 1...last {
+            // In bounds: index + 4 <= count.
+            let value = bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self)
+            // mod 00, r/m 101: a distance from the end of the instruction.
+            if relative, bytes[index - 1] & 0xc7 == 0x05 {
+                let distance = UInt64(bitPattern: Int64(Int32(bitPattern: UInt32(littleEndian: value))))
+                // Addresses are modulo 2^64.
+                let target = code.address &+ UInt64(index + 4) &+ distance
+                if intervals.mayContain(target) || intervals.mayContain(target &+ 4) {
+                    takeRelative(bytes, at: index, target: target)
+                }
+            }
+            guard absolute != .none else { continue }
+            let address = UInt64(UInt32(littleEndian: value))
+            guard intervals.contains(address) else { continue }
+            switch absolute {
+            case .anywhere:
+                if bytes[index - 1] != 0xe8, bytes[index - 1] != 0xe9 { addresses.insert(address) }
+            case .plausible:
+                if isAbsolutePlausible(bytes, at: index) { addresses.insert(address) }
+            case .none: break
+            }
+        }
+    }
+
+    /// Takes a distance-relative operand if the bytes before it are an instruction that has one.
+    ///
+    /// `target` is without the immediate operand, whose bytes come between the distance and the end.
+    private mutating func takeRelative(_ bytes: UnsafeRawBufferPointer, at index: Int, target: UInt64) {
+        guard index >= 2 else { return }
+        let opcode = bytes[index - 2]
+        if opcode == 0x8d {
+            take(target)  // lea
+            return
+        }
+        let before = index >= 3 ? bytes[index - 3] : 0
+        if X86.isWithoutImmediate(opcode) { takeLoad(target) }
+        switch opcode {
+        case 0x80, 0x83, 0xc0, 0xc1, 0xc6, 0x6b: takeLoad(target &+ 1)
+        case 0x81, 0x69, 0xc7:
+            takeLoad(target &+ 4)
+            if before == 0x66 || (index >= 4 && bytes[index - 4] == 0x66) { takeLoad(target &+ 2) }
+        case 0xf6: takeLoad(target &+ 1)
+        case 0xf7: takeLoad(target &+ 4)
+        default: break
+        }
+        guard let map = X86.opcodeMap(bytes, at: index - 2) else { return }
+        switch map {
+        case 1:
+            let hasImmediate = [0x70, 0x71, 0x72, 0x73, 0xa4, 0xac, 0xba, 0xc2, 0xc4, 0xc5, 0xc6].contains(opcode)
+            // From 80 to 8f are jumps, which have no such operand.
+            if !(0x80...0x8f).contains(opcode) { takeLoad(hasImmediate ? target &+ 1 : target) }
+        case 2: takeLoad(target)
+        default: takeLoad(target &+ 1)
+        }
+    }
+
+    private mutating func takeLoad(_ address: UInt64) {
+        if intervals.contains(address) { loads.insert(address) }
+    }
+
+    /// Whether the bytes before `index` are an instruction that has a 32-bit address there.
+    private func isAbsolutePlausible(_ bytes: UnsafeRawBufferPointer, at index: Int) -> Bool {
+        func byte(_ distance: Int) -> UInt8 { index >= distance ? bytes[index - distance] : 0 }
+        func isMove(_ opcode: UInt8) -> Bool { opcode == 0xc7 || opcode == 0x81 || opcode == 0x69 }
+        let one = byte(1)
+        // mov $, %reg; push $; arithmetic with the accumulator; and moves to and from it.
+        if (0xb8...0xbf).contains(one) || one == 0x68 || one & 0xc7 == 0x05 || (0xa0...0xa3).contains(one)
+            || one == 0xa9
+        {
+            return true
+        }
+        // mov, arithmetic or imul with an immediate: ModRM, then SIB and 1 or 4 bytes of distance as it says.
+        if isMove(byte(2)), one >= 0xc0 || (one < 0x40 && one & 7 != 4) { return true }
+        if isMove(byte(3)), byte(2) & 0xc0 == 0x40 || byte(2) & 0xc7 == 0x04 { return true }
+        if isMove(byte(4)), byte(3) & 0xc7 == 0x44 { return true }
+        if isMove(byte(6)), byte(5) & 0xc0 == 0x80 || byte(5) & 0xc7 == 0x05 { return true }
+        if isMove(byte(7)), byte(6) & 0xc7 == 0x84 || (byte(6) & 0xc7 == 0x04 && byte(5) & 7 == 5) { return true }
+        // A memory operand at the address, alone or with registers.
+        if one & 0xc0 == 0x80, one & 7 != 4 { return X86.takesMemory(bytes, at: index - 2) }
+        let scaled = byte(2)
+        if scaled & 0xc7 == 0x84 || (scaled & 0xc7 == 0x04 && one & 7 == 5) {
+            return X86.takesMemory(bytes, at: index - 3)
+        }
+        return false
+    }
+}
+
+/// What x86 opcodes take.
+private enum X86 {
+    /// Whether a one-byte opcode has a memory operand and no immediate.
+    @inline(__always)
+    static func isWithoutImmediate(_ opcode: UInt8) -> Bool {
+        switch opcode {
+        case 0x00...0x3f: opcode & 7 < 4
+        case 0x63, 0x84...0x8b, 0xd0...0xd3, 0xd8...0xdf, 0xf6, 0xf7, 0xfe, 0xff: true
+        default: false
+        }
+    }
+
+    /// Whether the opcode that ends at `index` has a memory operand.
+    static func takesMemory(_ bytes: UnsafeRawBufferPointer, at index: Int) -> Bool {
+        guard index >= 0 else { return false }
+        let opcode = bytes[index]
+        switch opcode {
+        case 0x8d, 0x80, 0x81, 0x83, 0xc0, 0xc1, 0xc6, 0xc7, 0x69, 0x6b: return true
+        default: return isWithoutImmediate(opcode) || opcodeMap(bytes, at: index) != nil
+        }
+    }
+
+    /// The map (1: 0f, 2: 0f38, 3: 0f3a) of a longer opcode that ends at `index`, by its prefixes.
+    static func opcodeMap(_ bytes: UnsafeRawBufferPointer, at index: Int) -> UInt8? {
+        func byte(_ distance: Int) -> UInt8 { index >= distance ? bytes[index - distance] : 0 }
+        if byte(2) == 0x0f, byte(1) == 0x38 { return 2 }
+        if byte(2) == 0x0f, byte(1) == 0x3a { return 3 }
+        if byte(1) == 0x0f { return 1 }
+        if byte(2) == 0xc5 { return 1 }  // VEX, two bytes
+        if byte(3) == 0xc4, (1...3).contains(byte(2) & 0x1f) { return byte(2) & 0x1f }  // VEX, three bytes
+        if byte(4) == 0x62, (1...3).contains(byte(3) & 7) { return byte(3) & 7 }  // EVEX
+        return nil
+    }
+}

@@ -1,0 +1,203 @@
+/// The addresses that a file refers to, within some intervals.
+public struct References: Hashable, Sendable {
+    /// Addresses that the file takes or holds, to be passed on as pointers: sorted, each once.
+    public let addresses: [UInt64]
+    /// Addresses that instructions read or write directly: sorted, each once.
+    ///
+    /// Compilers copy a long constant string in pieces of 8 or 16 bytes, so an address inside a string here
+    /// mostly means that the string is read whole, and not that another one is stored as its tail.
+    public let loads: [UInt64]
+    /// Whether all references are known; false for processors whose instructions are not understood.
+    public let isComplete: Bool
+
+    /// Creates a result.
+    public init(addresses: [UInt64], loads: [UInt64], isComplete: Bool) {
+        self.addresses = addresses
+        self.loads = loads
+        self.isComplete = isComplete
+    }
+
+    /// ``addresses`` and ``loads`` together: sorted, each once.
+    public var all: [UInt64] {
+        var merged = AddressSet()
+        for address in addresses { merged.insert(address) }
+        for address in loads { merged.insert(address) }
+        return merged.sorted()
+    }
+}
+
+/// Addresses, gathered with repetitions and kept small by sorting now and then.
+struct AddressSet {
+    private var list: [UInt64] = []
+    private var limit = 1 << 16
+
+    @inline(__always)
+    mutating func insert(_ address: UInt64) {
+        list.append(address)
+        if list.count >= limit {
+            list = sorted()
+            limit = max(limit, list.count * 2)
+        }
+    }
+
+    func sorted() -> [UInt64] {
+        var result: [UInt64] = []
+        for address in list.sorted() where address != result.last { result.append(address) }
+        return result
+    }
+}
+
+/// Sorted, disjoint address ranges, with a quick test for most addresses that are in none.
+struct IntervalSet {
+    private let intervals: [Range<UInt64>]
+    private let base: UInt64
+    private let span: UInt64
+    /// One bit for each 2^shift addresses of the span: whether an interval touches them.
+    private let bits: [UInt64]
+    private let shift: UInt64
+
+    init(_ ranges: [Range<UInt64>]) {
+        var sorted: [Range<UInt64>] = []
+        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) where !range.isEmpty {
+            if let last = sorted.last, last.upperBound >= range.lowerBound {
+                let end = max(last.upperBound, range.upperBound)
+                sorted[sorted.count - 1] = last.lowerBound..<end
+            } else {
+                sorted.append(range)
+            }
+        }
+        intervals = sorted
+        base = sorted.first?.lowerBound ?? 0
+        span = (sorted.last?.upperBound ?? 0) - base
+        // At most 2^20 bits, 128 KiB, so that they stay in the processor's cache.
+        var shift: UInt64 = 4
+        while (span >> shift) >= 1 << 20 { shift += 1 }
+        self.shift = shift
+        var bits = [UInt64](repeating: 0, count: Int((span >> shift) / 64) + 1)
+        for range in sorted {
+            let last = (range.upperBound - 1 - base) >> shift
+            for bit in ((range.lowerBound - base) >> shift)...last {
+                bits[Int(bit / 64)] |= 1 << (bit % 64)
+            }
+        }
+        self.bits = bits
+    }
+
+    var isEmpty: Bool { intervals.isEmpty }
+
+    /// Whether `address` is between the first interval and the last.
+    @inline(__always)
+    func mayContain(_ address: UInt64) -> Bool {
+        // Wraps around below the first interval, to a distance beyond the span.
+        let distance = address &- base
+        guard distance < span else { return false }
+        let bit = distance >> shift
+        return bits[Int(bit / 64)] & (1 << (bit % 64)) != 0
+    }
+
+    @inline(__always)
+    func contains(_ address: UInt64) -> Bool {
+        mayContain(address) && search(address)
+    }
+
+    private func search(_ address: UInt64) -> Bool {
+        let index = firstIndex(of: intervals) { $0.lowerBound > address }
+        return index > 0 && intervals[index - 1].contains(address)
+    }
+}
+
+extension ELFFile {
+    /// Every address the file refers to that lies in one of `intervals`.
+    ///
+    /// Linkers store a string as the tail of another that ends alike, so a reference may point into the middle of
+    /// a string. Looked at are instructions (x86-64, arm64, fixed-address x86), relocations, aligned words of
+    /// loaded data, and symbols of data. What looks like an instruction and is none makes a
+    /// reference too many, never one too few.
+    ///
+    /// Not seen are tables of 32-bit distances to strings, as LLVM makes of some arrays of strings.
+    ///
+    /// - Parameter intervals: Address ranges, of strings for example.
+    /// - Complexity: Linear in the file's size, about 1 GB/s.
+    public func references(into intervals: [Range<UInt64>]) -> References {
+        var scan = ReferenceScan(IntervalSet(intervals), view)
+        guard !scan.intervals.isEmpty else { return References(addresses: [], loads: [], isComplete: true) }
+        let isFixed = type == .executable
+        var isComplete = false
+        switch machine {
+        case .x86_64:
+            for code in codeSpans { scan.scanX86(code, absolute: isFixed ? .plausible : .none, relative: true) }
+            isComplete = true
+        case .x86:
+            for code in codeSpans { scan.scanX86(code, absolute: .anywhere, relative: false) }
+            // Other programs add to a register that points to the global offset table: not decidable.
+            isComplete = isFixed || codeSpans.isEmpty
+        case .arm64:
+            for code in codeSpans { scan.scanARM64(code) }
+            isComplete = true
+        default:
+            isComplete = codeSpans.isEmpty
+        }
+        for range in wordRanges(isFixed: isFixed) { scan.scanWords(range) }
+        scanTables(&scan)
+        return References(
+            addresses: scan.addresses.sorted(), loads: scan.loads.sorted(),
+            isComplete: isComplete && type != .relocatable)
+    }
+
+    /// Where instructions are, without overlaps.
+    private var codeSpans: [CodeSpan] {
+        var found: [CodeSpan] = sections.filter { $0.isLoaded && $0.isExecutable && !$0.fileRange.isEmpty }
+            .map { CodeSpan(range: $0.fileRange, address: $0.address) }
+        if found.isEmpty {
+            found = segments.filter {
+                $0.type == Segment.load && $0.isExecutable && !$0.fileRange.isEmpty
+            }.map { CodeSpan(range: $0.fileRange, address: $0.address) }
+        }
+        var end = 0
+        var result: [CodeSpan] = []
+        for span in found.sorted(by: { $0.range.lowerBound < $1.range.lowerBound })
+        where span.range.upperBound > end {
+            let start = max(end, span.range.lowerBound)
+            let skipped = UInt64(start - span.range.lowerBound)
+            result.append(CodeSpan(range: start..<span.range.upperBound, address: span.address &+ skipped))
+            end = span.range.upperBound
+        }
+        return result
+    }
+
+    /// Where pointers may be stored: what relocations change, and all data of a program at a fixed address.
+    private func wordRanges(isFixed: Bool) -> [Range<Int>] {
+        let loaded = segments.filter { $0.type == Segment.load }
+        if !isFixed { return disjoint(loaded.filter(\.isWritable).map(\.fileRange)) }
+        guard !sections.isEmpty else { return disjoint(loaded.map(\.fileRange)) }
+        return disjoint(
+            sections.filter { $0.isLoaded && !$0.isExecutable && !Section.Kind.linkage.contains($0.type) }
+                .map(\.fileRange) + loaded.filter(\.isWritable).map(\.fileRange))
+    }
+
+    /// Relocations and symbols.
+    private func scanTables(_ scan: inout ReferenceScan) {
+        let tables = dynamic?.tables
+        func ranges(_ type: UInt32) -> [Range<Int>] {
+            sections.filter { $0.type == type }.map(\.fileRange)
+        }
+        var dynamicSymbols = ranges(Section.Kind.dynamicSymbols)
+        if dynamicSymbols.isEmpty, let guess = tables?.symbols { dynamicSymbols = [guess] }
+        let symbols = dynamicSymbols.first
+        for range in disjoint((tables?.addends ?? []) + ranges(Section.Kind.addends)) {
+            scan.scanRelocations(range, hasAddends: true, symbols: symbols, mapping: mapping)
+        }
+        for range in disjoint((tables?.inPlace ?? []) + ranges(Section.Kind.inPlace)) {
+            scan.scanRelocations(range, hasAddends: false, symbols: symbols, mapping: mapping)
+        }
+        if let packed = tables?.packed { scan.scanPackedRelocations(packed, mapping: mapping) }
+        for range in disjoint(dynamicSymbols) { scan.scanSymbols(range, areExported: true) }
+        for range in disjoint(ranges(Section.Kind.symbols)) { scan.scanSymbols(range, areExported: false) }
+    }
+}
+
+/// Instructions: where they are in the file, and the address of the first.
+struct CodeSpan {
+    var range: Range<Int>
+    var address: UInt64
+}
