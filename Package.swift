@@ -55,5 +55,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+
+        // Tests.
+        .executableTarget(
+            name: "activation-probe", dependencies: ["Activation", "Files"], path: "Tests/ActivationProbe",
+            swiftSettings: settings),
+        .testTarget(
+            name: "ActivationTests", dependencies: ["Activation", "Files", "StoreLayout", "activation-probe"],
+            swiftSettings: settings),
     ]
 )
