@@ -10,6 +10,9 @@ public enum StoreLayout {
     /// The directory of aliases, as relocated files name it.
     public static let aliasDirectory = "/usr/_"
 
+    /// The host's directory that has both of them.
+    public static let hostDirectory = "/usr"
+
     /// The root of the system's store.
     public static let systemRoot = "/var/lib/sxs"
 
@@ -67,6 +70,9 @@ public enum StoreLayout {
         public static let program = "sxs"
         /// What the launchers of a store path do, in its directory of ``shims``.
         public static let launchDescription = "launch"
+        /// In `/usr/store` and `/usr/_` where these show several roots at once: a symbolic link whose target
+        /// tells the device and inode numbers of the directories that are shown.
+        public static let shown = ".shown"
         /// In a directory of ``manifests``: the listing of the tree as it was imported.
         public static let sourceListing = "source.mtree"
         /// In a directory of ``manifests``: the listing of the relocated tree.

@@ -12,6 +12,8 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -21,7 +23,8 @@ int sxs_openat_beneath(int dirfd, const char *path, int flags, unsigned mode, in
     struct open_how how;
     memset(&how, 0, sizeof how);
     how.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC);
-    how.mode = (flags & (O_CREAT | O_TMPFILE)) ? mode : 0;
+    /* O_TMPFILE has the bit of O_DIRECTORY in it; a mode where nothing is made is refused. */
+    how.mode = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? mode : 0;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (follow ? 0 : RESOLVE_NO_SYMLINKS);
     return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
 }
@@ -62,6 +65,49 @@ int sxs_umount2(const char *target, int flags) { return umount2(target, flags); 
 int sxs_pivot_root(const char *new_root, const char *put_old) {
     return (int)syscall(SYS_pivot_root, new_root, put_old);
 }
+
+unsigned long sxs_mount_flags(int fd) {
+    struct statvfs status;
+    if (fstatvfs(fd, &status) != 0) return 0;
+    return (status.f_flag & ST_NOSUID ? SXS_MS_NOSUID : 0) | (status.f_flag & ST_NODEV ? SXS_MS_NODEV : 0)
+        | (status.f_flag & ST_NOEXEC ? SXS_MS_NOEXEC : 0);
+}
+
+/* statmount(2), which the headers of Debian 12 do not have yet. */
+#ifndef SYS_statmount
+#define SYS_statmount 457
+#endif
+
+int sxs_mount_is_shared(const char *path) {
+    enum { MNT_ID_UNIQUE = 0x4000, MNT_BASIC = 2 };
+    struct { uint32_t size, spare; uint64_t mount, mask; } request = {24, 0, 0, MNT_BASIC};
+    struct {
+        uint32_t size, spare;
+        uint64_t mask;
+        uint32_t device_major, device_minor;
+        uint64_t magic;
+        uint32_t super_flags, type;
+        uint64_t mount, parent;
+        uint32_t old_mount, old_parent;
+        uint64_t attributes, propagation, rest[64];
+    } result;
+    struct statx status;
+    if (statx(AT_FDCWD, path, 0, MNT_ID_UNIQUE, &status) != 0) return -1;
+    if (!(status.stx_mask & MNT_ID_UNIQUE)) {
+        errno = ENOSYS;
+        return -1;
+    }
+    request.mount = status.stx_mnt_id;
+    memset(&result, 0, sizeof result);
+    if (syscall(SYS_statmount, &request, &result, sizeof result, 0) != 0) return -1;
+    if (!(result.mask & MNT_BASIC)) {
+        errno = ENOSYS;
+        return -1;
+    }
+    return (result.propagation & MS_SHARED) != 0;
+}
+
+char **sxs_environ(void) { return environ; }
 
 const char *sxs_execfn(void) { return (const char *)getauxval(AT_EXECFN); }
 

@@ -45,6 +45,30 @@ int sxs_mount(const char *source, const char *target, const char *type, unsigned
 int sxs_umount2(const char *target, int flags);
 int sxs_pivot_root(const char *new_root, const char *put_old);
 
+/* open(2) flag: a place in the file tree, for fchdir(2) and *at calls; needs no read permission. */
+#define SXS_O_PATH 010000000
+
+/* mount(2) flags. */
+#define SXS_MS_RDONLY 1
+#define SXS_MS_NOSUID 2
+#define SXS_MS_NODEV 4
+#define SXS_MS_NOEXEC 8
+#define SXS_MS_REMOUNT 32
+#define SXS_MS_BIND 4096
+#define SXS_MS_REC 16384
+#define SXS_MS_SLAVE (1 << 19)
+
+/* The SXS_MS_NOSUID, _NODEV and _NOEXEC that the mount of an open file has; 0
+   if that cannot be told. */
+unsigned long sxs_mount_flags(int fd);
+
+/* Whether mounts made in the mount that holds path appear in other mount
+   namespaces: 1 or 0; -1 with ENOSYS before Linux 6.8. */
+int sxs_mount_is_shared(const char *path);
+
+/* The environment of this process, ended by NULL. */
+char **sxs_environ(void);
+
 /* getauxval(3): AT_EXECFN as a path, or NULL. */
 const char *sxs_execfn(void);
 

@@ -1,0 +1,93 @@
+public import Files
+private import StoreLayout
+
+extension LaunchDescription {
+    private static let newline = UInt8(ascii: "\n")
+    private static let space = UInt8(ascii: " ")
+    private static let tab = UInt8(ascii: "\t")
+
+    /// The words that lines begin with.
+    private enum Word: String, CaseIterable {
+        case storePath = "store-path"
+        case command
+        case searchPath = "search-path"
+        case seed
+        case setDefault = "set-default"
+
+        init?(_ bytes: ArraySlice<UInt8>) {
+            guard let word = Self.allCases.first(where: { bytes.elementsEqual($0.rawValue.utf8) }) else { return nil }
+            self = word
+        }
+    }
+
+    /// The text of the file; the same for equal descriptions.
+    public var text: Bytes {
+        var text = Array((Self.heading + "\n").utf8)
+        func append(_ word: Word, _ fields: Bytes...) {
+            text += Array(word.rawValue.utf8) + [Self.space] + fields.joined(separator: [Self.tab]) + [Self.newline]
+        }
+        append(.storePath, Array(storePath.utf8))
+        for (command, program) in commands.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            append(.command, command, program.bytes)
+        }
+        for path in searchPath { append(.searchPath, path.bytes) }
+        for path in seeds { append(.seed, path.bytes) }
+        for (variable, value) in defaults.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            append(.setDefault, variable + [UInt8(ascii: "=")] + value)
+        }
+        return text
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// - Parameters:
+    ///   - text: The text.
+    ///   - file: What messages call it.
+    public init(parsing text: Bytes, file: String) throws(LaunchDescriptionError) {
+        var lines = text.split(separator: Self.newline, omittingEmptySubsequences: false)[...]
+        guard text.count <= Self.longest, lines.popFirst()?.elementsEqual(Self.heading.utf8) == true else {
+            throw .heading(file: file)
+        }
+        // Every line is ended: a file that was cut off is not taken for a whole one.
+        guard lines.popLast()?.isEmpty == true else { throw .line(lines.count + 2, file: file) }
+        var baseName: String?
+        var commands: [Bytes: TreePath] = [:]
+        var searchPath: [TreePath] = []
+        var seeds: [TreePath] = []
+        var defaults: [Bytes: Bytes] = [:]
+        for (index, line) in lines.enumerated() {
+            let error = LaunchDescriptionError.line(index + 2, file: file)
+            guard let space = line.firstIndex(of: Self.space), let word = Word(line[..<space]) else { throw error }
+            let rest = line[(space + 1)...]
+            switch word {
+            case .storePath:
+                let prefix = Array((StoreLayout.storeDirectory + "/").utf8)
+                guard baseName == nil, rest.starts(with: prefix) else { throw error }
+                baseName = String(decoding: rest.dropFirst(prefix.count), as: UTF8.self)
+            case .command:
+                guard let tab = rest.firstIndex(of: Self.tab), let path = Self.path(rest[(tab + 1)...]),
+                    commands.updateValue(path, forKey: Array(rest[..<tab])) == nil
+                else { throw error }
+            case .searchPath:
+                guard let path = Self.path(rest) else { throw error }
+                searchPath.append(path)
+            case .seed:
+                guard let path = Self.path(rest) else { throw error }
+                seeds.append(path)
+            case .setDefault:
+                guard let equals = rest.firstIndex(of: UInt8(ascii: "=")),
+                    defaults.updateValue(Array(rest[(equals + 1)...]), forKey: Array(rest[..<equals])) == nil
+                else { throw error }
+            }
+        }
+        guard let baseName else { throw .line(lines.count + 2, file: file) }
+        try self.init(
+            baseName: baseName, commands: commands, searchPath: searchPath, seeds: seeds, defaults: defaults)
+    }
+
+    private static func path(_ bytes: ArraySlice<UInt8>) -> TreePath? {
+        // Only as it is written: a path has one spelling.
+        guard let path = try? TreePath(parsing: bytes), path.bytes.elementsEqual(bytes) else { return nil }
+        return path
+    }
+}

@@ -1,0 +1,108 @@
+public import Files
+private import StoreLayout
+
+/// What the launchers of a store path do: the file `launch` beside them.
+///
+/// A text of lines, each a word, a space and fields separated by tabs, which no name or path here can have.
+public struct LaunchDescription: Equatable, Sendable {
+    /// Bytes that a description may have.
+    public static let longest = 4 << 20
+
+    /// The first line.
+    static let heading = "sxs-launch 1"
+
+    /// The base name of the store path: `<hash>-<name>-<version>`.
+    public let baseName: String
+
+    /// The programs by command name, as paths in the store path's tree.
+    public let commands: [Bytes: TreePath]
+
+    /// Directories of the tree that are appended to `PATH`.
+    public let searchPath: [TreePath]
+
+    /// Paths below `etc` that hosts without them are shown from the tree.
+    public let seeds: [TreePath]
+
+    /// Variables that are set where the environment does not have them, with their values.
+    public let defaults: [Bytes: Bytes]
+
+    /// Creates a description.
+    ///
+    /// - Throws: ``LaunchDescriptionError`` for what a line cannot hold or a launcher would not do.
+    public init(
+        baseName: String, commands: [Bytes: TreePath], searchPath: [TreePath] = [], seeds: [TreePath] = [],
+        defaults: [Bytes: Bytes] = [:]
+    ) throws(LaunchDescriptionError) {
+        guard let name = try? TreePath(parsing: Array(baseName.utf8)), Array(baseName.utf8) == name.name else {
+            throw .invalid("store path", Array(baseName.utf8).displayed)
+        }
+        for (command, program) in commands {
+            guard let path = try? TreePath(parsing: command), path.name == command else {
+                throw .invalid("command", command.displayed)
+            }
+            guard program != .root else { throw .invalid("program of command", command.displayed) }
+        }
+        // A colon would split PATH.
+        for path in searchPath where path.bytes.contains(UInt8(ascii: ":")) {
+            throw .invalid("search path", path.description)
+        }
+        for path in seeds where Seed(path, source: []) == nil { throw .invalid("seed", path.description) }
+        for (variable, value) in defaults {
+            let isName = variable.first.map { !(0x30...0x39).contains($0) } ?? false
+            guard isName, variable.allSatisfy(Self.isVariable) else { throw .invalid("variable", variable.displayed) }
+            guard value.allSatisfy({ $0 != 0 && $0 != UInt8(ascii: "\n") }) else {
+                throw .invalid("value of variable", variable.displayed)
+            }
+        }
+        self.baseName = baseName
+        self.commands = commands
+        self.searchPath = searchPath
+        self.seeds = seeds
+        self.defaults = defaults
+    }
+
+    /// The absolute path of the store path.
+    public var storePath: String { StoreLayout.storeDirectory + "/" + baseName }
+
+    /// The absolute path of something in the store path's tree.
+    public func path(of inner: TreePath) -> Bytes {
+        Array(storePath.utf8) + [UInt8(ascii: "/")] + inner.bytes
+    }
+
+    private static func isVariable(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "_"): true
+        default: false
+        }
+    }
+}
+
+/// Why a launcher's description is refused.
+public enum LaunchDescriptionError: Error, Equatable, CustomStringConvertible {
+    /// Something in it is not allowed.
+    case invalid(String, String)
+    /// It is of another version, or none at all.
+    case heading(file: String)
+    /// A line that nobody understands.
+    case line(Int, file: String)
+
+    public var description: String {
+        switch self {
+        case .invalid(let what, let text):
+            """
+            '\(text)' is not allowed as \(what) of a launcher
+            hint: expose other files of the package with --expose
+            """
+        case .heading(let file):
+            """
+            \(file) is no launcher description of this version of sxs
+            hint: install the package again, or use the sxs that wrote it
+            """
+        case .line(let number, let file):
+            """
+            line \(number) of \(file) cannot be understood
+            hint: the file is damaged; install the package again
+            """
+        }
+    }
+}

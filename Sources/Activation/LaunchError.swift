@@ -1,0 +1,67 @@
+public import Files
+private import Glibc
+
+/// Why a program does not start.
+public enum LaunchError: Error, Equatable, CustomStringConvertible {
+    /// execve(2) failed.
+    case cannotExecute(program: Bytes, code: Int32)
+
+    /// The description has no command of the launcher's name.
+    case noCommand(String, file: String)
+
+    /// The description beside the launcher is another store path's.
+    case foreignDescription(file: String, baseName: String)
+
+    /// The status to exit with, as shells have it: 127 for what is not found, else 126.
+    public var exitStatus: Int32 {
+        switch self {
+        case .cannotExecute(_, ENOENT), .noCommand: 127
+        case .cannotExecute, .foreignDescription: 126
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .cannotExecute(let program, let code):
+            """
+            cannot run \(program.displayed): \(Self.reason(program, code))
+            hint: \(Self.hint(program, code))
+            """
+        case .noCommand(let name, let file):
+            """
+            '\(name)' is no command of the package: \(file) does not name it
+            hint: install the package again
+            """
+        case .foreignDescription(let file, let baseName):
+            """
+            \(file) describes another package, \(baseName)
+            hint: the store is damaged; install the package again
+            """
+        }
+    }
+
+    private static func isThere(_ program: Bytes) -> Bool {
+        program.withCString { access($0, F_OK) == 0 }
+    }
+
+    private static func reason(_ program: Bytes, _ code: Int32) -> String {
+        switch code {
+        case ENOENT where isThere(program): "its interpreter is not there"
+        case ENOEXEC: "it is no program for this machine, nor a script with a '#!' line"
+        default: Activation.reason(code)
+        }
+    }
+
+    private static func hint(_ program: Bytes, _ code: Int32) -> String {
+        switch code {
+        case ENOENT where isThere(program): "install the package again, and look at 'sxs report' for it"
+        case ENOENT: "the package was removed or is damaged; install it again"
+        case ENOEXEC: "install the package for this architecture"
+        case EACCES, EPERM:
+            "the file must be executable, and the file system of the store not mounted with 'noexec'"
+        case E2BIG: "the arguments and environment are too long; pass fewer"
+        case ENOMEM: "memory is used up; end some programs"
+        default: "run 'sxs verify' to see whether the store is whole"
+        }
+    }
+}
