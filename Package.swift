@@ -56,16 +56,15 @@ let package = Package(
             ],
             swiftSettings: settings),
 
-<<<<<<< HEAD
-        .testTarget(name: "ELFTests", dependencies: ["ELF"], swiftSettings: settings),
-=======
         // Tests.
         .executableTarget(
             name: "activation-probe", dependencies: ["Activation", "Files"], path: "Tests/ActivationProbe",
             swiftSettings: settings),
+        .testTarget(name: "HouseTests"),
+        .testTarget(name: "StoreLayoutTests", dependencies: ["StoreLayout", "Files"], swiftSettings: settings),
+        .testTarget(name: "ELFTests", dependencies: ["ELF"], swiftSettings: settings),
         .testTarget(
             name: "ActivationTests", dependencies: ["Activation", "Files", "StoreLayout", "activation-probe"],
             swiftSettings: settings),
->>>>>>> activation
     ]
 )

@@ -95,7 +95,7 @@ extension Session {
         }
         return GenerationPackage(
             storePath: package.storePath, name: package.name, version: package.version, exposure: exposure,
-            launchDescription: launchDescription(of: package, exposure: exposure),
+            launchDescription: try launchDescription(of: package, exposure: exposure).text,
             isPreferred: prefer.contains(package.name))
     }
 

@@ -1,5 +1,5 @@
-public import Activation
-internal import Files
+internal import Activation
+public import Files
 private import Glibc
 internal import Store
 internal import StoreLayout
@@ -13,24 +13,24 @@ extension Session {
     ///     it shows, or the image's entry point.
     ///   - arguments: Its arguments.
     /// - Throws: An error before anything runs.
-    public func run(_ name: String, command: String?, arguments: [String]) throws -> Never {
+    public func run(_ name: String, command: String?, arguments: [Bytes]) throws -> Never {
         let store = try openStore()
         let (package, wanted) = try program(name, command: command, in: store)
         let exposure = try exposure(of: package, wanted: [wanted])
         guard let path = exposure.commands.first?.path else {
             throw OperationError.noSuchCommand(wanted, package: package.name)
         }
-        let description = try LaunchDescription(parsing: launchDescription(of: package, exposure: exposure))
+        let description = try launchDescription(of: package, exposure: exposure)
         try Launcher.run(
-            roots: roots, description: description,
-            program: StoreLayout.storeDirectory + "/" + package.storePath + "/" + path, arguments: arguments)
+            description.path(of: TreePath(parsing: path.utf8)), of: description, in: StoreView(root: root),
+            arguments: arguments)
     }
 
     /// Runs a shell, or a command, that sees the store and finds the profile's commands.
-    public func shell(_ arguments: [String]) throws -> Never {
+    public func shell(_ arguments: [Bytes]) throws -> Never {
         _ = try openStore()
         let current = [root, StoreLayout.Name.profiles, profile.text, StoreLayout.Name.current].joined(separator: "/")
-        try Launcher.shell(roots: roots, profile: current, arguments: arguments)
+        try Launcher.shell(in: StoreView(root: root), profile: current, command: arguments)
     }
 
     private func program(
@@ -68,16 +68,14 @@ extension Session {
     }
 
     /// What the launchers of a package do.
-    func launchDescription(of package: Metadata, exposure: Exposure) -> Bytes {
-        LaunchDescription(
-            storePath: StoreLayout.storeDirectory + "/" + package.storePath,
+    func launchDescription(of package: Metadata, exposure: Exposure) throws -> LaunchDescription {
+        try LaunchDescription(
+            baseName: package.storePath,
             commands: Dictionary(
-                exposure.commands.compactMap { command in
-                    (try? TreePath(parsing: command.path.utf8)).map { (command.name, $0) }
-                }, uniquingKeysWith: { first, _ in first }),
-            searchPath: package.launch.searchPath.compactMap { try? TreePath(parsing: $0.utf8) },
-            seeds: package.launch.seeds.compactMap { try? TreePath(parsing: $0.utf8) }
-        ).text
+                try exposure.commands.map { (Array($0.name.utf8), try TreePath(parsing: $0.path.utf8)) },
+                uniquingKeysWith: { first, _ in first }),
+            searchPath: package.launch.searchPath.map { try TreePath(parsing: $0.utf8) },
+            seeds: package.launch.seeds.map { try TreePath(parsing: $0.utf8) })
     }
 
     /// Puts this program where launchers lead, unless the same one is there.

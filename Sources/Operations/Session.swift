@@ -62,14 +62,6 @@ public struct Session {
         return String(cString: directory) + "/" + path
     }
 
-    /// The roots whose store paths programs see: this one, and the system's where it is another.
-    public var roots: [String] {
-        var status = stat()
-        let system = StoreLayout.systemRoot
-        guard root != system, stat(system + "/" + StoreLayout.Name.store, &status) == 0 else { return [root] }
-        return [root, system]
-    }
-
     /// Opens the store for reading.
     func openStore() throws -> Store {
         try Store.open(root: root, forWriting: false)

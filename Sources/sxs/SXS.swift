@@ -8,7 +8,7 @@ private import Glibc
 enum Program {
     static func main() {
         do {
-            try Launcher.runIfShim()
+            try Launcher.runIfLauncher()
         } catch {
             Console.fail(error, status: Launcher.exitStatus(of: error))
         }
