@@ -61,7 +61,9 @@ let package = Package(
             name: "activation-probe", dependencies: ["Activation", "Files"], path: "Tests/ActivationProbe",
             swiftSettings: settings),
         .testTarget(name: "HouseTests"),
-        .testTarget(name: "StoreLayoutTests", dependencies: ["StoreLayout", "Files"], swiftSettings: settings),
+        .testTarget(
+            name: "StoreLayoutTests", dependencies: ["StoreLayout", "Files"],
+            swiftSettings: settings),
         .testTarget(name: "ELFTests", dependencies: ["ELF"], swiftSettings: settings),
         .testTarget(
             name: "ActivationTests", dependencies: ["Activation", "Files", "StoreLayout", "activation-probe"],

@@ -254,9 +254,11 @@ public final class Descriptor: @unchecked Sendable {
 
     /// Sets an extended attribute.
     public func setAttribute(_ attribute: ExtendedAttribute) throws {
-        let name = String(decoding: attribute.name, as: UTF8.self)
-        guard sxs_fsetxattr(number, name, attribute.value, attribute.value.count, 0) == 0 else {
-            throw SystemError("set extended attribute \(name) of", path)
+        let result = attribute.name.withCString {
+            sxs_fsetxattr(number, $0, attribute.value, attribute.value.count, 0)
+        }
+        guard result == 0 else {
+            throw SystemError("set extended attribute \(attribute.name.displayed) of", path)
         }
     }
 
@@ -270,15 +272,14 @@ public final class Descriptor: @unchecked Sendable {
         guard listed >= 0 else { throw SystemError("list extended attributes of", path) }
         let names = list[..<listed].split(separator: 0).map { $0.map { UInt8(bitPattern: $0) } }
         return try names.compactMap { name in
-            let text = String(decoding: name, as: UTF8.self)
-            let size = sxs_fgetxattr(number, text, nil, 0)
+            let size = name.withCString { sxs_fgetxattr(number, $0, nil, 0) }
             guard size >= 0 else {
                 if errno == ENODATA { return nil }
-                throw SystemError("read extended attribute \(text) of", path)
+                throw SystemError("read extended attribute \(name.displayed) of", path)
             }
             var value = Bytes(repeating: 0, count: size)
-            let got = sxs_fgetxattr(number, text, &value, size)
-            guard got >= 0 else { throw SystemError("read extended attribute \(text) of", path) }
+            let got = name.withCString { sxs_fgetxattr(number, $0, &value, size) }
+            guard got >= 0 else { throw SystemError("read extended attribute \(name.displayed) of", path) }
             return ExtendedAttribute(name: name, value: Array(value.prefix(got)))
         }.sorted { $0.name.lexicographicallyPrecedes($1.name) }
     }
@@ -326,17 +327,47 @@ extension Descriptor {
     }
 
     /// Removes `name` and all below it, making directories writable on the way; one that is gone is fine.
+    ///
+    /// Directories below are moved up beside it before they are emptied: an image chooses the depth, and neither
+    /// the stack nor the number of open files may grow with it.
     public func removeTree(_ name: String) throws {
         if unlinkat(number, name, 0) == 0 || errno == ENOENT { return }
         guard errno == EISDIR || errno == EPERM || errno == EACCES else {
             throw SystemError("remove", path(of: name))
         }
-        let directory = try open(beneath: name, flags: O_RDONLY | O_DIRECTORY)
-        let status = try directory.status()
-        if status.st_mode & 0o700 != 0o700 { try directory.setMode(0o700) }
-        for child in try directory.list() { try directory.removeTree(child.text) }
-        guard unlinkat(number, name, AT_REMOVEDIR) == 0 || errno == ENOENT else {
-            throw SystemError("remove directory", path(of: name))
+        var pending = [name]
+        var moved = 0
+        while let current = pending.last {
+            guard let status = try status(of: current) else {
+                pending.removeLast()
+                continue
+            }
+            guard status.st_mode & S_IFMT == S_IFDIR else { throw SystemError("remove", path(of: current)) }
+            if status.st_mode & 0o700 != 0o700, fchmodat(number, current, 0o700, 0) != 0 {
+                throw SystemError("set permissions of", path(of: current))
+            }
+            let directory = try directory(beneath: current)
+            for child in try directory.list() {
+                if child.name.withCString({ unlinkat(directory.number, $0, 0) }) == 0 || errno == ENOENT { continue }
+                guard errno == EISDIR || errno == EPERM, let kind = try directory.status(of: child.name),
+                    kind.st_mode & S_IFMT == S_IFDIR
+                else { throw SystemError("remove", directory.path(of: child.name.displayed)) }
+                if child.name.withCString({ unlinkat(directory.number, $0, AT_REMOVEDIR) }) == 0 { continue }
+                // A directory must be writable to be moved: its `..` changes.
+                if child.name.withCString({ fchmodat(directory.number, $0, 0o700, 0) }) != 0 {
+                    throw SystemError("set permissions of", directory.path(of: child.name.displayed))
+                }
+                moved += 1
+                let newName = ".removed.\(getpid()).\(moved)"
+                guard child.name.withCString({ renameat(directory.number, $0, number, newName) }) == 0 else {
+                    throw SystemError("move aside", directory.path(of: child.name.displayed))
+                }
+                pending.insert(newName, at: pending.count - 1)
+            }
+            guard unlinkat(number, current, AT_REMOVEDIR) == 0 || errno == ENOENT else {
+                throw SystemError("remove directory", path(of: current))
+            }
+            pending.removeLast()
         }
     }
 

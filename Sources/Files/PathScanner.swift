@@ -8,10 +8,14 @@ public struct PathScanner: Sendable {
     /// Bytes a scan must see from a `/` on.
     private static let window = 6
 
-    /// Offsets found so far, ascending. Offsets past 4 GiB are not kept: see ``isTruncated``.
+    /// Hits that are kept of one file: a file that is nothing but paths may not fill the memory.
+    public static let limit = 1 << 22
+
+    /// Offsets found so far, ascending. Offsets past 4 GiB, and more than ``limit``, are not kept: see
+    /// ``isTruncated``.
     public private(set) var offsets: [UInt32] = []
 
-    /// Whether there were hits past 4 GiB.
+    /// Whether there were hits that are not kept.
     public private(set) var isTruncated = false
 
     /// Offset of the first byte in `carry`.
@@ -62,7 +66,11 @@ public struct PathScanner: Sendable {
             offset = UnsafeRawPointer(found) - start
             if isHit(start + offset) {
                 let absolute = base + offset
-                if let value = UInt32(exactly: absolute) { offsets.append(value) } else { isTruncated = true }
+                if let value = UInt32(exactly: absolute), offsets.count < Self.limit {
+                    offsets.append(value)
+                } else {
+                    isTruncated = true
+                }
             }
             offset += 1
         }

@@ -1,0 +1,230 @@
+internal import CSQLite
+
+/// A value that SQLite stores.
+enum DatabaseValue {
+    case integer(Int)
+    case text(String)
+    case null
+
+    /// Text, or null where there is none.
+    static func optional(_ value: String?) -> DatabaseValue {
+        guard let value else { return .null }
+        return .text(value)
+    }
+
+    /// A number, or null where there is none.
+    static func optional(_ value: Int?) -> DatabaseValue {
+        guard let value else { return .null }
+        return .integer(value)
+    }
+}
+
+/// An SQLite operation that failed: what, on which database, and why.
+public struct DatabaseError: Error, Equatable, CustomStringConvertible {
+    /// The database's path.
+    public let path: String
+    /// SQLite's extended result code.
+    public let code: Int32
+    /// SQLite's message.
+    public let message: String
+    /// The statement, or what was attempted instead of one.
+    public let statement: String
+
+    /// SQLite's primary result code.
+    public var primaryCode: Int32 { code & 0xff }
+
+    public var description: String {
+        let hint =
+            switch primaryCode {
+            case SQLITE_BUSY: "another program holds the index; try again when it has ended"
+            case SQLITE_FULL: "the file system is full; free some space and try again, nothing was changed"
+            case SQLITE_CORRUPT, SQLITE_NOTADB:
+                "move \(path) away; the next command that writes makes it anew from the manifests"
+            default: "check that you may read and write \(path), or choose another store with --root DIR"
+            }
+        return "the index \(path) failed at '\(statement.prefix(60))': \(message) (\(code))\nhint: \(hint)"
+    }
+}
+
+/// An SQLite database, with the statements that were prepared on it.
+///
+/// Source: sqlite.org/c3ref.
+final class Database {
+    /// How a database is opened.
+    enum Mode {
+        /// Made where there is none, and written.
+        case writable
+        /// Read, with what other processes write meanwhile.
+        case readOnly
+        /// Read as it lies there: for read-only file systems, where nothing can change it.
+        case immutable
+    }
+
+    let path: String
+    private let handle: OpaquePointer
+    private var prepared: [String: Statement] = [:]
+
+    init(path: String, mode: Mode) throws {
+        self.path = path
+        let flags =
+            switch mode {
+            case .writable: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+            case .readOnly: SQLITE_OPEN_READONLY
+            case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+            }
+        var opened: OpaquePointer?
+        let name = mode == .immutable ? Self.immutableURI(path) : path
+        let result = sqlite3_open_v2(name, &opened, flags | SQLITE_OPEN_NOFOLLOW, nil)
+        guard let opened, result == SQLITE_OK else {
+            let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+            sqlite3_close_v2(opened)
+            throw DatabaseError(path: path, code: result, message: message, statement: "open")
+        }
+        handle = opened
+        sqlite3_extended_result_codes(handle, 1)
+        sqlite3_busy_timeout(handle, 10_000)
+        _ = sxs_sqlite3_make_defensive(handle)
+        if mode == .writable {
+            try execute("PRAGMA journal_mode = WAL")
+            try execute("PRAGMA synchronous = FULL")
+            // The write-ahead log stays when the last connection closes, so that users who may not create files
+            // here can still read.
+            var isPersistent: Int32 = 1
+            sqlite3_file_control(handle, "main", SQLITE_FCNTL_PERSIST_WAL, &isPersistent)
+        }
+        try execute("PRAGMA foreign_keys = ON")
+        try execute("PRAGMA trusted_schema = OFF")
+    }
+
+    deinit {
+        prepared.removeAll()
+        sqlite3_close_v2(handle)
+    }
+
+    /// `file:` with everything escaped that a URI would read otherwise.
+    private static func immutableURI(_ path: String) -> String {
+        var escaped = "file:"
+        for byte in path.utf8 {
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2f, 0x2e, 0x2d, 0x5f:
+                escaped.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16)
+                escaped += digits.utf8.count == 1 ? "%0" + digits : "%" + digits
+            }
+        }
+        return escaped + "?immutable=1"
+    }
+
+    /// The error of the last call.
+    fileprivate func error(_ statement: String) -> DatabaseError {
+        DatabaseError(
+            path: path, code: sqlite3_extended_errcode(handle),
+            message: String(cString: sqlite3_errmsg(handle)), statement: statement)
+    }
+
+    /// Runs statements that give nothing back, separated by semicolons.
+    func execute(_ sql: String) throws {
+        guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw error(sql) }
+    }
+
+    /// Runs one statement; it stays prepared.
+    func run(_ sql: String, _ values: [DatabaseValue] = []) throws {
+        _ = try query(sql, values) { _ in }
+    }
+
+    /// Runs one statement and reads every row; it stays prepared.
+    func query<Result>(
+        _ sql: String, _ values: [DatabaseValue] = [], _ read: (Row) throws -> Result
+    ) throws -> [Result] {
+        let statement = try prepare(sql)
+        defer { statement.reset() }
+        for (index, value) in values.enumerated() {
+            guard statement.bind(value, at: Int32(index + 1)) == SQLITE_OK else { throw error(sql) }
+        }
+        var results: [Result] = []
+        while true {
+            switch sqlite3_step(statement.handle) {
+            case SQLITE_ROW: results.append(try read(Row(statement: statement.handle)))
+            case SQLITE_DONE: return results
+            default: throw error(sql)
+            }
+        }
+    }
+
+    /// The number in `PRAGMA user_version`.
+    func userVersion() throws -> Int {
+        try query("PRAGMA user_version") { $0.integer(0) }.first ?? 0
+    }
+
+    /// Runs `body` between BEGIN and COMMIT; an error rolls back.
+    func transaction<Result>(_ body: () throws -> Result) throws -> Result {
+        try execute("BEGIN IMMEDIATE")
+        do {
+            let result = try body()
+            try execute("COMMIT")
+            return result
+        } catch {
+            // The first error is the one that says why; SQLite may have rolled back by itself.
+            try? execute("ROLLBACK")
+            throw error
+        }
+    }
+
+    private func prepare(_ sql: String) throws -> Statement {
+        if let statement = prepared[sql] { return statement }
+        var handle: OpaquePointer?
+        let flags = UInt32(SQLITE_PREPARE_PERSISTENT)
+        guard sqlite3_prepare_v3(self.handle, sql, -1, flags, &handle, nil) == SQLITE_OK, let handle else {
+            throw error(sql)
+        }
+        let statement = Statement(handle)
+        prepared[sql] = statement
+        return statement
+    }
+}
+
+/// A prepared statement, finalized when the value goes.
+private final class Statement {
+    let handle: OpaquePointer
+
+    init(_ handle: OpaquePointer) {
+        self.handle = handle
+    }
+
+    deinit { sqlite3_finalize(handle) }
+
+    func bind(_ value: DatabaseValue, at index: Int32) -> Int32 {
+        switch value {
+        case .integer(let number): sqlite3_bind_int64(handle, index, Int64(number))
+        case .text(let text):
+            // SQLITE_TRANSIENT, a cast that is not imported: SQLite copies the text.
+            sqlite3_bind_text(handle, index, text, -1, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
+        case .null: sqlite3_bind_null(handle, index)
+        }
+    }
+
+    func reset() {
+        sqlite3_reset(handle)
+        sqlite3_clear_bindings(handle)
+    }
+}
+
+/// The row that a query is at; valid only while it is read.
+struct Row {
+    fileprivate let statement: OpaquePointer
+
+    func integer(_ column: Int32) -> Int { Int(sqlite3_column_int64(statement, column)) }
+
+    func optionalInteger(_ column: Int32) -> Int? {
+        sqlite3_column_type(statement, column) == SQLITE_NULL ? nil : integer(column)
+    }
+
+    func text(_ column: Int32) -> String { optionalText(column) ?? "" }
+
+    func optionalText(_ column: Int32) -> String? {
+        guard let bytes = sqlite3_column_text(statement, column) else { return nil }
+        let count = Int(sqlite3_column_bytes(statement, column))
+        return String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
+    }
+}

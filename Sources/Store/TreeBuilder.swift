@@ -1,0 +1,293 @@
+public import Files
+internal import Glibc
+internal import StoreLayout
+
+/// Takes in an image: its tree in memory, its contents in a staging directory.
+///
+/// Contents are hashed, scanned and written in one pass. Nothing is written to a path that an image names.
+public final class TreeBuilder: TreeSink {
+    /// Entries that one image may have.
+    public static let entryLimit = 16_000_000
+    /// Bytes that one image may have, zeros of sparse files included.
+    public static let sizeLimit = 1 << 40
+    /// Bytes of a file that are kept in memory, to be written only where the store has no equal object.
+    private static let bufferLimit = 128 << 10
+
+    /// The tree so far.
+    public private(set) var tree = Tree()
+    /// The contents so far.
+    public let staging: Staging
+    /// What was left out so far.
+    public private(set) var omissions: [Omission: Int] = [:]
+
+    private let objects: Descriptor?
+    private var entries = 0
+    private var totalSize = 0
+    private var current: OpenFile?
+    /// Staged contents that no file needs as its own, by digest.
+    private var shared: [Digest: ContentID] = [:]
+    /// Contents that are in the store, by object.
+    private var stored: [ObjectKey: ContentID] = [:]
+    private static let zeros = Bytes(repeating: 0, count: 64 << 10)
+
+    /// The file between `beginFile` and `endFile`.
+    private struct OpenFile {
+        let path: TreePath
+        let mode: UInt16
+        let attributes: [ExtendedAttribute]
+        var hasher = Hasher256()
+        var scanner = PathScanner()
+        var head: Bytes = []
+        var buffer: Bytes = []
+        var size = 0
+        var file: Descriptor?
+    }
+
+    /// Creates a builder.
+    ///
+    /// - Parameters:
+    ///   - staging: Where contents go.
+    ///   - objects: The store's objects; `nil` if every content is to be staged.
+    public init(staging: Staging, objects: Descriptor?) {
+        self.staging = staging
+        self.objects = objects
+    }
+
+    public func directory(_ path: TreePath, mode: UInt16, attributes: [ExtendedAttribute]) throws {
+        let place = try place(path)
+        let kept = try keep(attributes, of: path)
+        tree.insert(Tree.Node(kind: .directory, mode: mode & 0o777, attributes: kept), at: place)
+    }
+
+    public func symlink(_ path: TreePath, target: Bytes) throws {
+        let place = try place(path)
+        guard !place.bytes.isEmpty else { throw StoreError.rootIsNoDirectory }
+        guard !target.isEmpty, target.count <= TreePath.longestPath, !target.contains(0) else {
+            throw StoreError.badLinkTarget(path)
+        }
+        tree.insert(Tree.Node(kind: .symlink(target: target), mode: 0o777), at: place)
+    }
+
+    public func hardLink(_ path: TreePath, to target: TreePath) throws {
+        let place = try place(path)
+        guard !place.bytes.isEmpty else { throw StoreError.rootIsNoDirectory }
+        guard let node = tree[try resolveParent(of: target)] else {
+            throw StoreError.badHardLink(path, target: target)
+        }
+        if case .directory = node.kind { throw StoreError.badHardLink(path, target: target) }
+        tree.insert(node, at: place)
+    }
+
+    public func beginFile(_ path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], size: Int?) throws {
+        let place = try place(path)
+        guard !place.bytes.isEmpty else { throw StoreError.rootIsNoDirectory }
+        if mode & 0o6000 != 0 { omissions[.setID, default: 0] += 1 }
+        current = OpenFile(path: place, mode: mode & 0o777, attributes: try keep(attributes, of: path))
+    }
+
+    public func append(_ bytes: UnsafeRawBufferPointer) throws {
+        guard !bytes.isEmpty else { return }
+        try grow(by: bytes.count)
+        current?.hasher.update(bytes)
+        current?.scanner.update(bytes)
+        if let missing = current.map({ 64 - $0.head.count }), missing > 0 {
+            current?.head.append(contentsOf: bytes.prefix(missing))
+        }
+        guard let open = current else { return }
+        if open.file == nil, open.buffer.count + bytes.count <= Self.bufferLimit {
+            current?.buffer.append(contentsOf: bytes)
+            return
+        }
+        let file = try spill()
+        try write(bytes, to: file, at: open.size)
+        current?.size += bytes.count
+    }
+
+    public func appendHole(_ count: Int) throws {
+        guard count >= 0 else { throw StoreError.entryOrder("a hole of \(count) bytes") }
+        if let open = current, open.file == nil, count <= Self.bufferLimit - open.buffer.count {
+            try Bytes(repeating: 0, count: count).withUnsafeBytes { try append($0) }
+            return
+        }
+        try grow(by: count)
+        _ = try spill()
+        var rest = count
+        while rest > 0 {
+            let length = min(rest, Self.zeros.count)
+            Self.zeros.withUnsafeBytes { zeros in
+                let part = UnsafeRawBufferPointer(rebasing: zeros[..<length])
+                current?.hasher.update(part)
+                current?.scanner.update(part)
+            }
+            rest -= length
+        }
+        if let missing = current.map({ 64 - $0.head.count }), missing > 0 {
+            current?.head.append(contentsOf: Bytes(repeating: 0, count: min(missing, count)))
+        }
+        current?.size += count
+    }
+
+    public func endFile() throws {
+        guard var open = current else { throw StoreError.entryOrder("a file ends that did not begin") }
+        current = nil
+        open.scanner.finish()
+        let digest = open.hasher.finalize()
+        // What relocation may change stays a content of its own, for the change depends on the file's name.
+        let isShareable = open.scanner.offsets.isEmpty && !open.scanner.isTruncated
+            && !open.head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) && !open.path.bytes.suffix(4).elementsEqual(".pyc".utf8)
+        let node = { Tree.Node(kind: .file($0), mode: open.mode, attributes: open.attributes) }
+        let size = open.file == nil ? open.buffer.count : open.size
+
+        if isShareable, let id = shared[digest] {
+            if open.file != nil { try staging.directory.unlink(staging.fileName(of: staging.nextID)) }
+            tree.insert(node(id), at: open.path)
+            return
+        }
+        var key: ObjectKey?
+        if isShareable, open.file == nil, size > 0, let objects {
+            let made = ObjectKey(digest: digest, mode: open.mode & 0o555, attributes: open.attributes)
+            if let id = stored[made] {
+                tree.insert(node(id), at: open.path)
+                return
+            }
+            if try objects.status(of: made.directoryName + "/" + made.fileName()) != nil { key = made }
+        }
+        if let file = open.file {
+            try file.setSize(open.size)
+        } else if key == nil {
+            let name = staging.fileName(of: staging.nextID)
+            let file = try staging.directory.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
+            try open.buffer.withUnsafeBytes { try file.write($0) }
+        }
+        let id = staging.add(
+            size: size, digest: digest, scanner: open.scanner, head: open.head, isStaged: key == nil)
+        if let key {
+            stored[key] = id
+        } else if isShareable {
+            shared[digest] = id
+        }
+        tree.insert(node(id), at: open.path)
+    }
+
+    public func remove(_ path: TreePath) throws {
+        try checkNoFileIsOpen()
+        tree.remove(try resolveParent(of: path))
+    }
+
+    public func removeChildren(of path: TreePath) throws {
+        try checkNoFileIsOpen()
+        tree.removeChildren(of: try resolveParent(of: path))
+    }
+
+    public func omit(_ omission: Omission, at path: TreePath) {
+        omissions[omission, default: 0] += 1
+    }
+
+    // MARK: - Contents
+
+    /// Counts bytes of the open file, before they are taken in.
+    private func grow(by count: Int) throws {
+        guard let open = current else { throw StoreError.entryOrder("bytes that belong to no file") }
+        let (sum, overflow) = totalSize.addingReportingOverflow(count)
+        guard !overflow, sum <= Self.sizeLimit else {
+            throw StoreError.tooLarge(open.path, limit: Self.sizeLimit)
+        }
+        totalSize = sum
+    }
+
+    /// The open file's staging file, with what was buffered written to it.
+    private func spill() throws -> Descriptor {
+        guard let open = current else { throw StoreError.entryOrder("bytes that belong to no file") }
+        if let file = open.file { return file }
+        let name = staging.fileName(of: staging.nextID)
+        let file = try staging.directory.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
+        try open.buffer.withUnsafeBytes { try file.write($0) }
+        current?.size = open.buffer.count
+        current?.buffer = []
+        current?.file = file
+        return file
+    }
+
+    private func write(_ bytes: UnsafeRawBufferPointer, to file: Descriptor, at offset: Int) throws {
+        // A hole before leaves the file's offset behind.
+        guard lseek(file.number, off_t(current?.size ?? offset), SEEK_SET) >= 0 else {
+            throw SystemError("write to", file.path)
+        }
+        try file.write(bytes)
+    }
+
+    /// The attributes that count, sorted; others are counted as left out.
+    private func keep(_ attributes: [ExtendedAttribute], of path: TreePath) throws -> [ExtendedAttribute] {
+        guard !attributes.isEmpty else { return [] }
+        var kept: [Bytes: ExtendedAttribute] = [:]
+        for attribute in attributes {
+            guard attribute.counts else {
+                let isCapability = attribute.name.elementsEqual("security.capability".utf8)
+                omissions[isCapability ? .capability : .attribute, default: 0] += 1
+                continue
+            }
+            // XATTR_NAME_MAX and XATTR_SIZE_MAX of linux/limits.h.
+            guard attribute.name.count <= 255, !attribute.name.contains(where: { $0 <= 0x20 || $0 == 0x7f }),
+                attribute.value.count <= 65_536
+            else { throw StoreError.badAttribute(path) }
+            kept[attribute.name] = attribute
+        }
+        return kept.values.sorted { $0.name.lexicographicallyPrecedes($1.name) }
+    }
+
+    // MARK: - Places
+
+    private func checkNoFileIsOpen() throws {
+        guard current == nil else { throw StoreError.entryOrder("an entry inside a file") }
+    }
+
+    /// Where a new entry goes; counts it.
+    private func place(_ path: TreePath) throws -> TreePath {
+        try checkNoFileIsOpen()
+        entries += 1
+        guard entries <= Self.entryLimit, tree.nodes.count < Self.entryLimit else {
+            throw StoreError.tooManyEntries(limit: Self.entryLimit)
+        }
+        return try resolveParent(of: path)
+    }
+
+    /// The path with every link in its parents followed; the last component stays as it is.
+    ///
+    /// Missing components stay as they are: they become directories.
+    private func resolveParent(of path: TreePath) throws -> TreePath {
+        guard let parent = path.parent else { return path }
+        if let node = tree[parent], case .directory = node.kind { return path }
+        var pending = Array(parent.components.reversed())
+        var current = TreePath.root
+        var followed = 0
+        while let component = pending.popLast() {
+            if component.elementsEqual("..".utf8) {
+                // Only link targets have these; the link was checked not to climb out.
+                current = current.parent ?? .root
+                continue
+            }
+            let next = current.appending(component)
+            guard let node = tree[next] else {
+                current = next
+                continue
+            }
+            switch node.kind {
+            case .directory: current = next
+            case .file: throw StoreError.throughFile(path, file: next)
+            case .symlink(let target):
+                followed += 1
+                guard followed <= 40 else { throw StoreError.circularLinks(path) }
+                let parts = target.split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }
+                var depth = current.components.count
+                for part in parts {
+                    depth += part.elementsEqual("..".utf8) ? -1 : 1
+                    guard depth >= 0 else { throw StoreError.escapes(path, by: next) }
+                }
+                guard target.first != UInt8(ascii: "/") else { throw StoreError.escapes(path, by: next) }
+                pending.append(contentsOf: parts.map(Array.init).reversed())
+            }
+        }
+        // Links make paths longer, and their targets are checked by no one else.
+        return try TreePath(parsing: current.appending(path.name).bytes)
+    }
+}

@@ -1,0 +1,131 @@
+/// What is known of a store path: `manifests/<base name>/metadata.json`.
+///
+/// With the listings beside it, this is all that the index is rebuilt from.
+public struct Metadata: Codable, Sendable, Equatable {
+    /// The version of this form of metadata.
+    public var formatVersion: Int
+    /// The base name of the store path.
+    public var storePath: String
+    /// The package's name.
+    public var name: String
+    /// The package's version.
+    public var version: String
+    /// The architecture its programs are for.
+    public var architecture: Architecture
+    /// SHA-256 of the canonical listing before relocation, in hexadecimal.
+    public var tree: String
+    /// The version of the relocation recipe.
+    public var recipe: Int
+    /// How often aliases were named anew.
+    public var aliasSalt: Int
+    /// SHA-256 of the listing of the relocated tree, in hexadecimal; the store fills it in.
+    public var listingDigest: String
+    /// Bytes of all relocated files; the store fills it in.
+    public var size: Int
+    /// Regular files of the tree; the store fills it in.
+    public var fileCount: Int
+    /// Where the image came from, as it was named.
+    public var source: String
+    /// The digest of the image, where its format has one.
+    public var sourceDigest: String?
+    /// One line on what the package is.
+    public var summary: String?
+    /// The image's entry point and its arguments.
+    public var entrypoint: [String]
+    /// What profiles show of the package.
+    public var exposure: Exposure
+    /// The aliases that stand in its files.
+    public var aliases: [AliasRecord]
+    /// What launchers of its commands have to set up.
+    public var launch: LaunchFacts
+    /// What of the image was left out: numbers by ``Omission``'s raw values.
+    public var omissions: [String: Int]
+
+    /// Creates metadata; what the store fills in is empty.
+    public init(
+        storePath: StorePath, identity: StorePath.Identity, source: String, sourceDigest: String? = nil,
+        summary: String? = nil, entrypoint: [String] = [], exposure: Exposure = Exposure(),
+        aliases: [AliasRecord] = [], launch: LaunchFacts = LaunchFacts(), omissions: [String: Int] = [:]
+    ) {
+        formatVersion = StoreLayout.formatVersion
+        self.storePath = storePath.baseName
+        name = identity.name.text
+        version = identity.version.text
+        architecture = identity.architecture
+        tree = identity.tree.hex
+        recipe = identity.recipe
+        aliasSalt = identity.aliasSalt
+        listingDigest = ""
+        size = 0
+        fileCount = 0
+        self.source = source
+        self.sourceDigest = sourceDigest
+        self.summary = summary
+        self.entrypoint = entrypoint
+        self.exposure = exposure
+        self.aliases = aliases
+        self.launch = launch
+        self.omissions = omissions
+    }
+}
+
+/// A short stand-in path and what it stands for.
+public struct AliasRecord: Codable, Sendable, Hashable {
+    /// Its name in the alias directory: letters and digits.
+    public var name: String
+    /// The path inside the tree that it leads to.
+    public var target: String
+
+    /// Creates a record.
+    public init(name: String, target: String) {
+        self.name = name
+        self.target = target
+    }
+}
+
+/// What launchers of a store path have to set up.
+public struct LaunchFacts: Codable, Sendable, Equatable {
+    /// Directories inside the tree that go last on `PATH`.
+    public var searchPath: [String]
+    /// Paths below `/etc` that come from the tree where the host has none.
+    public var seeds: [String]
+
+    /// Creates the facts.
+    public init(searchPath: [String] = [], seeds: [String] = []) {
+        self.searchPath = searchPath
+        self.seeds = seeds
+    }
+}
+
+/// What a profile shows of a package.
+public struct Exposure: Codable, Sendable, Equatable {
+    /// One command.
+    public struct Command: Codable, Sendable, Hashable {
+        /// Its name in the profile's `bin`.
+        public var name: String
+        /// The program inside the tree, such as `usr/bin/emacs`.
+        public var path: String
+        /// Whether it is started by a launcher rather than by a plain link.
+        public var needsLauncher: Bool
+
+        /// Creates a command.
+        public init(name: String, path: String, needsLauncher: Bool) {
+            self.name = name
+            self.path = path
+            self.needsLauncher = needsLauncher
+        }
+    }
+
+    /// Its commands.
+    public var commands: [Command]
+
+    /// Files or whole directories below `usr/share` that appear in the profile's `share`, such as
+    /// `usr/share/man/man1/emacs.1.gz`.
+    public var data: [String]
+
+    /// Creates an exposure.
+    public init(commands: [Command] = [], data: [String] = []) {
+        self.commands = commands
+        self.data = data
+    }
+}

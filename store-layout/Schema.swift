@@ -1,0 +1,77 @@
+/// The index's schema: what turns an empty database into the current one, step by step.
+///
+/// The index can be rebuilt from `manifests` and `profiles`; only remotes and sources are nowhere else.
+public enum Schema {
+    /// A step that is never edited once released; `PRAGMA user_version` counts the steps done.
+    public struct Migration: Sendable {
+        /// What the step is for.
+        public let name: String
+        /// Its statements.
+        public let sql: String
+    }
+
+    /// The version of an index with all migrations.
+    public static var version: Int { migrations.count }
+
+    /// All migrations, oldest first.
+    public static let migrations: [Migration] = [
+        Migration(
+            name: "packages, aliases, profiles, remotes",
+            sql: """
+                CREATE TABLE package (
+                    id INTEGER PRIMARY KEY,
+                    base_name TEXT NOT NULL UNIQUE,
+                    name TEXT NOT NULL,
+                    version TEXT NOT NULL,
+                    architecture TEXT NOT NULL,
+                    tree TEXT NOT NULL,
+                    listing TEXT NOT NULL,
+                    alias_salt INTEGER NOT NULL,
+                    size INTEGER NOT NULL,
+                    file_count INTEGER NOT NULL,
+                    source TEXT NOT NULL,
+                    source_digest TEXT,
+                    summary TEXT,
+                    registered INTEGER NOT NULL
+                ) STRICT;
+                CREATE INDEX package_by_name ON package (name);
+                CREATE TABLE alias (
+                    name TEXT PRIMARY KEY,
+                    package INTEGER NOT NULL REFERENCES package (id) ON DELETE CASCADE,
+                    target TEXT NOT NULL
+                ) STRICT, WITHOUT ROWID;
+                CREATE INDEX alias_by_package ON alias (package);
+                CREATE TABLE source (
+                    digest TEXT NOT NULL,
+                    name TEXT NOT NULL,
+                    version TEXT NOT NULL,
+                    architecture TEXT NOT NULL,
+                    package INTEGER NOT NULL REFERENCES package (id) ON DELETE CASCADE,
+                    PRIMARY KEY (digest, name, version, architecture)
+                ) STRICT, WITHOUT ROWID;
+                CREATE INDEX source_by_package ON source (package);
+                CREATE TABLE generation (
+                    profile TEXT NOT NULL,
+                    number INTEGER NOT NULL,
+                    parent INTEGER,
+                    created INTEGER NOT NULL,
+                    command TEXT NOT NULL,
+                    PRIMARY KEY (profile, number)
+                ) STRICT, WITHOUT ROWID;
+                CREATE TABLE generation_package (
+                    profile TEXT NOT NULL,
+                    number INTEGER NOT NULL,
+                    position INTEGER NOT NULL,
+                    base_name TEXT NOT NULL,
+                    PRIMARY KEY (profile, number, position),
+                    FOREIGN KEY (profile, number) REFERENCES generation (profile, number) ON DELETE CASCADE
+                ) STRICT, WITHOUT ROWID;
+                CREATE INDEX generation_package_by_name ON generation_package (base_name);
+                CREATE TABLE remote (
+                    name TEXT PRIMARY KEY,
+                    kind TEXT NOT NULL,
+                    location TEXT NOT NULL
+                ) STRICT, WITHOUT ROWID;
+                """)
+    ]
+}
