@@ -177,26 +177,17 @@ public final class Descriptor: @unchecked Sendable {
         }
     }
 
-    /// Writes the whole of another file at the current offset, by reference where the file system can.
+    /// Fills this empty file with the whole of another one, by reference where the file system can.
     public func copyContents(of other: Descriptor) throws {
         while true {
             let count = sxs_copy_file_range(other.number, number, 1 << 30)
             if count == 0 { return }
             if count < 0 { break }
         }
-        // Another file system, or a kernel that cannot: by hand, from where it stopped.
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 64)
-        defer { buffer.deallocate() }
-        while true {
-            let count = try other.read(into: buffer)
-            guard count > 0 else { return }
-            try write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-        }
-    }
-
-    /// Writes the file's data and metadata out (fsync(2)).
-    public func synchronize() throws {
-        guard fsync(number) == 0 else { throw SystemError("write out", path) }
+        // Another file system, or a kernel that cannot: by hand, all again.
+        try setSize(0)
+        guard lseek(number, 0, SEEK_SET) == 0 else { throw SystemError("write to", path) }
+        try append(contentsOf: other)
     }
 
     /// Reads up to a buffer's length; 0 at the end.
