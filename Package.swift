@@ -66,6 +66,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "ELFTests", dependencies: ["ELF"], swiftSettings: settings),
         .testTarget(
+            name: "RelocationTests", dependencies: ["Relocation", "ELF", "Files", "StoreLayout"],
+            swiftSettings: settings),
+        .testTarget(
             name: "ActivationTests", dependencies: ["Activation", "Files", "StoreLayout", "activation-probe"],
             swiftSettings: settings),
     ]

@@ -1,0 +1,168 @@
+import ELF
+import Files
+import Foundation
+import Relocation
+import StoreLayout
+import Testing
+
+@Suite struct ELFRelocationTests {
+    static let loader = "/lib64/ld-linux-x86-64.so.2"
+
+    /// An image with this machine's loader and C library.
+    static func system() throws -> RelocationFixture {
+        let fixture = try RelocationFixture()
+        try fixture.copy(loader, to: "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
+        try fixture.copy("/lib/x86_64-linux-gnu/libc.so.6", to: "usr/lib/x86_64-linux-gnu/libc.so.6")
+        for name in ["bin", "lib", "lib64"] as [String] {
+            fixture.link(try TreePath(parsing: name.utf8), "usr/\(name)")
+        }
+        fixture.link("usr/lib64/ld-linux-x86-64.so.2", "../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
+        fixture.directory("usr/share/locale/de")
+        return fixture
+    }
+
+    @Test func theInterpreterIsAnAliasOfTheImagesLoader() throws {
+        let fixture = try Self.system()
+        try fixture.compile("int main(void){return 0;}", to: "usr/bin/a", [])
+        let size = try fixture.bytes("usr/bin/a", of: fixture.tree).count
+        let relocated = try fixture.relocate()
+        let bytes = try fixture.bytes("usr/bin/a", of: relocated.tree)
+        #expect(bytes.count == size)
+        try ELFFile.withFile(parsing: bytes) { elf in
+            let text = try #require(elf.interpreter?.text)
+            #expect(text.utf8.count == Self.loader.utf8.count)
+            #expect(relocated.target(ofAliasIn: text) == "usr/lib64/ld-linux-x86-64.so.2")
+        }
+        #expect(relocated.report.loader == "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
+    }
+
+    @Test func theLoaderLooksNowhereElse() throws {
+        let fixture = try Self.system()
+        try fixture.compile("int main(void){return 0;}", to: "usr/bin/a", [])
+        let relocated = try fixture.relocate()
+        let bytes = try fixture.bytes("usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", of: relocated.tree)
+        let text = String(decoding: bytes, as: UTF8.self)
+        for path in ["/etc/ld.so.cache", "/etc/ld.so.preload", "/lib/x86_64-linux-gnu/\0", "\0/usr/lib/\0", "\0/lib/\0"] {
+            #expect(!text.contains(path), "\(path) is still there")
+        }
+        let cache = try LoaderCache(parsing: fixture.bytes(StoreLayout.Tree.loaderCache, of: relocated.tree))
+        let path = cache.path(of: Array("libc.so.6".utf8), machine: .x86_64)
+        #expect(path == Array("\(relocated.storePath.path)/usr/lib/x86_64-linux-gnu/libc.so.6".utf8))
+    }
+
+    /// "/usr/share/locale" whose tail "locale" is a string of its own, in every kind of file and with every level
+    /// of merging.
+    @Test(arguments: [["-pie", "-fPIE"], ["-no-pie", "-fno-pie"], ["-shared", "-fPIC"]], ["-Wl,-O0", "-Wl,-O1", "-Wl,-O2"])
+    func stringsThatShareATailKeepIt(kind: [String], merging: String) throws {
+        let source = """
+            #include <stdio.h>
+            #include <string.h>
+            const char *volatile where, *volatile what;
+            int main(int c, char **v) {
+                where = "/usr/share/locale"; what = "locale";
+                return puts(where) + puts(what) + strlen(what) < 0;
+            }
+            """
+        let fixture = try Self.system()
+        try fixture.compile(source, to: "usr/bin/a", kind + [merging])
+        let original = String(decoding: try fixture.bytes("usr/bin/a", of: fixture.tree), as: UTF8.self)
+        let relocated = try fixture.relocate()
+        let text = try fixture.string("usr/bin/a", of: relocated.tree)
+        // Whoever refers to "locale" still finds it: as a string of its own, or in the tail that was left.
+        #expect(text.contains("locale\0"))
+        if original.contains("\0locale\0") {
+            let alias = try #require(relocated.aliases.first { $0.target == "usr/share/locale" })
+            #expect(text.contains(alias.path))
+        } else {
+            #expect(text.contains("/usr/share/locale\0"))
+            #expect(relocated.left("usr/bin/a").contains { $0.reason == .interior && $0.path == "/usr/share/locale" })
+        }
+    }
+
+    @Test func aShorterPrefixIsTakenWhereTheTailIsShared() throws {
+        let fixture = try Self.system()
+        fixture.directory("usr/share/something/templates")
+        let source = """
+            #include <stdio.h>
+            const char *volatile a = "/usr/share/something/templates", *volatile b = "templates";
+            int main(void) { return puts(a) + puts(b) < 0; }
+            """
+        try fixture.compile(source, to: "usr/bin/a", ["-Wl,-O2"])
+        let relocated = try fixture.relocate()
+        let text = try fixture.string("usr/bin/a", of: relocated.tree)
+        let alias = try #require(relocated.aliases.first { $0.target == "usr/share/something" })
+        #expect(text.contains(alias.path + "/templates\0"))
+    }
+
+    @Test func runPathsBecomeAliases() throws {
+        let fixture = try Self.system()
+        fixture.directory("usr/lib/x86_64-linux-gnu/private")
+        try fixture.compile(
+            "int main(void){return 0;}", to: "usr/bin/a",
+            ["-Wl,--enable-new-dtags,-rpath,/usr/lib/x86_64-linux-gnu/private:/nowhere"])
+        let relocated = try fixture.relocate()
+        try ELFFile.withFile(parsing: try fixture.bytes("usr/bin/a", of: relocated.tree)) { elf in
+            let text = try #require(elf.dynamic?.runpath?.text)
+            let alias = try #require(relocated.aliases.first { text.hasPrefix($0.path) })
+            #expect(text == "\(alias.path)/private:/nowhere" || alias.target == "usr/lib/x86_64-linux-gnu/private")
+        }
+    }
+
+    @Test func aMissingLibraryIsReported() throws {
+        let fixture = try Self.system()
+        try fixture.compile("double cos(double); int main(int c, char**v){return (int)cos(c);}", to: "usr/bin/a", ["-lm"])
+        let relocated = try fixture.relocate()
+        let file = relocated.report.files.first { $0.path == "usr/bin/a" }
+        #expect(file?.findings[.library] == ["libm.so.6"])
+    }
+
+    @Test func withoutALoaderInTheImageTheHostsStays() throws {
+        let fixture = try RelocationFixture()
+        try fixture.compile("int main(void){return 0;}", to: "usr/bin/a", [])
+        let relocated = try fixture.relocate()
+        #expect(relocated.report.loader == nil)
+        try ELFFile.withFile(parsing: try fixture.bytes("usr/bin/a", of: relocated.tree)) { elf in
+            #expect(elf.interpreter?.text == Self.loader)
+        }
+    }
+
+    @Test func aDamagedFileIsLeftAndNamed() throws {
+        let fixture = try Self.system()
+        var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: "/bin/cat")))
+        bytes.replaceSubrange(32..<40, with: Bytes(repeating: 0xff, count: 8))
+        bytes += Array("\0/usr/share/locale\0".utf8)
+        try fixture.file("usr/bin/cat", bytes)
+        let relocated = try fixture.relocate()
+        #expect(try fixture.bytes("usr/bin/cat", of: relocated.tree) == bytes)
+        #expect(relocated.left("usr/bin/cat").map(\.reason) == [.damaged])
+    }
+
+    /// Every byte of a small program changed, a few at a time: no crash, and never another size.
+    @Test func relocationSurvivesMutatedPrograms() throws {
+        let original = Array(try Data(contentsOf: URL(fileURLWithPath: "/bin/true")))
+        var random = SeededGenerator(state: 42)
+        for _ in 0..<200 {
+            var bytes = original
+            for _ in 0..<8 {
+                let limit = random.next() % 4 == 0 ? bytes.count : 1024
+                bytes[Int(random.next() % UInt64(limit))] = UInt8(truncatingIfNeeded: random.next())
+            }
+            let fixture = try Self.system()
+            try fixture.file("usr/bin/a", bytes)
+            let relocated = try fixture.relocate()
+            #expect(try fixture.bytes("usr/bin/a", of: relocated.tree).count == bytes.count)
+        }
+    }
+}
+
+/// A generator that gives the same numbers every time (splitmix64).
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var value = state
+        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
+        return value ^ value >> 31
+    }
+}
