@@ -125,7 +125,9 @@ extension ELFFile {
         var isComplete = false
         switch machine {
         case .x86_64:
-            for code in codeSpans { scan.scanX86(code, absolute: isFixed ? .plausible : .none, relative: true) }
+            for code in codeSpans {
+                scan.scanX86(code, absolute: isFixed ? .plausible : .none, relative: true)
+            }
             isComplete = true
         case .x86:
             for code in codeSpans { scan.scanX86(code, absolute: .anywhere, relative: false) }
