@@ -17,6 +17,7 @@ public enum ELFError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A name or path that cannot be in a loader cache.
     case cacheEntry(soname: String)
 
+    /// What is wrong, where, and what to do.
     public var description: String {
         let damaged = "\nhint: the file is damaged or cut short; fetch the image again"
         switch self {
@@ -25,7 +26,8 @@ public enum ELFError: Error, Equatable, Sendable, CustomStringConvertible {
         case .field(let name, let value, let offset):
             return "the ELF field \(name) at byte \(offset) is \(value), which has no meaning" + damaged
         case .outside(let structure, let offset, let size, let fileSize):
-            return "the \(structure) at byte \(offset), \(size) bytes long, is not within the file's \(fileSize) bytes"
+            return
+                "the \(structure) at byte \(offset), \(size) bytes long, is not within the file's \(fileSize) bytes"
                 + damaged
         case .string(let structure, let offset):
             return "the string at byte \(offset) of the \(structure) has no end within its limits" + damaged

@@ -127,7 +127,9 @@ extension ELFFile {
     ) throws(ELFError) -> DynamicInfo? {
         guard let segment = segments.last(where: { $0.type == Segment.dynamic }) else { return nil }
         // Detached debugging information keeps the program headers and none of the bytes.
-        if sections.contains(where: { $0.name == ".dynamic" && $0.type == Section.Kind.noBits }) { return nil }
+        if sections.contains(where: { $0.name == ".dynamic" && $0.type == Section.Kind.noBits }) {
+            return nil
+        }
         // The loader goes by the address.
         let start = mapping.fileOffset(ofAddress: segment.address).map(UInt64.init) ?? segment.offset
         guard let range = view.range(offset: start, size: segment.fileSize) else {

@@ -10,5 +10,6 @@ public struct EmbeddedString: Hashable, Sendable, CustomStringConvertible {
     /// The string as text; bytes that are not UTF-8 are replaced.
     public var text: String { String(decoding: bytes, as: UTF8.self) }
 
+    /// The string as text.
     public var description: String { text }
 }

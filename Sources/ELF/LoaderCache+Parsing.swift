@@ -22,7 +22,9 @@ extension LoaderCache {
             throw .outside(structure: "cache header", offset: UInt64(start), size: 48, fileSize: bytes.count)
         }
         // 0 is what versions before 2.33 wrote, in the machine's own order.
-        guard order & 3 != 1 else { throw .field(name: "byte order", value: UInt64(order), offset: start + 28) }
+        guard order & 3 != 1 else {
+            throw .field(name: "byte order", value: UInt64(order), offset: start + 28)
+        }
         let view = ByteView(bytes: bytes, isLittleEndian: order & 3 != 3, is64Bit: true)
         guard view.contains(start, Self.headerSize), let count = view.read(UInt32.self, at: start + 20) else {
             throw .outside(structure: "cache header", offset: UInt64(start), size: 48, fileSize: bytes.count)
@@ -49,7 +51,8 @@ extension LoaderCache {
     ) throws(ELFError) -> [FlaggedEntry] {
         guard view.contains(table, Int(count) * entrySize) else {
             throw .outside(
-                structure: "list of libraries", offset: UInt64(table), size: UInt64(count) * UInt64(entrySize),
+                structure: "list of libraries", offset: UInt64(table),
+                size: UInt64(count) * UInt64(entrySize),
                 fileSize: view.bytes.count)
         }
         func string(_ distance: UInt32) throws(ELFError) -> [UInt8] {

@@ -95,7 +95,9 @@ public struct LoaderCache: Hashable, Sendable {
             let path = stringsStart + strings.count
             strings += entry.path + [0]
             var name = path
-            if entry.path.count >= entry.soname.count, entry.path.suffix(entry.soname.count) == entry.soname[...] {
+            if entry.path.count >= entry.soname.count,
+                entry.path.suffix(entry.soname.count) == entry.soname[...]
+            {
                 name += entry.path.count - entry.soname.count
             } else {
                 name = stringsStart + strings.count

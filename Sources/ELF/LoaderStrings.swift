@@ -11,7 +11,10 @@ public struct LoaderStrings: Hashable, Sendable {
         case preload
         /// glibc: one of the directories searched last, with a `/` at its end.
         case systemDirectory
-        /// musl: the file with the directories to search, `/etc/ld-musl-x86_64.path`.
+        /// musl: the file with the directories to search, `%.*s/etc/ld-musl-x86_64.path`.
+        ///
+        /// The format stands for the parent of the directory that the loader was started from; a plain path may
+        /// take the place of all of it. Old versions have a plain path.
         case pathFile
         /// musl: the directories searched when that file is absent, separated by `:`.
         case defaultPath
@@ -63,7 +66,7 @@ public struct LoaderStrings: Hashable, Sendable {
             sites += search.directories()
         } else {
             library = .musl
-            sites = search.beginning("/etc/ld-musl-", as: .pathFile)
+            sites = search.beginning("/etc/ld-musl-", after: "%.*s", as: .pathFile)
             guard !sites.isEmpty else { return nil }
             sites += search.whole("/lib:/usr/local/lib:/usr/lib", as: .defaultPath)
         }
@@ -95,9 +98,12 @@ private struct Search {
         return exact.isEmpty ? found : exact
     }
 
-    /// Strings that begin with `text`.
-    func beginning(_ text: String, as kind: LoaderStrings.Kind) -> [LoaderStrings.Site] {
-        find(Array(text.utf8), kind).filter { isStart($0.offset) }
+    /// Strings that begin with `text`, perhaps after `prefix`.
+    func beginning(
+        _ text: String, after prefix: String, as kind: LoaderStrings.Kind
+    ) -> [LoaderStrings.Site] {
+        let longer = find(Array((prefix + text).utf8), kind)
+        return (longer + find(Array(text.utf8), kind)).filter { isStart($0.offset) }
     }
 
     private func find(_ pattern: [UInt8], _ kind: LoaderStrings.Kind) -> [LoaderStrings.Site] {

@@ -37,6 +37,7 @@ public enum Machine: Hashable, Sendable, CustomStringConvertible {
             }
     }
 
+    /// The machine's name, in systemd's spelling.
     public var description: String {
         switch self {
         case .x86_64: "x86-64"

@@ -15,28 +15,59 @@ extension ReferenceScan {
     mutating func scanX86(_ code: CodeSpan, absolute: AbsoluteAddresses, relative: Bool) {
         guard view.isLittleEndian, code.range.count >= 5 else { return }
         let bytes = UnsafeRawBufferPointer(rebasing: view.bytes[code.range])
-        let last = bytes.count - 4
-        for index in 1...last {
-            // In bounds: index + 4 <= count.
-            let value = bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self)
-            // mod 00, r/m 101: a distance from the end of the instruction.
-            if relative, bytes[index - 1] & 0xc7 == 0x05 {
-                let distance = UInt64(bitPattern: Int64(Int32(bitPattern: UInt32(littleEndian: value))))
+        if relative { scanRelative(bytes, code.address) }
+        if absolute != .none { scanAbsolute(bytes, isAnywhere: absolute == .anywhere) }
+    }
+
+    /// Looks for operands at a distance from the end of their instruction.
+    private mutating func scanRelative(_ bytes: UnsafeRawBufferPointer, _ address: UInt64) {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let intervals = intervals
+        // The operand's descriptor (ModRM) is at `index`, its distance in the four bytes after.
+        let end = bytes.count - 4
+        var index = 0
+        while index < end {
+            // Eight bytes at once: those with mod 00 and r/m 101 become 0, and a zero borrows from its high bit.
+            var hits: UInt64
+            let count: Int
+            if index <= end - 8 {
+                let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+                let difference = (word & (ones &* 0xc7)) ^ (ones &* 0x05)
+                hits = (difference &- ones) & ~difference & (ones &* 0x80)
+                count = 8
+            } else {
+                hits = 0x80
+                count = 1
+            }
+            while hits != 0 {
+                let place = index + hits.trailingZeroBitCount / 8
+                hits &= hits &- 1
+                // A borrow may mark the byte above a zero as well.
+                guard bytes[place] & 0xc7 == 0x05 else { continue }
+                let raw = UInt32(
+                    littleEndian: bytes.loadUnaligned(fromByteOffset: place + 1, as: UInt32.self))
                 // Addresses are modulo 2^64.
-                let target = code.address &+ UInt64(index + 4) &+ distance
+                let distance = UInt64(bitPattern: Int64(Int32(bitPattern: raw)))
+                let target = address &+ UInt64(place + 5) &+ distance
                 if intervals.mayContain(target) || intervals.mayContain(target &+ 4) {
-                    takeRelative(bytes, at: index, target: target)
+                    takeRelative(bytes, at: place + 1, target: target)
                 }
             }
-            guard absolute != .none else { continue }
-            let address = UInt64(UInt32(littleEndian: value))
-            guard intervals.contains(address) else { continue }
-            switch absolute {
-            case .anywhere:
-                if bytes[index - 1] != 0xe8, bytes[index - 1] != 0xe9 { addresses.insert(address) }
-            case .plausible:
-                if isAbsolutePlausible(bytes, at: index) { addresses.insert(address) }
-            case .none: break
+            index += count
+        }
+    }
+
+    /// Looks for 32-bit addresses.
+    private mutating func scanAbsolute(_ bytes: UnsafeRawBufferPointer, isAnywhere: Bool) {
+        let intervals = intervals
+        for index in 1...bytes.count - 4 {
+            let raw = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self))
+            guard intervals.contains(UInt64(raw)) else { continue }
+            if isAnywhere {
+                // Distances of calls and jumps are none.
+                if bytes[index - 1] != 0xe8, bytes[index - 1] != 0xe9 { addresses.insert(UInt64(raw)) }
+            } else if isAbsolutePlausible(bytes, at: index) {
+                addresses.insert(UInt64(raw))
             }
         }
     }
@@ -65,9 +96,11 @@ extension ReferenceScan {
         guard let map = X86.opcodeMap(bytes, at: index - 2) else { return }
         switch map {
         case 1:
-            let hasImmediate = [0x70, 0x71, 0x72, 0x73, 0xa4, 0xac, 0xba, 0xc2, 0xc4, 0xc5, 0xc6].contains(opcode)
-            // From 80 to 8f are jumps, which have no such operand.
-            if !(0x80...0x8f).contains(opcode) { takeLoad(hasImmediate ? target &+ 1 : target) }
+            switch opcode {
+            case 0x80...0x8f: break  // jumps, which have no such operand
+            case 0x70...0x73, 0xa4, 0xac, 0xba, 0xc2, 0xc4...0xc6: takeLoad(target &+ 1)
+            default: takeLoad(target)
+            }
         case 2: takeLoad(target)
         default: takeLoad(target &+ 1)
         }
@@ -93,7 +126,9 @@ extension ReferenceScan {
         if isMove(byte(3)), byte(2) & 0xc0 == 0x40 || byte(2) & 0xc7 == 0x04 { return true }
         if isMove(byte(4)), byte(3) & 0xc7 == 0x44 { return true }
         if isMove(byte(6)), byte(5) & 0xc0 == 0x80 || byte(5) & 0xc7 == 0x05 { return true }
-        if isMove(byte(7)), byte(6) & 0xc7 == 0x84 || (byte(6) & 0xc7 == 0x04 && byte(5) & 7 == 5) { return true }
+        if isMove(byte(7)), byte(6) & 0xc7 == 0x84 || (byte(6) & 0xc7 == 0x04 && byte(5) & 7 == 5) {
+            return true
+        }
         // A memory operand at the address, alone or with registers.
         if one & 0xc0 == 0x80, one & 7 != 4 { return X86.takesMemory(bytes, at: index - 2) }
         let scaled = byte(2)

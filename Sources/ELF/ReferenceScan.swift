@@ -83,7 +83,9 @@ struct ReferenceScan {
     }
 
     private mutating func takeWord(at address: UInt64, _ mapping: AddressMap) {
-        guard let offset = mapping.fileOffset(ofAddress: address), let value = view.word(at: offset) else { return }
+        guard let offset = mapping.fileOffset(ofAddress: address), let value = view.word(at: offset) else {
+            return
+        }
         take(value)
     }
 

@@ -19,7 +19,9 @@ import Testing
     }
 
     private static func value(_ line: Substring) -> String? {
-        guard let open = line.lastIndex(of: "["), let close = line.lastIndex(of: "]"), open < close else { return nil }
+        guard let open = line.lastIndex(of: "["), let close = line.lastIndex(of: "]"), open < close else {
+            return nil
+        }
         return String(line[line.index(after: open)..<close])
     }
 
@@ -40,7 +42,8 @@ import Testing
                 }
                 let trimmed = line.drop { $0 == " " }
                 if trimmed.hasPrefix("["), let close = trimmed.firstIndex(of: "]"),
-                    let number = Int(trimmed[trimmed.index(after: trimmed.startIndex)..<close].drop { $0 == " " })
+                    let number = Int(
+                        trimmed[trimmed.index(after: trimmed.startIndex)..<close].drop { $0 == " " })
                 {
                     let rest = trimmed[trimmed.index(after: close)...].dropFirst()
                     sections.append(number == 0 ? "" : String(rest.prefix { $0 != " " }))
@@ -58,7 +61,8 @@ import Testing
                 #expect(file.interpreter?.text == expected["INTERP"]?.first, name)
                 #expect(file.sections.map(\.name) == sections, name)
                 for string in (file.dynamic?.needed ?? []) + [file.interpreter].compactMap({ $0 }) {
-                    #expect(bytes[string.offset..<string.offset + string.bytes.count].elementsEqual(string.bytes))
+                    #expect(
+                        bytes[string.offset..<string.offset + string.bytes.count].elementsEqual(string.bytes))
                     #expect(bytes[string.offset + string.room - 1] == 0)
                     needed += 1
                 }
@@ -118,7 +122,9 @@ import Testing
         let bytes = try fixture.compile("int main(void) { return 0; }", ["-static-pie"])
         try ELFFile.withFile(parsing: bytes) { #expect($0.isStaticPIE && $0.isPIE && $0.interpreter == nil) }
         let fixed = try fixture.compile("int main(void) { return 0; }", ["-static"])
-        try ELFFile.withFile(parsing: fixed) { #expect(!$0.isPIE && $0.type == .executable && $0.dynamic == nil) }
+        try ELFFile.withFile(parsing: fixed) {
+            #expect(!$0.isPIE && $0.type == .executable && $0.dynamic == nil)
+        }
     }
 
     @Test(arguments: [
@@ -179,7 +185,9 @@ import Testing
                 _ = file.region(atFileOffset: offset)
                 _ = file.address(ofFileOffset: offset)
             }
-            _ = file.references(into: [0x2000..<0x2100, 0x402000..<0x402800, 0xffff_ffff_ffff_0000..<UInt64.max])
+            _ = file.references(into: [
+                0x2000..<0x2100, 0x402000..<0x402800, 0xffff_ffff_ffff_0000..<UInt64.max,
+            ])
             _ = LoaderStrings(file)
         }
         return result != nil
@@ -187,10 +195,12 @@ import Testing
 
     @Test func survivesBeingCutAtEveryByte() throws {
         let fixture = try Fixture()
-        let bytes = try fixture.compile(Self.source, ["-Os", "-s", "-Wl,-z,noseparate-code", "-Wl,-z,norelro"])
+        let bytes = try fixture.compile(
+            Self.source, ["-Os", "-s", "-Wl,-z,noseparate-code", "-Wl,-z,norelro"])
         let segmentTableEnd = 64 + 56 * Int(bytes[56])
         for count in 0..<min(bytes.count, 6000) {
-            #expect(Self.exercise(Array(bytes.prefix(count))) == (count >= segmentTableEnd), "cut at \(count)")
+            #expect(
+                Self.exercise(Array(bytes.prefix(count))) == (count >= segmentTableEnd), "cut at \(count)")
         }
         for count in (bytes.count - 64 * Int(bytes[60]))..<bytes.count {
             try ELFFile.withFile(parsing: Array(bytes.prefix(count))) { #expect($0.hasDamagedSections) }
@@ -216,7 +226,8 @@ import Testing
                 case 2: place = Int.random(in: tableStart..<bytes.count, using: &random)
                 default: place = Int.random(in: 0..<bytes.count, using: &random)
                 }
-                bytes[place] = [0, 1, 0x7f, 0x80, 0xff, UInt8.random(in: 0...255, using: &random)]
+                bytes[place] =
+                    [0, 1, 0x7f, 0x80, 0xff, UInt8.random(in: 0...255, using: &random)]
                     .randomElement(using: &random) ?? 0
             }
             if Self.exercise(bytes) { parsed += 1 }

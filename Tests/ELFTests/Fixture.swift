@@ -29,7 +29,8 @@ final class Fixture {
     }
 
     /// Compiles C and returns the result's bytes.
-    func compile(_ source: String, _ options: [String], compiler: String = "gcc", as name: String = "out") throws
+    func compile(_ source: String, _ options: [String], compiler: String = "gcc", as name: String = "out")
+        throws
         -> [UInt8]
     {
         try write(source, to: name + ".c")
@@ -62,7 +63,8 @@ func run(_ tool: String, _ arguments: [String]) throws -> String {
     let data = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
-        throw ToolFailure(description: "\(tool) \(arguments.joined(separator: " ")): \(process.terminationStatus)")
+        throw ToolFailure(
+            description: "\(tool) \(arguments.joined(separator: " ")): \(process.terminationStatus)")
     }
     return String(decoding: data, as: UTF8.self)
 }

@@ -92,7 +92,9 @@ import Testing
         try fixture.write(source, to: "main.c")
         try run("gcc", ["-o", fixture.path("main"), fixture.path("main.c")] + options)
         #expect(throws: ToolFailure.self) { try run(fixture.path("main"), []) }
-        for entry in try real() where entry.flags == 0x0303 && entry.hardware == 0 { entries.append(entry.entry) }
+        for entry in try real() where entry.flags == 0x0303 && entry.hardware == 0 {
+            entries.append(entry.entry)
+        }
         let cache = try fixture.write(try LoaderCache.render(entries, machine: .x86_64), to: "cache")
         try run(
             "bwrap", ["--dev-bind", "/", "/", "--ro-bind", cache, "/etc/ld.so.cache", fixture.path("main")])
@@ -102,12 +104,16 @@ import Testing
         func entry(_ soname: String, _ path: String) -> LoaderCache.Entry {
             LoaderCache.Entry(soname: Array(soname.utf8), path: Array(path.utf8))
         }
-        let entries = [entry("liba.so.1", "/x/liba.so.1"), entry("libb.so", "/x/other"), entry("liba.so.1", "/y/a")]
+        let entries = [
+            entry("liba.so.1", "/x/liba.so.1"), entry("libb.so", "/x/other"), entry("liba.so.1", "/y/a"),
+        ]
         let little = try LoaderCache.render(entries, machine: .arm64)
         let cache = try LoaderCache(parsing: little)
         #expect(cache.entries.map(\.entry) == [entries[1], entries[0]])
         #expect(cache.entries.allSatisfy { $0.flags == 0x0a03 })
-        #expect(little.count == 48 + 2 * 24 + "/x/liba.so.1".count + 1 + "/x/other".count + 1 + "libb.so".count + 1)
+        #expect(
+            little.count == 48 + 2 * 24 + "/x/liba.so.1".count + 1 + "/x/other".count + 1 + "libb.so".count
+                + 1)
         let big = try LoaderCache.render(entries, machine: .s390, isLittleEndian: false)
         #expect(big != little)
         #expect(try LoaderCache(parsing: big).entries.map(\.entry) == cache.entries.map(\.entry))
@@ -138,7 +144,8 @@ import Testing
         var refused = 0
         for _ in 0..<2000 {
             var damaged = bytes
-            damaged[Int.random(in: 20..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            damaged[Int.random(in: 20..<bytes.count, using: &random)] = UInt8.random(
+                in: 0...255, using: &random)
             do { _ = try LoaderCache(parsing: damaged).path(of: entries[3].soname, machine: .x86_64) } catch {
                 refused += 1
             }
@@ -147,7 +154,10 @@ import Testing
     }
 
     @Test func refusesWhatNoCacheCanHave() {
-        let bad = [([UInt8](), Array("/x".utf8)), ([0x61, 0], Array("/x".utf8)), ([0x61], [UInt8](repeating: 0x61, count: 5000))]
+        let bad = [
+            ([UInt8](), Array("/x".utf8)), ([0x61, 0], Array("/x".utf8)),
+            ([0x61], [UInt8](repeating: 0x61, count: 5000)),
+        ]
         for (soname, path) in bad {
             #expect(throws: ELFError.self) {
                 try LoaderCache.render([LoaderCache.Entry(soname: soname, path: path)], machine: .x86_64)
@@ -167,7 +177,8 @@ import Testing
             #expect(strings.sites.filter { $0.kind == .preload }.map(\.text) == ["/etc/ld.so.preload"])
             // The loader's own account of the directories it searches last.
             let help = try run("/lib64/ld-linux-x86-64.so.2", ["--list-diagnostics"])
-            let expected = help.split(separator: "\n").filter { $0.hasPrefix("path.system_dirs[") }.compactMap {
+            let expected = help.split(separator: "\n").filter { $0.hasPrefix("path.system_dirs[") }.compactMap
+            {
                 $0.split(separator: "\"").last.map(String.init)
             }
             #expect(expected.count >= 2)
@@ -195,17 +206,19 @@ import Testing
         try ELFFile.withFile(parsing: bytes) { file in
             let strings = try #require(LoaderStrings(file))
             #expect(
-                strings.sites.filter { $0.kind == .systemDirectory }.map(\.text) == ["/lib64/", "/usr/lib64/"])
+                strings.sites.filter { $0.kind == .systemDirectory }.map(\.text) == [
+                    "/lib64/", "/usr/lib64/",
+                ])
             #expect(strings.sites.filter { $0.kind == .cache }.count == 1)
             #expect(strings.sites.filter { $0.kind == .preload }.count == 1)
         }
     }
 
-    @Test(arguments: ["libc.musl-x86_64.so.1", "libc.so", ""])
-    func findsThePathsOfMusl(soname: String) throws {
+    @Test(arguments: ["libc.musl-x86_64.so.1", "libc.so", ""], ["", "%.*s"])
+    func findsThePathsOfMusl(soname: String, prefix: String) throws {
         let fixture = try Fixture()
         let source = """
-            const char *file = "/etc/ld-musl-x86_64.path";
+            const char *file = "\(prefix)/etc/ld-musl-x86_64.path";
             const char *list = "/lib:/usr/local/lib:/usr/lib";
             """
         let name = soname.isEmpty ? [] : ["-Wl,-soname,\(soname)"]
@@ -213,12 +226,14 @@ import Testing
         try ELFFile.withFile(parsing: bytes) { file in
             let strings = try #require(LoaderStrings(file))
             #expect(strings.library == .musl)
-            #expect(strings.sites.first { $0.kind == .pathFile }?.text == "/etc/ld-musl-x86_64.path")
+            #expect(strings.sites.first { $0.kind == .pathFile }?.text == prefix + "/etc/ld-musl-x86_64.path")
             #expect(strings.sites.first { $0.kind == .defaultPath }?.text == "/lib:/usr/local/lib:/usr/lib")
         }
     }
 
-    @Test(arguments: ["/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/bin/env", "/usr/lib/x86_64-linux-gnu/libm.so.6"])
+    @Test(arguments: [
+        "/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/bin/env", "/usr/lib/x86_64-linux-gnu/libm.so.6",
+    ])
     func otherFilesAreNoLoaders(path: String) throws {
         try ELFFile.withFile(parsing: try read(path)) { #expect(LoaderStrings($0) == nil) }
     }

@@ -25,18 +25,21 @@ import Testing
                 file.region(atFileOffset: $0) == .data
             }
             #expect(found.count == 1)
-            #expect(offsets(of: "\0sxslocale\0", in: bytes).allSatisfy { file.region(atFileOffset: $0) != .data })
+            #expect(
+                offsets(of: "\0sxslocale\0", in: bytes).allSatisfy { file.region(atFileOffset: $0) != .data })
             let address = try #require(file.address(ofFileOffset: found[0]))
             let references = file.references(into: [address..<address + 20])
             return (references.addresses.map { $0 - address }, references.isComplete)
         }
     }
 
-    @Test(arguments: [
-        ["-fPIE", "-pie"], ["-no-pie", "-fno-pie"], ["-static", "-no-pie", "-fno-pie"], ["-static-pie", "-fPIE"],
-        ["-shared", "-fPIC"], ["-fPIE", "-pie", "-s"], ["-fPIE", "-pie", "-Wl,-z,pack-relative-relocs"],
-        ["-no-pie", "-fno-pie", "-mcmodel=large"],
-    ], [true, false])
+    @Test(
+        arguments: [
+            ["-fPIE", "-pie"], ["-no-pie", "-fno-pie"], ["-static", "-no-pie", "-fno-pie"],
+            ["-static-pie", "-fPIE"],
+            ["-shared", "-fPIC"], ["-fPIE", "-pie", "-s"], ["-fPIE", "-pie", "-Wl,-z,pack-relative-relocs"],
+            ["-no-pie", "-fno-pie", "-mcmodel=large"],
+        ], [true, false])
     func findsTheTailOfAMergedString(options: [String], isInCode: Bool) throws {
         let fixture = try Fixture()
         let source = (isInCode ? Self.inCode : Self.inData) + (options.contains("-shared") ? "" : Self.main)
@@ -49,7 +52,8 @@ import Testing
     @Test(arguments: [["-fno-pie", "-no-pie"], ["-fPIE", "-pie"]], [true, false])
     func findsTheTailInProgramsForARM64(options: [String], isInCode: Bool) throws {
         let fixture = try Fixture()
-        let source = (isInCode ? Self.inCode : Self.inData)
+        let source =
+            (isInCode ? Self.inCode : Self.inData)
             .replacingOccurrences(of: "#include <stdio.h>", with: "int puts(const char *s);")
             + "\nvolatile char sink; int puts(const char *s) { while (*s) sink = *s++; return 0; }"
             + "\nvoid _start(void) { entry(sink); }"
@@ -64,7 +68,8 @@ import Testing
 
     @Test func findsTheTailInProgramsForI386() throws {
         let fixture = try Fixture()
-        let source = Self.inCode.replacingOccurrences(of: "#include <stdio.h>", with: "int puts(const char *s);")
+        let source =
+            Self.inCode.replacingOccurrences(of: "#include <stdio.h>", with: "int puts(const char *s);")
             + "\nvolatile char sink; int puts(const char *s) { while (*s) sink = *s++; return 0; }"
             + "\nvoid _start(void) { entry(sink); }"
         let options = ["-m32", "-O2", "-nostdlib", "-ffreestanding", "-Wl,-O2"]
