@@ -256,8 +256,8 @@ extension Relocator {
             }
         case .preload: replacement = .bytes(Self.impossiblePath(length: range.count))
         case .pathFile:
-            // A prefix that musl appends to "/usr", which it derives from the interpreter's alias.
-            replacement = .bytes(Self.impossiblePath(length: range.count, below: "/_"))
+            // A format that begins with the loader's own prefix, which an alias would make "/usr": a plain path.
+            replacement = .bytes(Self.impossiblePath(length: range.count))
         case .defaultPath:
             replacement = muslPath(length: range.count)
         }
@@ -281,8 +281,8 @@ extension Relocator {
 
     /// A path that nothing can be at: below a name in the alias directory that no alias has, or, where there is no
     /// room for that, of control characters.
-    private static func impossiblePath(length: Int, below directory: String = StoreLayout.aliasDirectory) -> Bytes {
-        let prefix = Array((directory + "/").utf8)
+    private static func impossiblePath(length: Int) -> Bytes {
+        let prefix = Array((StoreLayout.aliasDirectory + "/").utf8)
         let filler = length - prefix.count - 1
         guard filler >= 1 else {
             return [UInt8(ascii: "/")] + Bytes(repeating: 1, count: max(0, length - 2))
