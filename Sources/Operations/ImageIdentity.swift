@@ -1,6 +1,7 @@
 internal import ELF
 internal import Files
 internal import Images
+internal import Store
 internal import StoreLayout
 
 extension Session {
@@ -10,23 +11,25 @@ extension Session {
     /// package database, else the file name. The architecture is that of most ELF files, so that it does not
     /// depend on the format the tree came in.
     func identify(
-        _ tree: Tree, staging: Staging, listing: Bytes, facts: ImageFacts, packages: [ImagePackage]?,
+        _ tree: Tree, area: ImportArea, listing: Bytes, facts: ImageFacts, packages: [ImagePackage]?,
         source: String, options: ImportOptions
     ) throws -> StorePath.Identity {
         let release = extensionRelease(in: tree)
+        // A label is the image's own word; a file's name is the last resort.
+        let isLabelled = facts.labels.keys.contains { $0 == "org.opencontainers.image.title" }
         let name = try options.name
-            ?? (facts.hasLabels ? facts.name : release?.name ?? facts.name).map { try PackageName($0) }
+            ?? (isLabelled ? facts.name : release?.name ?? facts.name).map { try PackageName($0) }
         guard let name else {
             throw OperationError.missingIdentity(source, what: "name", option: "--name NAME")
         }
         let packaged = packages?.first { $0.name == name.text } ?? packages?.first { $0.source == name.text }
         let version = try options.version
-            ?? (facts.version ?? release?.version ?? packaged.map { ImageName.version($0.version) })
+            ?? (facts.version ?? release?.version ?? packaged.flatMap { ImageNaming.packageVersion($0.version) })
             .map { try PackageVersion($0) }
         guard let version else {
             throw OperationError.missingIdentity(source, what: "version", option: "--version VERSION")
         }
-        let architecture = architecture(of: tree, staging: staging)
+        let architecture = architecture(of: tree, staging: area.staging)
         let wanted = options.platform ?? .host
         guard architecture == .any || architecture == wanted || wanted == .any else {
             throw OperationError.otherArchitecture(
@@ -41,7 +44,8 @@ extension Session {
         var votes: [Architecture: Int] = [:]
         for node in tree.nodes.values {
             guard case .file(let id) = node.kind,
-                let architecture = ELFFile.architecture(ofHead: staging[id].head).flatMap({ try? Architecture(parsing: $0) })
+                let name = ELFFile.architectureName(ofHead: staging[id].head),
+                let architecture = try? Architecture(parsing: name)
             else { continue }
             votes[architecture, default: 0] += 1
         }
@@ -56,7 +60,7 @@ extension Session {
             String(validating: $0, as: UTF8.self)
         }.filter { $0.hasPrefix(prefix) }
         guard let only = names.first, names.count == 1 else { return nil }
-        let parsed = ImageName(parsing: String(only.dropFirst(prefix.count)))
-        return (parsed.name, parsed.version)
+        let naming = ImageNaming(fileName: String(only.dropFirst(prefix.count)))
+        return naming.name.map { ($0, naming.version) }
     }
 }

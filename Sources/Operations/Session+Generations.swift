@@ -12,11 +12,11 @@ public struct InstalledPackage: Encodable, Sendable, Equatable {
     /// Names of the commands it shows.
     public let commands: [String]
 
-    init(_ package: GenerationPackage) {
-        name = package.name
-        version = package.version
-        storePath = StoreLayout.storeDirectory + "/" + package.storePath
-        commands = package.exposure.commands.map(\.name)
+    init(_ member: Member) {
+        name = member.name
+        version = member.version
+        storePath = StoreLayout.storeDirectory + "/" + member.shown.baseName
+        commands = member.shown.exposure.commands.map(\.name)
     }
 }
 
@@ -62,7 +62,9 @@ public struct GenerationDifference: Encodable, Sendable {
 extension Session {
     /// Packages of the active generation.
     public func list() throws -> [InstalledPackage] {
-        try openStore().currentGeneration(of: profile)?.packages.map(InstalledPackage.init) ?? []
+        let store = try openStore()
+        guard let generation = try store.currentGeneration(of: profile) else { return [] }
+        return try members(of: generation, in: store).map(InstalledPackage.init)
     }
 
     /// All generations of the profile, the oldest first.
@@ -71,8 +73,9 @@ extension Session {
         let active = try store.currentGeneration(of: profile)?.number
         return try store.generations(of: profile).map {
             GenerationSummary(
-                number: $0.number, parent: $0.parent, created: $0.created, command: $0.command,
-                isActive: $0.number == active, packages: $0.packages.map(InstalledPackage.init))
+                number: $0.number, parent: $0.parent, created: timestamp($0.created), command: $0.command,
+                isActive: $0.number == active,
+                packages: try members(of: $0, in: store).map(InstalledPackage.init))
         }
     }
 
@@ -97,8 +100,12 @@ extension Session {
         guard let from = try first.map(find) ?? to.parent.map(find) else {
             throw OperationError.noParent(to.number, profile: profile.text)
         }
-        let old = Dictionary(from.packages.map { ($0.name, InstalledPackage($0)) }, uniquingKeysWith: { $1 })
-        let new = Dictionary(to.packages.map { ($0.name, InstalledPackage($0)) }, uniquingKeysWith: { $1 })
+        let installed = { (generation: Generation) in
+            Dictionary(
+                try members(of: generation, in: store).map { ($0.name, InstalledPackage($0)) },
+                uniquingKeysWith: { _, last in last })
+        }
+        let (old, new) = (try installed(from), try installed(to))
         return GenerationDifference(
             from: from.number, to: to.number,
             added: new.values.filter { old[$0.name] == nil }.sorted { $0.name < $1.name },
@@ -138,6 +145,7 @@ extension Session {
         }
         if generation.number != active?.number { try store.activate(number, in: profile) }
         return summary(
-            of: generation, after: generation.packages, previous: active?.number, before: active?.packages ?? [])
+            of: number, after: try members(of: generation, in: store), previous: active?.number,
+            before: try active.map { try members(of: $0, in: store) } ?? [])
     }
 }

@@ -1,4 +1,3 @@
-internal import ELF
 internal import Files
 private import FoundationEssentials
 internal import Images
@@ -38,6 +37,8 @@ public struct ImportResult: Encodable, Sendable {
 }
 
 /// An image that was unpacked into the store's temporary directory.
+///
+/// Contents that equal objects of the store are not in the staging area but read from there.
 struct UnpackedTree {
     let area: ImportArea
     let tree: Tree
@@ -61,29 +62,46 @@ extension Session {
         let image = try Image.open(ImageReference(parsing: source), platform: options.platform)
         if let known = try knownImport(of: image, options: options, in: store) { return known }
         let unpacked = try unpack(image, source: source, options: options, into: store)
-        defer { unpacked.area.discard() }
-        if let known = try store.package(baseName: StorePath(unpacked.identity).baseName) {
-            try remember(image, as: known, in: store)
-            return ImportResult(metadata: known, wasKnown: true)
+        // What cannot be removed now is swept by the next writer.
+        defer { try? unpacked.area.discard() }
+        let result: ImportResult
+        if let known = try registered(unpacked.identity, in: store) {
+            result = ImportResult(metadata: known, wasKnown: true)
+        } else {
+            let relocated = try relocate(unpacked, in: store)
+            let metadata = try register(unpacked, relocated, options: options, in: store)
+            result = ImportResult(metadata: metadata, wasKnown: false)
         }
-        let relocated = try relocate(unpacked, in: store)
-        let metadata = try register(unpacked, relocated, options: options, in: store)
-        try remember(image, as: metadata, in: store)
-        return ImportResult(metadata: metadata, wasKnown: false)
+        if let key = importKey(of: image, options: options) {
+            try asWriter(of: store) { try store.record(key, gave: result.metadata.storePath) }
+        }
+        return result
+    }
+
+    /// What the index calls an import: the manifest's digest and what the user said; `nil` without a digest.
+    private func importKey(of image: Image, options: ImportOptions) -> ImportedSource? {
+        image.facts.digest.map {
+            ImportedSource(
+                digest: $0.hex, name: options.name?.text, version: options.version?.text,
+                architecture: options.platform?.rawValue)
+        }
     }
 
     /// The import of the same manifest under the same name, without reading a layer.
     private func knownImport(of image: Image, options: ImportOptions, in store: Store) throws -> ImportResult? {
-        guard let digest = image.facts.digest, let known = try store.package(importedFrom: digest),
-            options.name.map({ $0.text == known.name }) ?? true,
-            options.version.map({ $0.text == known.version }) ?? true, options.expose.isEmpty
+        guard options.expose.isEmpty, let key = importKey(of: image, options: options),
+            let baseName = try store.package(from: key)
         else { return nil }
-        return ImportResult(metadata: known, wasKnown: true)
+        return ImportResult(metadata: try store.metadata(of: baseName), wasKnown: true)
     }
 
-    private func remember(_ image: Image, as metadata: Metadata, in store: Store) throws {
-        guard let digest = image.facts.digest else { return }
-        try asWriter(of: store) { try store.recordImport(of: digest, as: metadata.storePath) }
+    /// The store path of an identity, under any salt it was relocated with.
+    private func registered(_ identity: StorePath.Identity, in store: Store) throws -> Metadata? {
+        for salt in 0..<Self.saltLimit {
+            let path = StorePath(identity.salted(salt))
+            if try store.contains(path) { return try store.metadata(of: path.baseName) }
+        }
+        return nil
     }
 
     /// Reads the image into a tree, and finds out what it is.
@@ -94,11 +112,11 @@ extension Session {
         do {
             try image.read(into: area.builder, progress: progress)
             let tree = area.builder.tree
-            let read = { (path: TreePath) in try area.contents(of: path, in: tree) }
+            let read = { (path: TreePath) in try store.contents(of: path, in: tree, area: area) }
             let packages = try PackageDatabase.packages(in: tree, read: read)
             let listing = TreeListing.render(tree) { (area.staging[$0].size, area.staging[$0].digest) }
             let identity = try identify(
-                tree, staging: area.staging, listing: listing, facts: image.facts, packages: packages,
+                tree, area: area, listing: listing, facts: image.facts, packages: packages,
                 source: source, options: options)
             for (omission, count) in area.builder.omissions.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
                 note("\(identity.name): left out \(count) \(omission.rawValue)\(count == 1 ? "" : "s")")
@@ -107,19 +125,16 @@ extension Session {
                 area: area, tree: tree, listing: listing, identity: identity, source: source,
                 facts: image.facts, packages: packages)
         } catch {
-            area.discard()
+            // What cannot be removed now is swept by the next writer; the first error is the one to report.
+            try? area.discard()
             throw error
         }
     }
 
     /// Relocates, with another salt each time an alias is taken by another store path of this store.
     private func relocate(_ unpacked: UnpackedTree, in store: Store) throws -> RelocatedTree {
-        let given = unpacked.identity
         for salt in 0..<Self.saltLimit {
-            let identity = StorePath.Identity(
-                tree: given.tree, name: given.name, version: given.version, architecture: given.architecture,
-                recipe: given.recipe, aliasSalt: salt)
-            let storePath = StorePath(identity)
+            let storePath = StorePath(unpacked.identity.salted(salt))
             do {
                 return try Relocator.relocate(
                     unpacked.tree, staging: unpacked.area.staging, to: storePath, progress: progress,
@@ -131,7 +146,7 @@ extension Session {
                 continue
             }
         }
-        throw OperationError.aliasesTaken(given.name.text)
+        throw OperationError.aliasesTaken(unpacked.identity.name.text)
     }
 
     /// Makes the relocated tree part of the store.
@@ -142,16 +157,16 @@ extension Session {
             tree: unpacked.tree, packages: unpacked.packages,
             isWholeSystem: relocated.report.loader != nil, hasSeeds: !relocated.seeds.isEmpty,
             entrypoint: unpacked.facts.entrypoint + unpacked.facts.command)
-        let identity = unpacked.identity
+        let identity = unpacked.identity.salted(
+            (0..<Self.saltLimit).first { StorePath(unpacked.identity.salted($0)) == relocated.storePath } ?? 0)
         let metadata = Metadata(
-            relocated.storePath, identity: identity,
-            aliasSalt: relocated.storePath == StorePath(identity) ? 0 : nil,
-            source: unpacked.source, sourceDigest: unpacked.facts.digest,
+            storePath: relocated.storePath, identity: identity, source: unpacked.source,
+            sourceDigest: unpacked.facts.digest?.hex,
             summary: unpacked.facts.summary ?? finder.mainPackage(identity.name.text)?.summary,
             entrypoint: unpacked.facts.entrypoint,
             exposure: try finder.exposure(for: identity.name.text, wanted: options.expose),
-            aliases: relocated.aliases.map { .init(name: $0.name, target: "\($0.target)") },
-            launch: .init(
+            aliases: relocated.aliases.map { AliasRecord(name: $0.name, target: "\($0.target)") },
+            launch: LaunchFacts(
                 searchPath: finder.searchPath.map { "\($0)" }, seeds: relocated.seeds.map { "\($0)" }),
             omissions: Dictionary(
                 unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +))
@@ -163,5 +178,27 @@ extension Session {
                 unpacked.area, tree: relocated.tree, storePath: relocated.storePath, metadata: metadata,
                 sourceListing: unpacked.listing, report: report)
         }
+    }
+}
+
+extension StorePath.Identity {
+    /// The same with another alias salt.
+    func salted(_ salt: Int) -> StorePath.Identity {
+        StorePath.Identity(
+            tree: tree, name: name, version: version, architecture: architecture, recipe: recipe, aliasSalt: salt)
+    }
+}
+
+extension Store {
+    /// The contents of a file of an image that is being imported; `nil` where there is no such file.
+    func contents(of path: TreePath, in tree: Tree, area: ImportArea) throws -> Bytes? {
+        guard let place = tree.resolve(path.bytes), let node = tree[place], case .file(let id) = node.kind else {
+            return nil
+        }
+        let content = area.staging[id]
+        if content.isStaged { return try area.staging.open(id).readAll() }
+        let key = ObjectKey(digest: content.digest, mode: node.storedMode, attributes: node.attributes)
+        let name = [StoreLayout.Name.objects, key.directoryName, key.fileName()].joined(separator: "/")
+        return try root.open(beneath: name).readAll()
     }
 }

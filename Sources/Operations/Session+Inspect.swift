@@ -20,8 +20,8 @@ extension Session {
     /// What the store knows of packages: of one name, or of all.
     public func pathInfo(_ names: [String]) throws -> [Metadata] {
         let store = try openStore()
-        guard !names.isEmpty else { return try store.packages() }
-        return try names.flatMap { try packages($0, in: store) }
+        let found = names.isEmpty ? try store.packages() : try names.flatMap { try packages($0, in: store) }
+        return try found.map { try store.metadata(of: $0.baseName) }
     }
 
     /// Reads all files of packages and compares them with what was recorded at import.
@@ -39,7 +39,7 @@ extension Session {
             progress.advance(to: done)
             return Verification(
                 name: package.name, version: package.version,
-                storePath: StoreLayout.storeDirectory + "/" + package.storePath, problems: problems)
+                storePath: StoreLayout.storeDirectory + "/" + package.baseName, problems: problems)
         }
     }
 
@@ -47,29 +47,28 @@ extension Session {
     public func report(_ name: String) throws -> (package: Metadata, report: RelocationReport) {
         let store = try openStore()
         let package = try installedOrNewest(name, in: store)
-        let bytes = try store.report(of: package)
+        let bytes = try store.manifest(of: package.baseName).open(beneath: StoreLayout.Name.report).readAll()
         let report = try JSONDecoder().decode(RelocationReport.self, from: Data(bytes))
-        return (package, report)
+        return (try store.metadata(of: package.baseName), report)
     }
 
     /// The package of a name in the active generation, else the newest in the store.
-    func installedOrNewest(_ text: String, in store: Store) throws -> Metadata {
+    func installedOrNewest(_ text: String, in store: Store) throws -> Package {
         guard case .package(let name, let version) = PackageRequest(parsing: text) else {
             // A store path.
             let base = text.split(separator: "/").last.map(String.init) ?? text
             if let package = try store.package(baseName: base) { return package }
             throw OperationError.unknownPackage(text, remotes: [])
         }
-        if version == nil, let installed = try store.currentGeneration(of: profile)?.packages.first(where: { $0.name == name }),
-            let package = try store.package(baseName: installed.storePath)
-        {
-            return package
+        if version == nil, let generation = try store.currentGeneration(of: profile) {
+            let installed = try generation.packages.compactMap { try store.package(baseName: $0) }
+            if let package = installed.first(where: { $0.name == name }) { return package }
         }
         if let package = try newest(name, version: version, in: store) ?? store.package(baseName: name) { return package }
         throw OperationError.unknownPackage(text, remotes: [])
     }
 
-    private func packages(_ text: String, in store: Store) throws -> [Metadata] {
+    private func packages(_ text: String, in store: Store) throws -> [Package] {
         if case .package(let name, nil) = PackageRequest(parsing: text) {
             let found = try store.packages(named: name)
             if !found.isEmpty { return found }

@@ -34,10 +34,12 @@ extension Session {
         let store = try openStoreForWriting()
         let packages = try requests.map { try obtain($0, options: options, from: store) }
         let choices = try packages.map { try choice($0, options: options, prefer: prefer) }
-        return try change(store, command: command) { current in
-            let names = Set(choices.map(\.name))
+        let names = Set(packages.map(\.name))
+        return try change(store) { current in
             let kept = current.filter { !names.contains($0.name) }.map { old in
-                prefer.contains(old.name) ? old.withPreference(true) : old
+                var shown = old.shown
+                if prefer.contains(old.name) { shown.isPreferred = true }
+                return Member(package: old.package, shown: shown)
             }
             return kept + choices
         }
@@ -48,7 +50,7 @@ extension Session {
     /// - Throws: ``OperationError/notInstalled(_:profile:)`` if one is not there.
     public func remove(_ names: [String]) throws -> GenerationChange {
         let store = try openStoreForWriting()
-        return try change(store, command: command) { current in
+        return try change(store) { current in
             for name in names where !current.contains(where: { $0.name == name }) {
                 throw OperationError.notInstalled(name, profile: profile.text)
             }
@@ -62,20 +64,19 @@ extension Session {
         case .image(let source): return try importImage(source, options: options, into: store).metadata
         case .package(let name, let version):
             let found = try newest(name, version: version, in: store)
-            if let offer = try offers(of: name, in: store).filter({ version == nil || $0.version?.text == version }).last,
-                found == nil || (offer.version.map { try? PackageVersion(found?.version ?? "") < $0 } ?? false) == true
-            {
+            let offer = try offers(of: name, in: store).last { version == nil || $0.version?.text == version }
+            if let offer, try found.map({ try offer.isNewer(than: $0.version) }) ?? true {
                 var options = options
                 options.name = try PackageName(name)
                 return try importImage(offer.location, options: options, into: store).metadata
             }
-            if let found { return found }
+            if let found { return try store.metadata(of: found.baseName) }
             throw OperationError.unknownPackage(text, remotes: try store.remotes().map(\.name))
         }
     }
 
     /// The newest package of a name in the store.
-    func newest(_ name: String, version: String? = nil, in store: Store) throws -> Metadata? {
+    func newest(_ name: String, version: String? = nil, in store: Store) throws -> Package? {
         try store.packages(named: name).filter { version == nil || $0.version == version }
             .max { left, right in
                 guard let older = try? PackageVersion(left.version), let newer = try? PackageVersion(right.version)
@@ -85,55 +86,83 @@ extension Session {
     }
 
     /// What a package shows in a generation.
-    private func choice(
-        _ package: Metadata, options: ImportOptions, prefer: [String]
-    ) throws -> GenerationPackage {
-        var exposure = package.exposure
-        if !options.expose.isEmpty { exposure = try self.exposure(of: package, wanted: options.expose) }
+    private func choice(_ package: Metadata, options: ImportOptions, prefer: [String]) throws -> Member {
+        let exposure = options.expose.isEmpty
+            ? package.exposure : try self.exposure(of: package, wanted: options.expose)
         guard !exposure.commands.isEmpty || !exposure.data.isEmpty else {
             throw OperationError.nothingExposed(package.name)
         }
-        return GenerationPackage(
-            storePath: package.storePath, name: package.name, version: package.version, exposure: exposure,
-            launchDescription: try launchDescription(of: package, exposure: exposure).text,
-            isPreferred: prefer.contains(package.name))
+        return Member(
+            package: (package.name, package.version),
+            shown: GenerationPackage(
+                baseName: package.storePath, exposure: exposure,
+                launchDescription: try launchDescription(of: package, exposure: exposure).text,
+                isPreferred: prefer.contains(package.name)))
     }
 
     /// Makes a generation from the active one and activates it; nothing where it would be the same.
-    private func change(
-        _ store: Store, command: String, _ edit: ([GenerationPackage]) throws -> [GenerationPackage]
-    ) throws -> GenerationChange {
+    private func change(_ store: Store, _ edit: ([Member]) throws -> [Member]) throws -> GenerationChange {
         try asWriter(of: store) {
             let current = try store.currentGeneration(of: profile)
-            let before = current?.packages ?? []
+            let before = try current.map { try members(of: $0, in: store) } ?? []
             let after = try edit(before).sorted { $0.name < $1.name }
             var generation = current
             if current == nil || after != before {
                 try installProgram(in: store)
                 let made = try store.makeGeneration(
-                    profile: profile, packages: after, parent: current?.number, command: command)
+                    profile: profile, packages: after.map(\.shown), parent: current?.number, command: command)
                 try store.activate(made.number, in: profile)
                 generation = made
             }
-            return summary(of: generation, after: after, previous: current?.number, before: before)
+            return summary(
+                of: generation?.number ?? 0, after: after, previous: current?.number, before: before)
         }
     }
 
-    func summary(
-        of generation: Generation?, after: [GenerationPackage], previous: Int?, before: [GenerationPackage]
-    ) -> GenerationChange {
-        let text = { (package: GenerationPackage) in "\(package.name) \(package.version)" }
-        let old = Dictionary(before.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        let new = Dictionary(after.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    func summary(of generation: Int, after: [Member], previous: Int?, before: [Member]) -> GenerationChange {
+        let text = { (member: Member) in "\(member.name) \(member.version)" }
         return GenerationChange(
-            profile: profile.text, generation: generation?.number ?? 0, previous: previous,
-            added: after.filter { old[$0.name] != $0 }.map(text),
-            removed: before.filter { new[$0.name]?.storePath != $0.storePath }.map(text),
-            commands: after.flatMap { $0.exposure.commands.map(\.name) }.sorted(), bin: binDirectory)
+            profile: profile.text, generation: generation, previous: previous,
+            added: after.filter { !before.contains($0) }.map(text),
+            removed: before.filter { !after.contains($0) }.map(text),
+            commands: after.flatMap { $0.shown.exposure.commands.map(\.name) }.sorted(), bin: binDirectory)
     }
 
     /// The directory with the active generation's commands.
     public var binDirectory: String {
         [root, StoreLayout.Name.profiles, profile.text, StoreLayout.Name.current, "bin"].joined(separator: "/")
+    }
+}
+
+/// A package of a generation, with its name.
+struct Member: Equatable {
+    let name: String
+    let version: String
+    let shown: GenerationPackage
+
+    init(package: (name: String, version: String), shown: GenerationPackage) {
+        (name, version) = package
+        self.shown = shown
+    }
+
+    var package: (name: String, version: String) { (name, version) }
+
+    /// Launchers follow from the rest.
+    static func == (left: Member, right: Member) -> Bool {
+        left.shown.baseName == right.shown.baseName && left.shown.exposure == right.shown.exposure
+            && left.shown.isPreferred == right.shown.isPreferred
+    }
+}
+
+extension Session {
+    /// The packages of a generation.
+    func members(of generation: Generation, in store: Store) throws -> [Member] {
+        try store.packages(of: generation).map { shown in
+            guard let package = try store.package(baseName: shown.baseName) else {
+                throw OperationError.missingFile(
+                    StoreLayout.storeDirectory + "/" + shown.baseName, package: shown.baseName)
+            }
+            return Member(package: (package.name, package.version), shown: shown)
+        }
     }
 }

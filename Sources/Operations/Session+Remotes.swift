@@ -17,6 +17,12 @@ public struct RemoteSummary: Encodable, Sendable {
 struct Offer {
     let version: PackageVersion?
     let location: String
+
+    /// Whether it is known to be newer than a version.
+    func isNewer(than text: String) throws -> Bool {
+        guard let version else { return false }
+        return try PackageVersion(text) < version
+    }
 }
 
 extension Session {
@@ -42,7 +48,7 @@ extension Session {
     /// Forgets a remote; packages that came from it stay.
     public func removeRemote(_ name: String) throws {
         let store = try openStoreForWriting()
-        try asWriter(of: store) { try store.removeRemote(name) }
+        try asWriter(of: store) { try store.removeRemote(named: name) }
     }
 
     /// Images of a name in all remotes for this host, the oldest version first.
@@ -57,7 +63,7 @@ extension Session {
                 continue
             }
             for entry in names {
-                let image = ImageName(parsing: entry.text)
+                let image = ImageNaming(fileName: entry.text)
                 guard image.name == name, image.architecture.map({ $0 == .host || $0 == .any }) ?? true else {
                     continue
                 }

@@ -36,17 +36,17 @@ extension Session {
     private func program(
         _ name: String, command: String?, in store: Store
     ) throws -> (package: Metadata, command: String) {
-        let generation = try store.currentGeneration(of: profile)
         let package: Metadata
         do {
-            package = try installedOrNewest(name, in: store)
+            package = try store.metadata(of: installedOrNewest(name, in: store).baseName)
         } catch let error as OperationError {
             // Perhaps a command of an installed package.
+            let generation = try store.currentGeneration(of: profile)
+            let shown = try generation.map { try store.packages(of: $0) } ?? []
             guard command == nil,
-                let owner = generation?.packages.first(where: { $0.exposure.commands.contains { $0.name == name } }),
-                let found = try store.package(baseName: owner.storePath)
+                let owner = shown.first(where: { $0.exposure.commands.contains { $0.name == name } })
             else { throw error }
-            return (found, name)
+            return (try store.metadata(of: owner.baseName), name)
         }
         if let command { return (package, command) }
         let shown = package.exposure.commands.map(\.name)
@@ -60,11 +60,30 @@ extension Session {
     func exposure(of package: Metadata, wanted: [String]) throws -> Exposure {
         let known = wanted.compactMap { name in package.exposure.commands.first { $0.name == name || $0.path == name } }
         if known.count == wanted.count { return Exposure(commands: known, data: []) }
-        let store = try openStore()
-        let tree = try store.tree(of: package)
+        let tree = try tree(of: package)
         let finder = ExposureFinder(
             tree: tree, packages: nil, isWholeSystem: true, hasSeeds: !package.launch.seeds.isEmpty, entrypoint: [])
         return try finder.exposure(for: package.name, wanted: wanted)
+    }
+
+    /// The relocated tree of a package, from its listing.
+    private func tree(of package: Metadata) throws -> Tree {
+        let manifest = try openStore().manifest(of: package.storePath)
+        var tree = Tree()
+        let entries = try TreeListing.parse(manifest.open(beneath: StoreLayout.Name.listing).readAll(limit: .max))
+        let prefix = Array((StoreLayout.storeDirectory + "/" + package.storePath).utf8)
+        for entry in entries {
+            let kind: Tree.Kind
+            switch entry.kind {
+            case .directory: kind = .directory
+            case .file: kind = .file(ContentID(0))
+            case .symlink(let target):
+                // Links into the store path lead, seen from inside, to its tree.
+                kind = .symlink(target: target.starts(with: prefix) ? Array(target.dropFirst(prefix.count)) : target)
+            }
+            tree.insert(Tree.Node(kind: kind, mode: entry.mode), at: entry.path)
+        }
+        return tree
     }
 
     /// What the launchers of a package do.
