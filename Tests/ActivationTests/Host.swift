@@ -1,0 +1,116 @@
+import Foundation
+
+/// Who runs the probe: the superuser needs a mount namespace only, an ordinary user a user namespace too.
+enum Caller: String, CaseIterable, Sendable {
+    case superuser, ordinary
+
+    /// A program and arguments that run a command as this caller.
+    var prefix: [String] {
+        switch (self, geteuid() == 0) {
+        case (.superuser, true), (.ordinary, false): []
+        case (.superuser, false): ["unshare", "--user", "--map-root-user"]
+        case (.ordinary, true): ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        }
+    }
+}
+
+/// What a command printed and how it ended.
+struct Outcome {
+    let output: String
+    let errors: String
+    let status: Int32
+    let signal: Int32?
+
+    var lines: [String] { output.split(separator: "\n").map(String.init) }
+}
+
+/// A temporary directory with roots of stores, and the probe to look at them with.
+final class Host {
+    let directory: String
+
+    init() throws {
+        var template = Array("/tmp/sxs-activation-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw CocoaError(.fileWriteUnknown) }
+        directory = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        chmod(directory, 0o755)
+        try FileManager.default.copyItem(atPath: Self.builtProbe, toPath: probe)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+    var probe: String { directory + "/probe" }
+
+    /// Where the build put the probe: beside the program that runs the tests.
+    private static var builtProbe: String {
+        let marker = "--test-bundle-path"
+        let arguments = CommandLine.arguments
+        let bundle = arguments.firstIndex(of: marker).map { arguments[$0 + 1] }
+            ?? (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? arguments[0]
+        return URL(fileURLWithPath: bundle).deletingLastPathComponent().path + "/activation-probe"
+    }
+
+    /// Makes a root with one store path that has a shell, and returns the root's path.
+    @discardableResult
+    func makeRoot(_ name: String, base: String, aliases: [String: String] = [:], launch: String? = nil) throws -> String {
+        let root = directory + "/" + name
+        let tree = "\(root)/store/\(base)"
+        for path in ["\(tree)/bin", "\(tree)/etc/sxs-seed", "\(root)/aliases", "\(root)/shims/\(base)",
+            "\(root)/libexec", "\(root)/profiles/default/generation-1/bin"]
+        {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        }
+        try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: "\(tree)/bin/busybox")
+        try link("\(tree)/bin/sh", "busybox")
+        try write("\(tree)/etc/sxs-seed/file", "seed of \(base)\n")
+        for (alias, target) in aliases { try link("\(root)/aliases/\(alias)", target) }
+        try link("\(root)/libexec/sxs", probe)
+        try link("\(root)/shims/\(base)/sh", "../../libexec/sxs")
+        try link("\(root)/shims/\(base)/other", "../../libexec/sxs")
+        try link("\(root)/profiles/default/current", "generation-1")
+        try link("\(root)/profiles/default/generation-1/bin/stored-sh", "../../../../shims/\(base)/sh")
+        try write("\(root)/shims/\(base)/launch", launch ?? """
+            sxs-launch 1
+            store-path /usr/store/\(base)
+            command sh\tbin/sh
+            command gone\tbin/gone
+            search-path bin
+            set-default SXS_DEFAULT=yes
+
+            """)
+        return root
+    }
+
+    func link(_ path: String, _ target: String) throws {
+        try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: target)
+    }
+
+    func write(_ path: String, _ text: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+    }
+
+    /// Runs a shell script; `$P` is the probe, `$D` the directory.
+    func run(
+        _ script: String, as caller: Caller = .superuser, in working: String = "/", environment: [String: String] = [:]
+    ) throws -> Outcome {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = caller.prefix + ["/bin/sh", "-c", script]
+        process.currentDirectoryURL = URL(fileURLWithPath: working)
+        var variables = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "P": probe, "D": directory]
+        variables.merge(environment) { $1 }
+        process.environment = variables
+        let output = directory + "/out-\(UUID().uuidString)"
+        let errors = directory + "/err-\(UUID().uuidString)"
+        for file in [output, errors] { FileManager.default.createFile(atPath: file, contents: nil) }
+        process.standardOutput = FileHandle(forWritingAtPath: output)
+        process.standardError = FileHandle(forWritingAtPath: errors)
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        let isSignal = process.terminationReason == .uncaughtSignal
+        return Outcome(
+            output: try String(contentsOfFile: output, encoding: .utf8),
+            errors: try String(contentsOfFile: errors, encoding: .utf8),
+            status: process.terminationStatus, signal: isSignal ? process.terminationStatus : nil)
+    }
+}
