@@ -1,3 +1,5 @@
+private import Files
+
 /// What is known of a store path: `manifests/<base name>/metadata.json`.
 ///
 /// With the listings beside it, this is all that the index is rebuilt from.
