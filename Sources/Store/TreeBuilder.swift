@@ -31,7 +31,8 @@ public final class TreeBuilder: TreeSink {
     private static let zeros = Bytes(repeating: 0, count: 64 << 10)
 
     /// The file between `beginFile` and `endFile`.
-    private struct OpenFile {
+    private final class OpenFile {
+        // A class, so that its buffers grow in place.
         let path: TreePath
         let mode: UInt16
         let attributes: [ExtendedAttribute]
@@ -41,6 +42,12 @@ public final class TreeBuilder: TreeSink {
         var buffer: Bytes = []
         var size = 0
         var file: Descriptor?
+
+        init(path: TreePath, mode: UInt16, attributes: [ExtendedAttribute]) {
+            self.path = path
+            self.mode = mode
+            self.attributes = attributes
+        }
     }
 
     /// Creates a builder.
@@ -87,56 +94,56 @@ public final class TreeBuilder: TreeSink {
 
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
         guard !bytes.isEmpty else { return }
-        try grow(by: bytes.count)
-        current?.hasher.update(bytes)
-        current?.scanner.update(bytes)
-        if let missing = current.map({ 64 - $0.head.count }), missing > 0 {
-            current?.head.append(contentsOf: bytes.prefix(missing))
+        let open = try grow(by: bytes.count)
+        open.hasher.update(bytes)
+        open.scanner.update(bytes)
+        open.head.append(contentsOf: bytes.prefix(64 - open.head.count))
+        if open.file == nil, open.size + bytes.count <= Self.bufferLimit {
+            open.buffer.append(contentsOf: bytes)
+        } else {
+            let file = try spill(open)
+            // A hole before leaves the file's offset behind.
+            guard lseek(file.number, off_t(open.size), SEEK_SET) >= 0 else {
+                throw SystemError("write to", file.path)
+            }
+            try file.write(bytes)
         }
-        guard let open = current else { return }
-        if open.file == nil, open.buffer.count + bytes.count <= Self.bufferLimit {
-            current?.buffer.append(contentsOf: bytes)
-            return
-        }
-        let file = try spill()
-        try write(bytes, to: file, at: open.size)
-        current?.size += bytes.count
+        open.size += bytes.count
     }
 
     public func appendHole(_ count: Int) throws {
         guard count >= 0 else { throw StoreError.entryOrder("a hole of \(count) bytes") }
-        if let open = current, open.file == nil, count <= Self.bufferLimit - open.buffer.count {
-            try Bytes(repeating: 0, count: count).withUnsafeBytes { try append($0) }
-            return
-        }
-        try grow(by: count)
-        _ = try spill()
+        let open = try grow(by: count)
+        open.head.append(contentsOf: Bytes(repeating: 0, count: min(count, 64 - open.head.count)))
         var rest = count
         while rest > 0 {
             let length = min(rest, Self.zeros.count)
             Self.zeros.withUnsafeBytes { zeros in
                 let part = UnsafeRawBufferPointer(rebasing: zeros[..<length])
-                current?.hasher.update(part)
-                current?.scanner.update(part)
+                open.hasher.update(part)
+                open.scanner.update(part)
             }
             rest -= length
         }
-        if let missing = current.map({ 64 - $0.head.count }), missing > 0 {
-            current?.head.append(contentsOf: Bytes(repeating: 0, count: min(missing, count)))
+        if open.file == nil, open.size + count <= Self.bufferLimit {
+            open.buffer.append(contentsOf: Bytes(repeating: 0, count: count))
+        } else {
+            _ = try spill(open)
         }
-        current?.size += count
+        open.size += count
     }
 
     public func endFile() throws {
-        guard var open = current else { throw StoreError.entryOrder("a file ends that did not begin") }
+        guard let open = current else { throw StoreError.entryOrder("a file ends that did not begin") }
         current = nil
         open.scanner.finish()
         let digest = open.hasher.finalize()
         // What relocation may change stays a content of its own, for the change depends on the file's name.
         let isShareable = open.scanner.offsets.isEmpty && !open.scanner.isTruncated
-            && !open.head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) && !open.path.bytes.suffix(4).elementsEqual(".pyc".utf8)
+            && !open.head.starts(with: [0x7f, 0x45, 0x4c, 0x46])
+            && !open.path.bytes.suffix(4).elementsEqual(".pyc".utf8)
         let node = { Tree.Node(kind: .file($0), mode: open.mode, attributes: open.attributes) }
-        let size = open.file == nil ? open.buffer.count : open.size
+        let size = open.size
 
         if isShareable, let id = shared[digest] {
             if open.file != nil { try staging.directory.unlink(staging.fileName(of: staging.nextID)) }
@@ -186,34 +193,25 @@ public final class TreeBuilder: TreeSink {
     // MARK: - Contents
 
     /// Counts bytes of the open file, before they are taken in.
-    private func grow(by count: Int) throws {
+    private func grow(by count: Int) throws -> OpenFile {
         guard let open = current else { throw StoreError.entryOrder("bytes that belong to no file") }
         let (sum, overflow) = totalSize.addingReportingOverflow(count)
         guard !overflow, sum <= Self.sizeLimit else {
             throw StoreError.tooLarge(open.path, limit: Self.sizeLimit)
         }
         totalSize = sum
+        return open
     }
 
     /// The open file's staging file, with what was buffered written to it.
-    private func spill() throws -> Descriptor {
-        guard let open = current else { throw StoreError.entryOrder("bytes that belong to no file") }
+    private func spill(_ open: OpenFile) throws -> Descriptor {
         if let file = open.file { return file }
         let name = staging.fileName(of: staging.nextID)
         let file = try staging.directory.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
         try open.buffer.withUnsafeBytes { try file.write($0) }
-        current?.size = open.buffer.count
-        current?.buffer = []
-        current?.file = file
+        open.buffer = []
+        open.file = file
         return file
-    }
-
-    private func write(_ bytes: UnsafeRawBufferPointer, to file: Descriptor, at offset: Int) throws {
-        // A hole before leaves the file's offset behind.
-        guard lseek(file.number, off_t(current?.size ?? offset), SEEK_SET) >= 0 else {
-            throw SystemError("write to", file.path)
-        }
-        try file.write(bytes)
     }
 
     /// The attributes that count, sorted; others are counted as left out.
@@ -260,10 +258,12 @@ public final class TreeBuilder: TreeSink {
         var pending = Array(parent.components.reversed())
         var current = TreePath.root
         var followed = 0
+        var link = TreePath.root
         while let component = pending.popLast() {
             if component.elementsEqual("..".utf8) {
-                // Only link targets have these; the link was checked not to climb out.
-                current = current.parent ?? .root
+                // Only link targets have these.
+                guard let above = current.parent else { throw StoreError.escapes(path, by: link) }
+                current = above
                 continue
             }
             let next = current.appending(component)
@@ -277,13 +277,9 @@ public final class TreeBuilder: TreeSink {
             case .symlink(let target):
                 followed += 1
                 guard followed <= 40 else { throw StoreError.circularLinks(path) }
+                link = next
+                guard target.first != UInt8(ascii: "/") else { throw StoreError.escapes(path, by: link) }
                 let parts = target.split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }
-                var depth = current.components.count
-                for part in parts {
-                    depth += part.elementsEqual("..".utf8) ? -1 : 1
-                    guard depth >= 0 else { throw StoreError.escapes(path, by: next) }
-                }
-                guard target.first != UInt8(ascii: "/") else { throw StoreError.escapes(path, by: next) }
                 pending.append(contentsOf: parts.map(Array.init).reversed())
             }
         }

@@ -1,0 +1,168 @@
+public import Files
+internal import Glibc
+public import StoreLayout
+
+extension Store {
+    /// Makes an import part of the store: its files, its manifest, its aliases, then its place in the index.
+    ///
+    /// A crash at any instant leaves nothing registered that is not whole; an error leaves nothing at all.
+    /// Registering what is registered already changes nothing.
+    ///
+    /// - Parameters:
+    ///   - area: Where the contents are.
+    ///   - tree: The relocated tree.
+    ///   - storePath: Its path.
+    ///   - metadata: What is known of it; the listing's digest and the sizes are filled in.
+    ///   - sourceListing: The canonical listing of the tree before relocation.
+    ///   - report: What relocation did, as JSON.
+    /// - Returns: The metadata as they are kept.
+    /// - Throws: ``StoreError/aliasClash(name:owner:)`` before anything is changed, and others.
+    @discardableResult
+    public func register(
+        _ area: ImportArea, tree: Tree, storePath: StorePath, metadata: Metadata, sourceListing: Bytes,
+        report: Bytes
+    ) throws -> Metadata {
+        try withWriterLock(command: "import of \(storePath.baseName)") {
+            if try contains(storePath) { return try self.metadata(of: storePath.baseName) }
+            try checkAliases(metadata.aliases, of: storePath)
+            var metadata = metadata
+            let listing = TreeListing.render(tree, mode: \.storedMode) { id in
+                (area.staging[id].size, area.staging[id].digest)
+            }
+            metadata.storePath = storePath.baseName
+            metadata.listingDigest = Digest(hashing: listing).hex
+            (metadata.size, metadata.fileCount) = try Self.measure(tree, area.staging)
+
+            try area.directory.makeDirectory("manifest", mode: 0o700, existing: false)
+            let manifest = try area.directory.directory(beneath: "manifest")
+            for (name, contents) in [
+                (StoreLayout.Name.sourceListing, sourceListing), (StoreLayout.Name.listing, listing),
+                (StoreLayout.Name.metadata, try JSON.encode(metadata)), (StoreLayout.Name.report, report),
+            ] {
+                let file = try manifest.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
+                try contents.withUnsafeBytes { try file.write($0) }
+                try file.setMode(0o444)
+            }
+            try manifest.setMode(0o755)
+
+            try area.directory.makeDirectory("tree", mode: 0o755, existing: false)
+            let top = try area.directory.directory(beneath: "tree")
+            let objects = try root.directory(beneath: StoreLayout.Name.objects)
+            let materializer = Materializer(staging: area.staging, objects: objects)
+            try materializer.materialize(tree, in: top)
+            try root.synchronizeFileSystem()
+            try commit(area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, materializer)
+            return metadata
+        }
+    }
+
+    /// The steps that others see, each undone if a later one fails.
+    private func commit(
+        _ area: ImportArea, _ top: Descriptor, _ mode: UInt16, _ storePath: StorePath, _ metadata: Metadata,
+        _ materializer: Materializer
+    ) throws {
+        let base = storePath.baseName
+        let trees = try root.directory(beneath: StoreLayout.Name.store)
+        let manifests = try root.directory(beneath: StoreLayout.Name.manifests)
+        let aliases = try root.directory(beneath: StoreLayout.Name.aliases)
+        // Undoing is best effort: the error that made it necessary is the one to report, and what stays is
+        // replaced by the next import or swept.
+        var undo: [() -> Void] = []
+        do {
+            undo.append { materializer.withdrawObjects() }
+            try materializer.commitObjects()
+
+            try setAside(base, in: manifests, as: "old-manifest", area)
+            try area.directory.rename("manifest", to: manifests, as: base)
+            undo.append { try? manifests.rename(base, to: area.directory, as: "manifest") }
+
+            try setAside(base, in: trees, as: "old-tree", area)
+            try area.directory.rename("tree", to: trees, as: base)
+            undo.append {
+                try? top.setMode(0o755)
+                try? trees.rename(base, to: area.directory, as: "tree")
+            }
+            // Only now: to move a directory, its owner must be able to write to it.
+            try top.setMode(UInt32(mode))
+
+            for alias in metadata.aliases {
+                let target = Self.target(of: alias, in: base)
+                if try aliases.readSymlink(alias.name) == target { continue }
+                // A link that is there belongs to nobody: it was checked.
+                try aliases.replaceSymlink(alias.name, target: target)
+                undo.append { try? aliases.unlink(alias.name) }
+            }
+            for directory in [top, trees, manifests, aliases] { try directory.synchronize() }
+            try database.transaction { try insert(metadata, registered: Timestamp.now) }
+        } catch {
+            for step in undo.reversed() { step() }
+            throw error
+        }
+    }
+
+    /// Moves what an interrupted import left at `name` into the import area.
+    private func setAside(
+        _ name: String, in directory: Descriptor, as newName: String, _ area: ImportArea
+    ) throws {
+        guard try directory.status(of: name) != nil else { return }
+        try directory.directory(beneath: name).setMode(0o755)
+        try directory.rename(name, to: area.directory, as: newName)
+    }
+
+    /// Refuses names that are not allowed, and aliases that another registered store path has.
+    private func checkAliases(_ records: [AliasRecord], of storePath: StorePath) throws {
+        let base = storePath.baseName
+        for alias in records {
+            let isAllowed = alias.name.utf8.allSatisfy {
+                (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
+            }
+            guard isAllowed, (1...TreePath.longestComponent).contains(alias.name.utf8.count),
+                (try? TreePath(parsing: alias.target.utf8)) != nil
+            else { throw StoreError.invalidExposure(package: base, what: "alias \(alias.name)") }
+            if let owner = try aliasOwner(alias.name), owner != base {
+                throw StoreError.aliasClash(name: alias.name, owner: owner)
+            }
+        }
+    }
+
+    static func target(of alias: AliasRecord, in baseName: String) -> Bytes {
+        let path = StoreLayout.storeDirectory + "/" + baseName
+        return Array((alias.target.isEmpty ? path : path + "/" + alias.target).utf8)
+    }
+
+    private static func measure(_ tree: Tree, _ staging: Staging) throws -> (size: Int, files: Int) {
+        var size = 0
+        var files = 0
+        for (path, node) in tree.nodes {
+            guard case .file(let id) = node.kind else { continue }
+            let (sum, overflow) = size.addingReportingOverflow(staging[id].size)
+            guard !overflow else { throw StoreError.tooLarge(path, limit: .max) }
+            size = sum
+            files += 1
+        }
+        return (size, files)
+    }
+
+    /// Enters a store path into the index, in place of an older entry of it.
+    func insert(_ metadata: Metadata, registered: Int) throws {
+        let sql = """
+            INSERT INTO package (base_name, name, version, architecture, tree, listing, alias_salt, size,
+                file_count, source, source_digest, summary, registered)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+            """
+        try database.run("DELETE FROM package WHERE base_name = ?", [.text(metadata.storePath)])
+        let values: [DatabaseValue] = [
+            .text(metadata.storePath), .text(metadata.name), .text(metadata.version),
+            .text(metadata.architecture.rawValue), .text(metadata.tree), .text(metadata.listingDigest),
+            .integer(metadata.aliasSalt), .integer(metadata.size), .integer(metadata.fileCount),
+            .text(metadata.source), .optional(metadata.sourceDigest), .optional(metadata.summary),
+            .integer(registered),
+        ]
+        let ids = try database.query(sql, values) { $0.integer(0) }
+        for alias in metadata.aliases {
+            try database.run(
+                "INSERT INTO alias (name, package, target) VALUES (?, ?, ?)",
+                [.text(alias.name), .optional(ids.first), .text(alias.target)])
+        }
+    }
+}

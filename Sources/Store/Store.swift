@@ -1,0 +1,187 @@
+public import Files
+internal import CSQLite
+internal import Glibc
+internal import StoreLayout
+
+/// A store: relocated trees, their index, and the profiles that show them.
+///
+/// Files are the truth and go first; the index follows; the switch of a profile is last. One process writes at a
+/// time, under ``withWriterLock(command:onWait:_:)``; any number read meanwhile.
+public final class Store {
+    // A class: it holds an SQLite connection. Not Sendable; each thread opens its own.
+
+    /// The root directory.
+    public let root: Descriptor
+    /// The root's path.
+    public let path: String
+
+    let isWritable: Bool
+    let database: Database
+    private var writerLock: Descriptor?
+
+    private init(root: Descriptor, path: String, isWritable: Bool, database: Database) {
+        self.root = root
+        self.path = path
+        self.isWritable = isWritable
+        self.database = database
+    }
+
+    /// Opens a store.
+    ///
+    /// - Parameters:
+    ///   - path: The root. It is made, with all its parents, if the store is opened for writing.
+    ///   - forWriting: Whether anything is to be changed.
+    /// - Throws: ``StoreError``, `SystemError`, ``DatabaseError``.
+    public static func open(root path: String, forWriting: Bool) throws -> Store {
+        if forWriting { try makeDirectories(path) }
+        let root: Descriptor
+        do {
+            root = try Descriptor.directory(path)
+        } catch let error as SystemError where error.code == ENOENT {
+            throw StoreError.noStore(path: path)
+        }
+        if let version = try formatVersion(of: root) {
+            guard version <= StoreLayout.formatVersion else {
+                throw StoreError.newerFormat(path: path, version: version)
+            }
+        } else if forWriting {
+            try checkIsFree(root)
+            try root.replaceFile(StoreLayout.Name.format, contents: "\(StoreLayout.formatVersion)\n".utf8)
+        } else {
+            throw try root.list().isEmpty ? StoreError.noStore(path: path) : StoreError.notAStore(path: path)
+        }
+        guard forWriting else {
+            return Store(root: root, path: path, isWritable: false, database: try readableIndex(path))
+        }
+        for (name, mode) in StoreLayout.directories where try root.status(of: name) == nil {
+            try root.makeDirectory(name, mode: mode)
+            // Whatever the umask: others read a system's store.
+            try root.directory(beneath: name).setMode(mode)
+        }
+        let store = Store(
+            root: root, path: path, isWritable: true, database: try writableIndex(path, in: root))
+        try store.rebuildIndexIfEmpty()
+        return store
+    }
+
+    /// Makes a directory and its parents, as `mkdir -p` does.
+    private static func makeDirectories(_ path: String) throws {
+        var prefix = path.utf8.first == UInt8(ascii: "/") ? "/" : ""
+        for component in path.split(separator: "/") {
+            prefix += component
+            if mkdir(prefix, 0o755) != 0, errno != EEXIST {
+                let code = errno
+                // What is there already may refuse for another reason, such as a read-only parent.
+                var status = stat()
+                guard stat(prefix, &status) == 0 else { throw SystemError("create directory", prefix, code: code) }
+            }
+            prefix += "/"
+        }
+    }
+
+    private static func formatVersion(of root: Descriptor) throws -> Int? {
+        guard try root.status(of: StoreLayout.Name.format) != nil else { return nil }
+        let text = try root.open(beneath: StoreLayout.Name.format).readAll(limit: 4096)
+        guard let version = Int(String(decoding: text.prefix { $0 != 0x0a }, as: UTF8.self)) else {
+            throw StoreError.notAStore(path: root.path)
+        }
+        return version
+    }
+
+    /// A directory that is to become a store has nothing in it, or what an interrupted start left.
+    private static func checkIsFree(_ root: Descriptor) throws {
+        let known = Set(StoreLayout.directories.map(\.name))
+        for entry in try root.list() where !known.contains(entry.text) {
+            guard entry.text.hasPrefix(".\(StoreLayout.Name.format).") else {
+                throw StoreError.notAStore(path: root.path)
+            }
+        }
+    }
+
+    // MARK: - The index
+
+    private static func writableIndex(_ path: String, in root: Descriptor) throws -> Database {
+        let name = StoreLayout.Name.index
+        if try root.status(of: name) == nil {
+            // Made here, because the write-ahead log gets its mode from this file.
+            try root.open(beneath: name, flags: O_WRONLY | O_CREAT, mode: 0o644).setMode(0o644)
+        }
+        let database = try Database(path: path + "/" + name, mode: .writable)
+        guard try database.userVersion() < Schema.version else {
+            try check(database, path)
+            return database
+        }
+        try database.transaction {
+            // Asked again under the lock: another process may have been faster.
+            for (index, migration) in Schema.migrations.enumerated() where try index >= database.userVersion() {
+                try database.execute(migration.sql)
+                try database.execute("PRAGMA user_version = \(index + 1)")
+            }
+        }
+        return database
+    }
+
+    private static func readableIndex(_ path: String) throws -> Database {
+        let name = path + "/" + StoreLayout.Name.index
+        do {
+            let database = try Database(path: name, mode: .readOnly)
+            try check(database, path)
+            return database
+        } catch let error as DatabaseError
+            where [SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_IOERR].contains(error.primaryCode)
+        {
+            // Shared memory cannot be had on a read-only file system.
+            var status = stat()
+            guard stat(name, &status) == 0 else { throw StoreError.noIndex(path: path) }
+            let database = try Database(path: name, mode: .immutable)
+            try check(database, path)
+            return database
+        }
+    }
+
+    private static func check(_ database: Database, _ path: String) throws {
+        let version = try database.userVersion()
+        guard version <= Schema.version else { throw StoreError.newerFormat(path: path, version: version) }
+        guard version > 0 else { throw StoreError.noIndex(path: path) }
+    }
+
+    // MARK: - The writer
+
+    /// Runs `body` as the one writer of this store.
+    ///
+    /// - Parameters:
+    ///   - command: What others that wait are told, such as `sxs install emacs`.
+    ///   - onWait: Told once who holds the lock, before waiting.
+    ///   - body: What to do; may itself ask for the lock again.
+    public func withWriterLock<Result>(
+        command: String, onWait: (_ holder: String) -> Void = { _ in }, _ body: () throws -> Result
+    ) throws -> Result {
+        guard isWritable else { throw StoreError.readOnly(path: path) }
+        guard writerLock == nil else { return try body() }
+        let lock = try root.open(beneath: StoreLayout.Name.lock, flags: O_RDWR | O_CREAT, mode: 0o644)
+        if !(try lock.tryLock()) {
+            let text = try lock.readAll(limit: 64 << 10)
+            onWait(text.isEmpty ? "another sxs" : text.filter { $0 != 0x0a }.displayed)
+            try lock.lock()
+        }
+        try lock.setSize(0)
+        try lock.write("\(getpid()) \(command)\n".utf8, at: 0)
+        writerLock = lock
+        defer {
+            // A stale name in an unlocked file does no harm.
+            try? lock.setSize(0)
+            writerLock = nil
+        }
+        try ImportArea.sweep(try temporary())
+        return try body()
+    }
+
+    /// Begins an import: a place for an image's contents, outside everything that others see.
+    public func makeImport() throws -> ImportArea {
+        guard isWritable else { throw StoreError.readOnly(path: path) }
+        return try ImportArea(
+            in: try temporary(), objects: try root.directory(beneath: StoreLayout.Name.objects))
+    }
+
+    func temporary() throws -> Descriptor { try root.directory(beneath: StoreLayout.Name.temporary) }
+}
