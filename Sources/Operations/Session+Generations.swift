@@ -73,7 +73,7 @@ extension Session {
         let active = try store.currentGeneration(of: profile)?.number
         return try store.generations(of: profile).map {
             GenerationSummary(
-                number: $0.number, parent: $0.parent, created: timestamp($0.created), command: $0.command,
+                number: $0.number, parent: $0.parent, created: Timestamp.text($0.created), command: $0.command,
                 isActive: $0.number == active,
                 packages: try members(of: $0, in: store).map(InstalledPackage.init))
         }

@@ -1,10 +1,11 @@
 internal import Glibc
 
 /// Seconds since the epoch, as ISO 8601 writes them in UTC: `2026-11-21T05:25:15Z`.
-enum Timestamp {
+public enum Timestamp {
     static var now: Int { time(nil) }
 
-    static func text(_ seconds: Int) -> String {
+    /// The text of a time.
+    public static func text(_ seconds: Int) -> String {
         var clock = time_t(seconds)
         var parts = tm()
         gmtime_r(&clock, &parts)
