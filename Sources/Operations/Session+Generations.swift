@@ -1,5 +1,5 @@
 internal import Store
-public import StoreLayout
+internal import StoreLayout
 
 /// A package in a profile.
 public struct InstalledPackage: Encodable, Sendable, Equatable {

@@ -1,6 +1,7 @@
+internal import Activation
 internal import Files
 internal import Store
-public import StoreLayout
+internal import StoreLayout
 
 /// A profile before and after a verb.
 public struct GenerationChange: Encodable, Sendable {

@@ -1,7 +1,7 @@
 internal import Files
 internal import Images
 internal import Store
-public import StoreLayout
+internal import StoreLayout
 
 /// A place that packages come from.
 public struct RemoteSummary: Encodable, Sendable {

@@ -1,6 +1,6 @@
 public import Files
 private import Glibc
-public import Store
+internal import Store
 public import StoreLayout
 
 /// What the verbs of one command share: which root and profile, and whom to tell.
