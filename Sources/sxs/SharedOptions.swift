@@ -41,14 +41,15 @@ struct ImageOptions: ParsableArguments {
     var platform: String?
 
     @Option(
+        parsing: .singleValue,
         help: ArgumentHelp(
             "Commands to show, separated by commas, or 'all'; by default those of the package.", valueName: "names"))
-    var expose: String?
+    var expose: [String] = []
 
     func options() throws -> ImportOptions {
         ImportOptions(
             name: try name.map { try PackageName($0) }, version: try packageVersion.map { try PackageVersion($0) },
             platform: try platform.map { try Architecture(parsing: $0) },
-            expose: expose?.split(separator: ",").map(String.init) ?? [])
+            expose: expose.flatMap { $0.split(separator: ",").map(String.init) })
     }
 }
