@@ -93,6 +93,8 @@ final class EntryWriter {
             try writeData(of: entry, from: reader)
             try sink.endFile()
         }
+        // It may have replaced a directory of a lower layer.
+        if isLayered { forget(path) }
         record(path)
     }
 
