@@ -55,5 +55,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+
+        .testTarget(
+            name: "ImagesTests", dependencies: ["Images", "Files", "StoreLayout"], swiftSettings: settings),
     ]
 )

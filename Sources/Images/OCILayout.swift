@@ -89,7 +89,8 @@ struct OCILayout {
                 image: source.image, wanted: wanted.rawValue, available: found.map(Self.platformName))
         }
         // A variant list (arm/v7, amd64/v3) has several for one architecture: the first is the base.
-        let isOneImage = Set(candidates.map { Self.names(of: $0) }).count == 1 && !stated.isEmpty
+        let isOneImage = Set(candidates.map { Self.names(of: $0) }).count == 1
+            && Set(candidates.map { $0.platform?.variant ?? "" }).count == candidates.count
         guard isOneImage || Set(candidates.map(\.digest)).count == 1 else {
             throw ImageError.ambiguous(
                 image: source.image,
