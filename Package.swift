@@ -66,10 +66,16 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "ELFTests", dependencies: ["ELF"], swiftSettings: settings),
         .testTarget(
+            name: "ImagesTests", dependencies: ["Images", "Files", "StoreLayout"],
+            swiftSettings: settings),
+        .testTarget(
             name: "RelocationTests", dependencies: ["Relocation", "ELF", "Files", "StoreLayout"],
             swiftSettings: settings),
         .testTarget(
             name: "ActivationTests", dependencies: ["Activation", "Files", "StoreLayout", "activation-probe"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "OperationsTests", dependencies: ["Operations", "Files", "StoreLayout"],
             swiftSettings: settings),
     ]
 )

@@ -79,6 +79,27 @@ extension Descriptor {
         }
     }
 
+    /// lseek(2)'s `SEEK_DATA`, which Swift's Glibc module lacks.
+    private static let seekData: Int32 = 3
+    /// lseek(2)'s `SEEK_HOLE`.
+    private static let seekHole: Int32 = 4
+
+    /// Where this file stores bytes at or after `offset`; `nil` where only a hole follows.
+    ///
+    /// - Parameter size: The file's size; a file system without holes gives all the rest.
+    public func storedRange(from offset: Int, size: Int) throws -> Range<Int>? {
+        let start = lseek(number, off_t(offset), Self.seekData)
+        guard start >= 0 else {
+            if errno == ENXIO { return nil }
+            if errno == EINVAL { return offset < size ? offset..<size : nil }
+            throw SystemError("find holes of", path)
+        }
+        guard start < size else { return nil }
+        let end = lseek(number, start, Self.seekHole)
+        guard end > start else { return Int(start)..<size }
+        return Int(start)..<min(Int(end), size)
+    }
+
     /// Takes the exclusive lock on this file or directory (flock(2)), if nobody has it.
     public func tryLock() throws -> Bool {
         while flock(number, LOCK_EX | LOCK_NB) != 0 {

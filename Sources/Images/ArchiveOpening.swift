@@ -1,0 +1,106 @@
+internal import Files
+private import Glibc
+
+/// Finds out what a file is, by its contents, and where an archive's blobs are.
+struct ArchiveOpening {
+    private let file: Descriptor
+    private let size: Int
+    private let reference: ImageReference
+    private let temporaryDirectory: String?
+
+    init(_ file: Descriptor, reference: ImageReference, temporaryDirectory: String?) throws {
+        self.file = file
+        self.reference = reference
+        self.temporaryDirectory = temporaryDirectory
+        size = Int(try file.status().st_size)
+        guard size > 0 else { throw ImageError.truncated(image: reference.path, detail: "it is empty") }
+    }
+
+    /// The format: the one that was said, or the one that the contents have.
+    func format() throws -> ImageReference.Format {
+        guard reference.format == .sniffed || reference.format == .squashFS else { return reference.format }
+        let kind = try DiskFormat(of: file)
+        if kind == .squashFS { return .squashFS }
+        if let kind {
+            throw ImageError.unsupported(image: reference.path, what: "is \(kind.name)", hint: kind.hint)
+        }
+        guard reference.format == .sniffed else {
+            throw ImageError.notAnImage(path: reference.path, reason: "it has no SquashFS header")
+        }
+        return try archiveFormat()
+    }
+
+    /// Tells an archive of blobs from a root file system by its members' names.
+    ///
+    /// The first member that no archive of blobs would have decides, so a root file system is not read twice.
+    private func archiveFormat() throws -> ImageReference.Format {
+        let stream = FileStream(file, range: 0..<size, image: reference.path)
+        let reader = TarReader(
+            try Self.decompressed(stream, file: file, image: reference.path), image: reference.path)
+        var names: Set<String> = []
+        while let entry = try reader.next() {
+            let name = entry.path.split(separator: UInt8(ascii: "/"))
+                .filter { !$0.elementsEqual(".".utf8) }.map { String(decoding: $0, as: UTF8.self) }
+            guard let first = name.first else { continue }
+            guard Self.isBlobName(name) else { return .tar }
+            if name.count == 1 { names.insert(first) }
+        }
+        if names.contains("oci-layout"), names.contains("index.json") { return .ociArchive }
+        return names.contains("manifest.json") ? .dockerArchive : .tar
+    }
+
+    private static func isBlobName(_ name: [String]) -> Bool {
+        let first = name.first ?? ""
+        if name.count == 1 {
+            if ["oci-layout", "index.json", "manifest.json", "repositories", "blobs"].contains(first) {
+                return true
+            }
+            for suffix in [".json", ".tar", ".tar.gz"] where first.hasSuffix(suffix) {
+                if Digest(hex: first.dropLast(suffix.count)) != nil { return true }
+            }
+        }
+        return first == "blobs" || Digest(hex: first) != nil
+    }
+
+    /// The archive's bytes without compression.
+    static func decompressed(
+        _ stream: FileStream, file: Descriptor, image: String
+    ) throws -> any ByteStream {
+        // A tar archive is read as it is: libarchive might take a first member's name for a magic number,
+        // and cannot pass over contents.
+        let head = try head(of: file, count: TarHeader.blockSize)
+        return TarHeader(block: head).isValid ? stream : try Decompressor(stream, image: image)
+    }
+
+    /// The archive's files; those of a compressed archive after decompression to an unnamed file.
+    func blobs() throws -> any BlobSource {
+        let head = try Self.head(of: file, count: TarHeader.blockSize)
+        if TarHeader(block: head).isValid { return try ArchiveBlobs(file, size: size, image: reference.path) }
+        let copy = try temporaryFile()
+        let stream = try Decompressor(
+            FileStream(file, range: 0..<size, image: reference.path), image: reference.path)
+        var written = 0
+        while let bytes = try stream.next() {
+            try copy.write(bytes)
+            written += bytes.count
+        }
+        return try ArchiveBlobs(copy, size: written, image: reference.path)
+    }
+
+    private func temporaryFile() throws -> Descriptor {
+        let directory = temporaryDirectory ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
+        var template = Array((directory + "/sxs-XXXXXX").utf8CString)
+        let number = mkstemp(&template)
+        guard number >= 0 else { throw SystemError("create a file in", directory) }
+        _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+        unlink(&template)
+        return Descriptor(taking: number, path: directory + "/(unnamed)")
+    }
+
+    /// The first bytes of a file, or all of a shorter one.
+    static func head(of file: Descriptor, count: Int) throws -> Bytes {
+        var bytes = Bytes(repeating: 0, count: count)
+        let got = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
+        return Bytes(bytes.prefix(got))
+    }
+}

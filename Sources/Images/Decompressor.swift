@@ -1,0 +1,100 @@
+private import CArchive
+internal import Files
+private import Glibc
+
+/// A stream decompressed by libarchive: gzip, bzip2, xz, lzma, lzip, zstd, lz4 and compress, told by content.
+final class Decompressor: ByteStream {
+    /// What libarchive's callback reads from, and what went wrong there.
+    private final class Input {
+        let stream: any ByteStream
+        var failure: (any Error)?
+
+        init(_ stream: any ByteStream) { self.stream = stream }
+    }
+
+    private let input: Input
+    private let image: String
+    private let archive: OpaquePointer
+    /// Whether the stream is open: libarchive has found out what it is.
+    private var isOpen = false
+    private var isFinished = false
+
+    /// - Parameter image: What errors call the stream.
+    init(_ stream: any ByteStream, image: String) throws {
+        guard let archive = archive_read_new() else { throw SystemError("start reading", image, code: ENOMEM) }
+        input = Input(stream)
+        self.image = image
+        self.archive = archive
+        // One by one rather than all: some of the others run programs of the host.
+        for support in [
+            archive_read_support_filter_gzip, archive_read_support_filter_bzip2, archive_read_support_filter_xz,
+            archive_read_support_filter_lzma, archive_read_support_filter_lzip,
+            archive_read_support_filter_zstd, archive_read_support_filter_lz4,
+            archive_read_support_filter_compress, archive_read_support_format_raw,
+        ] {
+            _ = support(archive)
+        }
+    }
+
+    deinit { archive_read_free(archive) }
+
+    func skip(_ count: Int) throws -> Bool { false }
+
+    func next() throws -> UnsafeRawBufferPointer? {
+        guard !isFinished else { return nil }
+        if !isOpen { try open() }
+        guard !isFinished else { return nil }
+        while true {
+            var start: UnsafeRawPointer?
+            var count = 0
+            var offset: la_int64_t = 0
+            switch archive_read_data_block(archive, &start, &count, &offset) {
+            case ARCHIVE_OK:
+                guard count > 0, let start else { continue }
+                return UnsafeRawBufferPointer(start: start, count: count)
+            case ARCHIVE_EOF:
+                if let failure = input.failure { throw failure }
+                isFinished = true
+                return nil
+            case ARCHIVE_RETRY: continue
+            default: throw failure()
+            }
+        }
+    }
+
+    private func open() throws {
+        let context = Unmanaged.passUnretained(input).toOpaque()
+        let result = archive_read_open(
+            archive, context, nil,
+            { _, context, buffer in
+                guard let context, let buffer else { return -1 }
+                let input = Unmanaged<Input>.fromOpaque(context).takeUnretainedValue()
+                do {
+                    guard let bytes = try input.stream.next() else { return 0 }
+                    buffer.pointee = bytes.baseAddress
+                    return bytes.count
+                } catch {
+                    input.failure = error
+                    return -1
+                }
+            }, nil)
+        guard result == ARCHIVE_OK else { throw failure() }
+        var entry: OpaquePointer?
+        switch archive_read_next_header(archive, &entry) {
+        case ARCHIVE_OK, ARCHIVE_WARN: isOpen = true
+        case ARCHIVE_EOF:
+            if let failure = input.failure { throw failure }
+            isFinished = true
+        default: throw failure()
+        }
+    }
+
+    private func failure() -> any Error {
+        if let failure = input.failure { return failure }
+        let text = archive_error_string(archive).map { String(cString: $0) } ?? "the compressed data ends early"
+        if text.lowercased().contains("truncated") || archive_error_string(archive) == nil {
+            return ImageError.truncated(image: image, detail: text)
+        }
+        return ImageError.damaged(image: image, detail: text)
+    }
+}

@@ -1,0 +1,120 @@
+public import Files
+private import Glibc
+public import StoreLayout
+
+/// An image that is open: what it says about itself, and its entries.
+public final class Image {
+    // A class: it owns the open file.
+
+    private enum Contents {
+        case layered(LayeredImage)
+        case tar(Descriptor)
+        case squashFS(Descriptor)
+        case directory(Descriptor)
+    }
+
+    /// What the image says about itself.
+    public let facts: ImageFacts
+
+    private let contents: Contents
+    private let path: String
+
+    private init(_ contents: Contents, facts: ImageFacts, path: String) {
+        self.contents = contents
+        self.facts = facts
+        self.path = path
+    }
+
+    /// Opens an image, and checks its manifest and configuration.
+    ///
+    /// - Parameters:
+    ///   - reference: Where it is.
+    ///   - platform: The architecture to take of an image for several; `nil` for the one this program runs on.
+    ///   - temporaryDirectory: Where a compressed archive of blobs is decompressed to, in a file without a
+    ///     name; `nil` for `$TMPDIR` or `/var/tmp`.
+    /// - Throws: ``ImageError`` or `SystemError`.
+    public static func open(
+        _ reference: ImageReference, platform: Architecture? = nil, temporaryDirectory: String? = nil
+    ) throws -> Image {
+        let path = reference.path
+        // Not to wait for the other end of a named pipe.
+        let number = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        guard number >= 0 else { throw SystemError("open", path) }
+        let file = Descriptor(taking: number, path: path)
+        switch try file.status().st_mode & S_IFMT {
+        case S_IFDIR: return try open(directory: file, reference: reference, platform: platform)
+        case S_IFREG: break
+        default: throw ImageError.notAnImage(path: path, reason: "it is neither a file nor a directory")
+        }
+        let opening = try ArchiveOpening(file, reference: reference, temporaryDirectory: temporaryDirectory)
+        switch try opening.format() {
+        case .squashFS:
+            return try opaque(.squashFS(file), kind: "SquashFS image", reference: reference)
+        case .ociArchive, .ociLayout:
+            let (image, facts) = try OCILayout.open(
+                opening.blobs(), reference: reference.name, platform: platform, fileName: reference.fileName,
+                kind: "OCI archive")
+            return Image(.layered(image), facts: facts, path: path)
+        case .dockerArchive:
+            let (image, facts) = try DockerArchive.open(
+                opening.blobs(), reference: reference.name, platform: platform, fileName: reference.fileName)
+            return Image(.layered(image), facts: facts, path: path)
+        case .directory:
+            throw ImageError.notAnImage(path: path, reason: "it is no directory")
+        case .tar, .sniffed:
+            return try opaque(.tar(file), kind: "tar archive", reference: reference)
+        }
+    }
+
+    private static func open(
+        directory: Descriptor, reference: ImageReference, platform: Architecture?
+    ) throws -> Image {
+        let isLayout = try directory.status(of: "oci-layout") != nil
+        let format = reference.format == .sniffed && isLayout ? .ociLayout : reference.format
+        switch format {
+        case .ociLayout:
+            let (image, facts) = try OCILayout.open(
+                DirectoryBlobs(directory), reference: reference.name, platform: platform,
+                fileName: reference.fileName, kind: "OCI layout")
+            return Image(.layered(image), facts: facts, path: reference.path)
+        case .directory, .sniffed:
+            return try opaque(.directory(directory), kind: "directory", reference: reference)
+        default:
+            throw ImageError.notAnImage(
+                path: reference.path, reason: "it is a directory, not a \(reference.format.rawValue) file")
+        }
+    }
+
+    /// An image that says nothing about itself but by its file's name.
+    private static func opaque(_ contents: Contents, kind: String, reference: ImageReference) throws -> Image {
+        var facts = ImageFacts(kind: kind)
+        facts.takeNames(references: [], fileName: reference.fileName)
+        return Image(contents, facts: facts, path: reference.path)
+    }
+
+    /// Gives all entries to a sink, and checks every byte that the format lets be checked.
+    ///
+    /// What the sink got is only to be used if this returns.
+    ///
+    /// - Throws: ``ImageError``, `SystemError`, or what the sink throws.
+    public func read(into sink: any TreeSink, progress: any Progress) throws {
+        switch contents {
+        case .layered(let image): try image.read(into: sink, progress: progress)
+        case .directory(let directory):
+            try DirectoryImage(directory).read(into: sink, progress: progress)
+        case .squashFS(let file): try SquashFSImage(file).read(into: sink, progress: progress)
+        case .tar(let file): try readTar(file, into: sink, progress: progress)
+        }
+    }
+
+    private func readTar(_ file: Descriptor, into sink: any TreeSink, progress: any Progress) throws {
+        let size = Int(try file.status().st_size)
+        progress.begin("reading \(path)", total: size)
+        defer { progress.end() }
+        let stream = FileStream(file, range: 0..<size, image: path) { progress.advance(to: $0) }
+        let writer = EntryWriter(sink, image: path, isLayered: false)
+        let reader = TarReader(try ArchiveOpening.decompressed(stream, file: file, image: path), image: path)
+        while let entry = try reader.next() { try writer.write(entry, from: reader) }
+        try reader.drain()
+    }
+}

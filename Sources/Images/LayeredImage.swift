@@ -1,0 +1,87 @@
+internal import Files
+internal import StoreLayout
+
+/// An image made of layers: what OCI and docker have in common.
+struct LayeredImage {
+    /// One layer's archive.
+    struct Layer {
+        /// What errors call it.
+        var name: String
+        var blob: FileRange
+        /// What the archive's own bytes must hash to; `nil` where the format does not say.
+        var digest: Digest?
+        /// What the uncompressed archive must hash to.
+        var diffID: Digest
+    }
+
+    var image: String
+    var layers: [Layer]
+
+    /// Reads all layers, lowest first.
+    func read(into sink: any TreeSink, progress: any Progress) throws {
+        progress.begin("reading \(image)", total: layers.reduce(0) { $0 + $1.blob.range.count })
+        defer { progress.end() }
+        let writer = EntryWriter(sink, image: image, isLayered: true)
+        var done = 0
+        for layer in layers {
+            let base = done
+            try read(layer, into: writer) { progress.advance(to: base + $0) }
+            done += layer.blob.range.count
+        }
+    }
+
+    private func read(_ layer: Layer, into writer: EntryWriter, report: @escaping (Int) -> Void) throws {
+        let name = "\(layer.name) of \(image)"
+        let blob = FileStream(
+            layer.blob.file, range: layer.blob.range, image: name, hashing: true, report: report)
+        let archive = HashingStream(try Decompressor(blob, image: name))
+        writer.beginLayer()
+        do {
+            let reader = TarReader(archive, image: name)
+            while let entry = try reader.next() { try writer.write(entry, from: reader) }
+            try reader.drain()
+        } catch let error as ImageError {
+            // A layer that cannot be read most often is a damaged one: its digest says so better.
+            try check(blob.digest(), layer.digest, name: layer.name)
+            throw error
+        }
+        try check(blob.digest(), layer.digest, name: layer.name)
+        try check(archive.digest(), layer.diffID, name: "\(layer.name) uncompressed")
+    }
+
+    private func check(_ actual: Digest, _ expected: Digest?, name: String) throws {
+        guard let expected, actual != expected else { return }
+        throw ImageError.digestMismatch(
+            image: image, blob: name, expected: expected.description, actual: actual.description)
+    }
+}
+
+extension ImageFacts {
+    private static let title = "org.opencontainers.image.title"
+    private static let versionLabel = "org.opencontainers.image.version"
+
+    /// Takes over what a configuration says.
+    mutating func take(_ configuration: OCIConfiguration) {
+        labels.merge(configuration.config?.Labels ?? [:]) { _, label in label }
+        entrypoint = configuration.config?.Entrypoint ?? []
+        command = configuration.config?.Cmd ?? []
+        environment = configuration.config?.Env ?? []
+        // An architecture that is not known is none that the package could be for.
+        architecture = configuration.architecture.flatMap { try? Architecture(parsing: $0) }
+    }
+
+    /// Finds name, version and summary: labels first, then what the image is called, then its file's name.
+    mutating func takeNames(references: [String], fileName: String) {
+        name = labels[Self.title].flatMap(ImageNaming.packageName)
+        version = labels[Self.versionLabel].flatMap(ImageNaming.packageVersion)
+        summary = labels["org.opencontainers.image.description"].flatMap { text in
+            text.split(whereSeparator: \.isNewline).first.map { $0.utf8.displayed }
+        }
+        let namings = references.map(ImageNaming.init(reference:)) + [ImageNaming(fileName: fileName)]
+        for naming in namings {
+            name = name ?? naming.name
+            version = version ?? naming.version
+            architecture = architecture ?? naming.architecture
+        }
+    }
+}

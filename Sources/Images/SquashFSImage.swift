@@ -1,0 +1,310 @@
+private import CSquashFS
+internal import Files
+private import Glibc
+
+/// A SquashFS 4.0 image, read with libsquashfs.
+final class SquashFSImage {
+    /// Extended attributes an entry may have.
+    private static let attributeLimit = 1024
+    private static let none = UInt32.max
+
+    private let file: Descriptor
+    private var super_ = sqfs_super_t()
+    private var input: UnsafeMutablePointer<sqfs_file_t>?
+    private var compressor: UnsafeMutablePointer<sqfs_compressor_t>?
+    private var directories: OpaquePointer?
+    private var data: OpaquePointer?
+    private var attributes: OpaquePointer?
+    private let stored = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+    private let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+    /// Files with several names, by the first of them.
+    private var linked: [UInt32: TreePath] = [:]
+    /// Bytes that files may still have: blocks may be shared, so an image can claim any number.
+    private var budget = 0
+
+    /// Checks the header and opens the tables.
+    init(_ file: Descriptor) throws {
+        self.file = file
+        // Through the open file, so that it is the one whose size and magic number were looked at.
+        input = sqfs_open_file("/proc/self/fd/\(file.number)", UInt32(SQFS_FILE_OPEN_READ_ONLY.rawValue))
+        guard let input else { throw SystemError("open", file.path) }
+        try check(sqfs_super_read(&super_, input), "its header")
+        let size = Int(try file.status().st_size)
+        guard super_.bytes_used <= UInt64(size) else {
+            throw ImageError.truncated(
+                image: file.path, detail: "its header says \(super_.bytes_used) bytes, and it has \(size)")
+        }
+        guard super_.block_size >= 4096, super_.block_size <= 1 << 20 else { throw damaged("its block size") }
+        budget = size.multipliedReportingOverflow(by: 4096).partialValue + 1 << 30
+        try openCompressor()
+        guard let compressor else { throw damaged("its compression") }
+        directories = sqfs_dir_reader_create(&super_, compressor, input, 0)
+        data = sqfs_data_reader_create(input, Int(super_.block_size), compressor, 0)
+        attributes = sqfs_xattr_reader_create(0)
+        guard directories != nil, let data, let attributes else {
+            throw SystemError("read", file.path, code: ENOMEM)
+        }
+        try check(sqfs_data_reader_load_fragment_table(data, &super_), "its fragment table")
+        try check(sqfs_xattr_reader_load(attributes, &super_, input, compressor), "its attribute table")
+    }
+
+    deinit {
+        for object in [directories, data, attributes] {
+            if let object { sqfs_destroy(UnsafeMutableRawPointer(object)) }
+        }
+        if let compressor { sqfs_destroy(compressor) }
+        if let input { sqfs_destroy(input) }
+        stored.deallocate()
+        block.deallocate()
+    }
+
+    private func openCompressor() throws {
+        let id = SQFS_COMPRESSOR(UInt32(super_.compression_id))
+        var configuration = sqfs_compressor_config_t()
+        var result = sqfs_compressor_config_init(
+            &configuration, id, Int(super_.block_size), UInt16(SQFS_COMP_FLAG_UNCOMPRESS.rawValue))
+        if result == 0 { result = sqfs_compressor_create(&configuration, &compressor) }
+        guard result == 0, compressor != nil else {
+            let name = sqfs_compressor_name_from_id(id).map { String(cString: $0) } ?? "number \(id.rawValue)"
+            throw ImageError.unsupported(
+                image: file.path, what: "is compressed with \(name), which sxs cannot read",
+                hint: "repack it: unsquashfs IMAGE && mksquashfs squashfs-root NEW.raw -comp zstd")
+        }
+    }
+
+    /// Gives all entries to a sink.
+    func read(into sink: any TreeSink, progress: any Progress) throws {
+        progress.begin("reading \(file.path)", total: Int(super_.bytes_used))
+        defer { progress.end() }
+        let writer = EntryWriter(sink, image: file.path, isLayered: false)
+        guard let directories else { throw damaged("its directories") }
+        var root: UnsafeMutablePointer<sqfs_inode_generic_t>?
+        try check(sqfs_dir_reader_get_root_inode(directories, &root), "its root directory")
+        guard let root else { throw damaged("its root directory") }
+        var pending: [(path: TreePath, inode: Inode)] = [(.root, Inode(root))]
+        guard pending[0].inode.isDirectory else {
+            throw ImageError.damaged(image: file.path, detail: "its root is no directory")
+        }
+        var seen: Set<UInt32> = []
+        var done = 0
+        while let (path, inode) = pending.popLast() {
+            guard seen.insert(inode.number).inserted else {
+                throw ImageError.damaged(image: file.path, detail: "the directory '\(path)' lies in itself")
+            }
+            try sink.directory(path, mode: inode.mode, attributes: attributes(of: inode, path))
+            try check(sqfs_dir_reader_open_dir(directories, inode.pointer, 0), "the directory '\(path)'")
+            while let name = try nextName(directories, path) {
+                let child = try writer.path((path.bytes.isEmpty ? [] : path.bytes + [0x2f]) + name)
+                guard child.parent == path else {
+                    throw ImageError.damaged(
+                        image: file.path, detail: "'\(name.displayed)' in '\(path)' is no name")
+                }
+                var found: UnsafeMutablePointer<sqfs_inode_generic_t>?
+                try check(sqfs_dir_reader_get_inode(directories, &found), "the inode of '\(child)'")
+                guard let found else { throw damaged("the inode of '\(child)'") }
+                let inode = Inode(found)
+                if inode.isDirectory {
+                    pending.append((child, inode))
+                } else {
+                    done += try write(inode, at: child, writer: writer)
+                    progress.advance(to: min(done, Int(super_.bytes_used)))
+                }
+            }
+        }
+    }
+
+    private func nextName(_ directories: OpaquePointer, _ path: TreePath) throws -> Bytes? {
+        var entry: UnsafeMutablePointer<sqfs_dir_entry_t>?
+        let result = sqfs_dir_reader_read(directories, &entry)
+        if result > 0 { return nil }
+        try check(result, "the directory '\(path)'")
+        guard let entry else { return nil }
+        defer { sqfs_free(entry) }
+        // The name follows the fixed part; its length is stored less one.
+        let start = UnsafeRawPointer(entry) + MemoryLayout<sqfs_dir_entry_t>.size
+        let name = Bytes(UnsafeRawBufferPointer(start: start, count: Int(entry.pointee.size) + 1))
+        guard !name.contains(0x2f), !name.contains(0) else {
+            throw ImageError.damaged(image: file.path, detail: "'\(name.displayed)' in '\(path)' is no name")
+        }
+        return name
+    }
+
+    /// Gives anything but a directory; the bytes that it takes in the image.
+    private func write(_ inode: Inode, at path: TreePath, writer: EntryWriter) throws -> Int {
+        switch inode.type {
+        case SQFS_INODE_SLINK, SQFS_INODE_EXT_SLINK: try writer.symlink(path, target: inode.target)
+        case SQFS_INODE_BDEV, SQFS_INODE_EXT_BDEV, SQFS_INODE_CDEV, SQFS_INODE_EXT_CDEV:
+            writer.sink.omit(.device, at: path)
+        case SQFS_INODE_FIFO, SQFS_INODE_EXT_FIFO, SQFS_INODE_SOCKET, SQFS_INODE_EXT_SOCKET:
+            writer.sink.omit(.pipe, at: path)
+        case SQFS_INODE_FILE, SQFS_INODE_EXT_FILE:
+            if inode.linkCount > 1 {
+                if let first = linked[inode.number] {
+                    try writer.sink.hardLink(path, to: first)
+                    return 0
+                }
+                linked[inode.number] = path
+            }
+            return try writeFile(inode, at: path, writer: writer)
+        default: throw damaged("the inode of '\(path)'")
+        }
+        return 0
+    }
+
+    private func writeFile(_ inode: Inode, at path: TreePath, writer: EntryWriter) throws -> Int {
+        var whole: UInt64 = 0
+        var start: UInt64 = 0
+        try check(sqfs_inode_get_file_size(inode.pointer, &whole), "the size of '\(path)'")
+        try check(sqfs_inode_get_file_block_start(inode.pointer, &start), "the blocks of '\(path)'")
+        guard let size = Int(exactly: whole), var position = Int(exactly: start) else {
+            throw damaged("the size of '\(path)'")
+        }
+        try writer.sink.beginFile(
+            path, mode: inode.mode, attributes: attributes(of: inode, path), size: size)
+        let began = position
+        var rest = size
+        for size in inode.blockSizes {
+            let count = min(rest, Int(super_.block_size))
+            guard count > 0 else { throw damaged("the blocks of '\(path)'") }
+            if size == 0 {
+                try writer.hole(count)
+            } else {
+                position += try writeBlock(size, at: position, count: count, path: path, writer: writer)
+            }
+            rest -= count
+        }
+        if rest > 0 { try writeFragment(inode, count: rest, path: path, writer: writer) }
+        try writer.sink.endFile()
+        return position - began + rest
+    }
+
+    /// Gives one block of a file; the bytes that it takes in the image.
+    private func writeBlock(
+        _ field: UInt32, at position: Int, count: Int, path: TreePath, writer: EntryWriter
+    ) throws -> Int {
+        // Bit 24 says that the block is not compressed.
+        let size = Int(field & ~(1 << 24))
+        guard size <= Int(super_.block_size), position >= 0, position <= Int(super_.bytes_used) - size else {
+            throw damaged("the blocks of '\(path)'")
+        }
+        try spend(count)
+        var got = 0
+        while got < size {
+            let part = UnsafeMutableRawBufferPointer(rebasing: stored[got..<size])
+            let read = try file.read(into: part, at: position + got)
+            guard read > 0 else {
+                throw ImageError.truncated(image: file.path, detail: "it ends within '\(path)'")
+            }
+            got += read
+        }
+        if field & 1 << 24 != 0 {
+            guard size == count else { throw damaged("the blocks of '\(path)'") }
+            try writer.sink.append(UnsafeRawBufferPointer(rebasing: stored[..<count]))
+            return size
+        }
+        guard let compressor, let from = stored.baseAddress, let to = block.baseAddress else { return 0 }
+        let result = compressor.pointee.do_block(
+            compressor, from.assumingMemoryBound(to: UInt8.self), UInt32(size),
+            to.assumingMemoryBound(to: UInt8.self), super_.block_size)
+        guard result == count else { throw damaged("the blocks of '\(path)'") }
+        try writer.sink.append(UnsafeRawBufferPointer(rebasing: block[..<count]))
+        return size
+    }
+
+    /// Gives the end of a file, which shares a block with others.
+    private func writeFragment(_ inode: Inode, count: Int, path: TreePath, writer: EntryWriter) throws {
+        try spend(count)
+        var bytes: UnsafeMutablePointer<UInt8>?
+        var size = 0
+        guard count < Int(super_.block_size), let data else { throw damaged("the end of '\(path)'") }
+        try check(sqfs_data_reader_get_fragment(data, inode.pointer, &size, &bytes), "the end of '\(path)'")
+        guard let bytes else { throw damaged("the end of '\(path)'") }
+        defer { sqfs_free(bytes) }
+        guard size == count else { throw damaged("the end of '\(path)'") }
+        try writer.sink.append(UnsafeRawBufferPointer(start: bytes, count: count))
+    }
+
+    private func spend(_ count: Int) throws {
+        guard count <= budget else {
+            throw ImageError.excessive(
+                image: file.path, what: "more bytes than its size can hold", limit: budget)
+        }
+        budget -= count
+    }
+
+    private func attributes(of inode: Inode, _ path: TreePath) throws -> [ExtendedAttribute] {
+        var index = Self.none
+        try check(sqfs_inode_get_xattr_index(inode.pointer, &index), "the attributes of '\(path)'")
+        guard index != Self.none, let attributes else { return [] }
+        var description = sqfs_xattr_id_t()
+        let what = "the attributes of '\(path)'"
+        try check(sqfs_xattr_reader_get_desc(attributes, index, &description), what)
+        guard description.count <= Self.attributeLimit else { throw damaged(what) }
+        try check(sqfs_xattr_reader_seek_kv(attributes, &description), what)
+        var result: [ExtendedAttribute] = []
+        for _ in 0..<description.count {
+            var key: UnsafeMutablePointer<sqfs_xattr_entry_t>?
+            try check(sqfs_xattr_reader_read_key(attributes, &key), what)
+            guard let key else { throw damaged(what) }
+            defer { sqfs_free(key) }
+            var value: UnsafeMutablePointer<sqfs_xattr_value_t>?
+            try check(sqfs_xattr_reader_read_value(attributes, key, &value), what)
+            guard let value else { throw damaged(what) }
+            defer { sqfs_free(value) }
+            // libsquashfs ends the name, with its prefix, by a NUL; the value has its length in front.
+            let name = UnsafeRawPointer(key) + MemoryLayout<sqfs_xattr_entry_t>.size
+            let bytes = UnsafeRawPointer(value) + MemoryLayout<sqfs_xattr_value_t>.size
+            result.append(
+                ExtendedAttribute(
+                    name: Bytes(UnsafeRawBufferPointer(start: name, count: strlen(name))),
+                    value: Bytes(UnsafeRawBufferPointer(start: bytes, count: Int(value.pointee.size)))))
+        }
+        return result.sorted { $0.name.lexicographicallyPrecedes($1.name) }
+    }
+
+    private func check(_ result: Int32, _ what: String) throws {
+        guard result < 0 else { return }
+        if result == SQFS_ERROR_ALLOC.rawValue { throw SystemError("read", file.path, code: ENOMEM) }
+        throw damaged(what)
+    }
+
+    private func damaged(_ what: String) -> ImageError {
+        .damaged(image: file.path, detail: "\(what) cannot be read")
+    }
+}
+
+/// An inode that libsquashfs allocated, freed when the value goes.
+private final class Inode {
+    let pointer: UnsafeMutablePointer<sqfs_inode_generic_t>
+
+    init(_ pointer: UnsafeMutablePointer<sqfs_inode_generic_t>) {
+        self.pointer = pointer
+    }
+
+    deinit { sqfs_free(pointer) }
+
+    var type: SQFS_INODE_TYPE { SQFS_INODE_TYPE(UInt32(pointer.pointee.base.type)) }
+    var number: UInt32 { pointer.pointee.base.inode_number }
+    var mode: UInt16 { pointer.pointee.base.mode & 0o7777 }
+    var isDirectory: Bool { type == SQFS_INODE_DIR || type == SQFS_INODE_EXT_DIR }
+
+    /// Names of a file; a basic inode has one.
+    var linkCount: UInt32 { type == SQFS_INODE_EXT_FILE ? pointer.pointee.data.file_ext.nlink : 1 }
+
+    /// What follows the fixed part.
+    private var payload: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(
+            start: UnsafeRawPointer(pointer) + MemoryLayout<sqfs_inode_generic_t>.size,
+            count: Int(pointer.pointee.payload_bytes_used))
+    }
+
+    /// Sizes of a file's blocks as stored.
+    var blockSizes: UnsafeBufferPointer<UInt32> { payload.bindMemory(to: UInt32.self) }
+
+    /// A symbolic link's target.
+    var target: Bytes {
+        let size = type == SQFS_INODE_EXT_SLINK
+            ? pointer.pointee.data.slink_ext.target_size : pointer.pointee.data.slink.target_size
+        return Bytes(payload.prefix(Int(size)))
+    }
+}
