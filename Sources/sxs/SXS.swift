@@ -10,7 +10,8 @@ enum Program {
         do {
             try Launcher.runIfLauncher()
         } catch {
-            Console.fail(error, status: Launcher.exitStatus(of: error))
+            // Like a shell: 127 for a program that is not there, 126 for one that cannot run.
+            Console.fail(error, status: (error as? LaunchError)?.exitStatus ?? 126)
         }
         // Writing to a closed pipe is an error like any other, not death by signal.
         signal(SIGPIPE, SIG_IGN)

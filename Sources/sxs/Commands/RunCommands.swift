@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Files
 internal import Operations
 
 struct RunCommand: ParsableCommand {
@@ -25,7 +26,7 @@ struct RunCommand: ParsableCommand {
     var arguments: [String] = []
 
     func run() throws {
-        try shared.session().run(package, command: command, arguments: arguments)
+        try shared.session().run(package, command: command, arguments: rawArguments(last: arguments.count))
     }
 }
 
@@ -44,6 +45,17 @@ struct ShellCommand: ParsableCommand {
     var arguments: [String] = []
 
     func run() throws {
-        try shared.session().shell(arguments)
+        try shared.session().shell(rawArguments(last: arguments.count))
+    }
+}
+
+/// The last arguments of the process as the bytes they are: a file name need not be UTF-8, and `String` would
+/// change it.
+private func rawArguments(last count: Int) -> [Bytes] {
+    UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).suffix(count).map { argument in
+        guard let argument else { return [] }
+        var length = 0
+        while argument[length] != 0 { length += 1 }
+        return UnsafeBufferPointer(start: argument, count: length).map { UInt8(bitPattern: $0) }
     }
 }

@@ -57,7 +57,7 @@ struct PathInfoCommand: ParsableCommand {
             var rows = [
                 ["store path", StoreLayout.storeDirectory + "/" + metadata.storePath],
                 ["name", metadata.name], ["version", metadata.version],
-                ["architecture", metadata.architecture], ["source", metadata.source],
+                ["architecture", metadata.architecture.rawValue], ["source", metadata.source],
                 ["tree", "sha256:" + metadata.tree], ["recipe", "\(metadata.recipe)"],
                 ["files", "\(metadata.fileCount), \(Console.size(metadata.size))"],
                 ["aliases", "\(metadata.aliases.count)"],
