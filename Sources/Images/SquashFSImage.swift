@@ -236,6 +236,9 @@ final class SquashFSImage {
         var index = Self.none
         try check(sqfs_inode_get_xattr_index(inode.pointer, &index), "the attributes of '\(path)'")
         guard index != Self.none, let attributes else { return [] }
+        // libsquashfs reads through a null pointer where the image has no table of them.
+        guard super_.flags & UInt16(SQFS_FLAG_NO_XATTRS.rawValue) == 0, super_.xattr_id_table_start != UInt64.max
+        else { return [] }
         var description = sqfs_xattr_id_t()
         let what = "the attributes of '\(path)'"
         try check(sqfs_xattr_reader_get_desc(attributes, index, &description), what)
