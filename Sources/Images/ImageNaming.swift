@@ -38,6 +38,11 @@ public struct ImageNaming: Equatable {
             rest = String(head.dropLast())
             break
         }
+        // A name that is an architecture and nothing else is a name.
+        guard !Self.architectures.contains(rest) else {
+            name = Self.packageName(rest)
+            return
+        }
         let bytes = Array(rest.utf8)
         let cut = bytes.indices.dropFirst().first { index in
             (bytes[index] == UInt8(ascii: "-") || bytes[index] == UInt8(ascii: "_"))

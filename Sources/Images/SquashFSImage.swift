@@ -9,7 +9,7 @@ final class SquashFSImage {
     private static let none = UInt32.max
 
     private let file: Descriptor
-    private var super_ = sqfs_super_t()
+    private var header = sqfs_super_t()
     private var input: UnsafeMutablePointer<sqfs_file_t>?
     private var compressor: UnsafeMutablePointer<sqfs_compressor_t>?
     private var directories: OpaquePointer?
@@ -28,24 +28,24 @@ final class SquashFSImage {
         // Through the open file, so that it is the one whose size and magic number were looked at.
         input = sqfs_open_file("/proc/self/fd/\(file.number)", UInt32(SQFS_FILE_OPEN_READ_ONLY.rawValue))
         guard let input else { throw SystemError("open", file.path) }
-        try check(sqfs_super_read(&super_, input), "its header")
+        try check(sqfs_super_read(&header, input), "its header")
         let size = Int(try file.status().st_size)
-        guard super_.bytes_used <= UInt64(size) else {
+        guard header.bytes_used <= UInt64(size) else {
             throw ImageError.truncated(
-                image: file.path, detail: "its header says \(super_.bytes_used) bytes, and it has \(size)")
+                image: file.path, detail: "its header says \(header.bytes_used) bytes, and it has \(size)")
         }
-        guard super_.block_size >= 4096, super_.block_size <= 1 << 20 else { throw damaged("its block size") }
+        guard header.block_size >= 4096, header.block_size <= 1 << 20 else { throw damaged("its block size") }
         budget = size.multipliedReportingOverflow(by: 4096).partialValue + 1 << 30
         try openCompressor()
         guard let compressor else { throw damaged("its compression") }
-        directories = sqfs_dir_reader_create(&super_, compressor, input, 0)
-        data = sqfs_data_reader_create(input, Int(super_.block_size), compressor, 0)
+        directories = sqfs_dir_reader_create(&header, compressor, input, 0)
+        data = sqfs_data_reader_create(input, Int(header.block_size), compressor, 0)
         attributes = sqfs_xattr_reader_create(0)
         guard directories != nil, let data, let attributes else {
             throw SystemError("read", file.path, code: ENOMEM)
         }
-        try check(sqfs_data_reader_load_fragment_table(data, &super_), "its fragment table")
-        try check(sqfs_xattr_reader_load(attributes, &super_, input, compressor), "its attribute table")
+        try check(sqfs_data_reader_load_fragment_table(data, &header), "its fragment table")
+        try check(sqfs_xattr_reader_load(attributes, &header, input, compressor), "its attribute table")
     }
 
     deinit {
@@ -59,10 +59,10 @@ final class SquashFSImage {
     }
 
     private func openCompressor() throws {
-        let id = SQFS_COMPRESSOR(UInt32(super_.compression_id))
+        let id = SQFS_COMPRESSOR(UInt32(header.compression_id))
         var configuration = sqfs_compressor_config_t()
         var result = sqfs_compressor_config_init(
-            &configuration, id, Int(super_.block_size), UInt16(SQFS_COMP_FLAG_UNCOMPRESS.rawValue))
+            &configuration, id, Int(header.block_size), UInt16(SQFS_COMP_FLAG_UNCOMPRESS.rawValue))
         if result == 0 { result = sqfs_compressor_create(&configuration, &compressor) }
         guard result == 0, compressor != nil else {
             let name = sqfs_compressor_name_from_id(id).map { String(cString: $0) } ?? "number \(id.rawValue)"
@@ -74,7 +74,7 @@ final class SquashFSImage {
 
     /// Gives all entries to a sink.
     func read(into sink: any TreeSink, progress: any Progress) throws {
-        progress.begin("reading \(file.path)", total: Int(super_.bytes_used))
+        progress.begin("reading \(file.path)", total: Int(header.bytes_used))
         defer { progress.end() }
         let writer = EntryWriter(sink, image: file.path, isLayered: false)
         guard let directories else { throw damaged("its directories") }
@@ -107,7 +107,7 @@ final class SquashFSImage {
                     pending.append((child, inode))
                 } else {
                     done += try write(inode, at: child, writer: writer)
-                    progress.advance(to: min(done, Int(super_.bytes_used)))
+                    progress.advance(to: min(done, Int(header.bytes_used)))
                 }
             }
         }
@@ -164,7 +164,7 @@ final class SquashFSImage {
         let began = position
         var rest = size
         for size in inode.blockSizes {
-            let count = min(rest, Int(super_.block_size))
+            let count = min(rest, Int(header.block_size))
             guard count > 0 else { throw damaged("the blocks of '\(path)'") }
             if size == 0 {
                 try writer.hole(count)
@@ -184,7 +184,7 @@ final class SquashFSImage {
     ) throws -> Int {
         // Bit 24 says that the block is not compressed.
         let size = Int(field & ~(1 << 24))
-        guard size <= Int(super_.block_size), position >= 0, position <= Int(super_.bytes_used) - size else {
+        guard size <= Int(header.block_size), position >= 0, position <= Int(header.bytes_used) - size else {
             throw damaged("the blocks of '\(path)'")
         }
         try spend(count)
@@ -205,7 +205,7 @@ final class SquashFSImage {
         guard let compressor, let from = stored.baseAddress, let to = block.baseAddress else { return 0 }
         let result = compressor.pointee.do_block(
             compressor, from.assumingMemoryBound(to: UInt8.self), UInt32(size),
-            to.assumingMemoryBound(to: UInt8.self), super_.block_size)
+            to.assumingMemoryBound(to: UInt8.self), header.block_size)
         guard result == count else { throw damaged("the blocks of '\(path)'") }
         try writer.sink.append(UnsafeRawBufferPointer(rebasing: block[..<count]))
         return size
@@ -216,7 +216,7 @@ final class SquashFSImage {
         try spend(count)
         var bytes: UnsafeMutablePointer<UInt8>?
         var size = 0
-        guard count < Int(super_.block_size), let data else { throw damaged("the end of '\(path)'") }
+        guard count < Int(header.block_size), let data else { throw damaged("the end of '\(path)'") }
         try check(sqfs_data_reader_get_fragment(data, inode.pointer, &size, &bytes), "the end of '\(path)'")
         guard let bytes else { throw damaged("the end of '\(path)'") }
         defer { sqfs_free(bytes) }
@@ -236,6 +236,9 @@ final class SquashFSImage {
         var index = Self.none
         try check(sqfs_inode_get_xattr_index(inode.pointer, &index), "the attributes of '\(path)'")
         guard index != Self.none, let attributes else { return [] }
+        // libsquashfs reads through a null pointer where the image has no table of them.
+        guard header.flags & UInt16(SQFS_FLAG_NO_XATTRS.rawValue) == 0, header.xattr_id_table_start != UInt64.max
+        else { return [] }
         var description = sqfs_xattr_id_t()
         let what = "the attributes of '\(path)'"
         try check(sqfs_xattr_reader_get_desc(attributes, index, &description), what)
