@@ -26,18 +26,13 @@ TASKS = [
 emacs --batch --eval "(progn (require 'org) (princ (org-version)))"
 """),
     Task("emacs byte-compiles a file and runs it", "emacs", r"^42 byte-code", r"""
-cat >a.el <<'EOF'
-;;; -*- lexical-binding: t -*-
-(require 'cl-lib)
-(defun answer (n) (cl-loop for i from 1 to n sum 1))
-(provide 'a)
-EOF
+printf '%s\n' ';;; -*- lexical-binding: t -*-' "(require 'cl-lib)" \
+    '(defun answer (n) (cl-loop for i from 1 to n sum 1))' >a.el
 emacs --batch -f batch-byte-compile a.el 2>&1
 emacs --batch -l ./a.elc --eval '(princ (format "%d %s" (answer 42) (if (byte-code-function-p (symbol-function (quote answer))) "byte-code" "interpreted")))'
 """),
-    Task("emacs finds its own documentation and source directories", "emacs", r"^t t t", r"""
-emacs --batch --eval '(princ (list (file-directory-p data-directory) (file-exists-p (expand-file-name "charsets/JISX0208.map" data-directory)) (and (locate-library "subr") t)))' |
-    tr -d '()'
+    Task("emacs finds its own documentation and source directories", "emacs", r"^\(t t t\)", r"""
+emacs --batch --eval '(princ (list (file-directory-p data-directory) (file-exists-p (expand-file-name "charsets/JISX0208.map" data-directory)) (and (locate-library "subr") t)))'
 """),
     Task("git init brings the template's hooks", "tools", r"pre-commit\.sample", r"""
 git init -q r
