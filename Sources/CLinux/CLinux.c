@@ -21,7 +21,8 @@ int sxs_openat_beneath(int dirfd, const char *path, int flags, unsigned mode, in
     struct open_how how;
     memset(&how, 0, sizeof how);
     how.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC);
-    how.mode = (flags & (O_CREAT | O_TMPFILE)) ? mode : 0;
+    /* O_TMPFILE has the bit of O_DIRECTORY in it; a mode where nothing is made is refused. */
+    how.mode = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? mode : 0;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (follow ? 0 : RESOLVE_NO_SYMLINKS);
     return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
 }
