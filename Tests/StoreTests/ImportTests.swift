@@ -164,7 +164,7 @@ import Testing
         #expect(agreed.status == 0 && agreed.text.isEmpty, "\(agreed.text)")
         let listed = try Fixture.run(["bsdtar", "-tf", listing], output: output)
         #expect(listed.status == 0)
-        #expect(listed.text.split(separator: "\n").count == 8, "\(listed.text)")
+        #expect(listed.text.split(separator: "\n").count == 9, "\(listed.text)")
         chmod("\(tree)/usr/bin/run", 0o755)
         let damaged = try Fixture.run(["mtree", "-f", listing, "-p", tree] + owner, output: output)
         #expect(damaged.status != 0 && damaged.text.contains("usr/bin/run"))
