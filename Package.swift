@@ -72,6 +72,9 @@ let package = Package(
             name: "RelocationTests", dependencies: ["Relocation", "ELF", "Files", "StoreLayout"],
             swiftSettings: settings),
         .testTarget(
+            name: "StoreTests", dependencies: ["Store", "Files", "StoreLayout"],
+            swiftSettings: settings),
+        .testTarget(
             name: "ActivationTests", dependencies: ["Activation", "Files", "StoreLayout", "activation-probe"],
             swiftSettings: settings),
         .testTarget(

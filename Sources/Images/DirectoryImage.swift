@@ -46,7 +46,7 @@ final class DirectoryImage {
                 case S_IFREG:
                     done += try file(child, in: directory, name: entry.name, writer: writer)
                     progress.advance(to: done)
-                case S_IFLNK: try writer.symlink(child, target: directory.target(ofLink: entry.name))
+                case S_IFLNK: try writer.symlink(child, target: directory.readSymlink(entry.name))
                 case S_IFCHR, S_IFBLK: sink.omit(.device, at: child)
                 default: sink.omit(.pipe, at: child)
                 }

@@ -74,7 +74,7 @@ final class Database {
             }
         var opened: OpaquePointer?
         let name = mode == .immutable ? Self.immutableURI(path) : path
-        let result = sqlite3_open_v2(name, &opened, flags | SQLITE_OPEN_NOFOLLOW, nil)
+        let result = sqlite3_open_v2(name, &opened, flags, nil)
         guard let opened, result == SQLITE_OK else {
             let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             sqlite3_close_v2(opened)

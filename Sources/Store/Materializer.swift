@@ -94,7 +94,7 @@ final class Materializer {
         let content = staging[id]
         guard content.size > 0 else {
             // Never linked: an empty file saves nothing, and would be the first to run out of links.
-            let file = try directory.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
+            let file = try directory.makeFile(name)
             return try finish(file, node)
         }
         let key = ObjectKey(digest: content.digest, mode: node.storedMode, attributes: node.attributes)

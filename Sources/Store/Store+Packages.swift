@@ -148,6 +148,13 @@ public struct Remote: Sendable, Hashable {
     public let kind: String
     /// Where it is.
     public let location: String
+
+    /// Describes a remote.
+    public init(name: String, kind: String, location: String) {
+        self.name = name
+        self.kind = kind
+        self.location = location
+    }
 }
 
 extension Store {

@@ -33,6 +33,12 @@ public struct Problem: Sendable, Hashable, CustomStringConvertible {
     /// What is wrong.
     public let kind: Kind
 
+    /// Describes a problem.
+    public init(path: String, kind: Kind) {
+        self.path = path
+        self.kind = kind
+    }
+
     public var description: String { "\(path): \(kind.rawValue)" }
 }
 

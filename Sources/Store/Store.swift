@@ -40,6 +40,8 @@ public final class Store {
         } catch let error as SystemError where error.code == ENOENT {
             throw StoreError.noStore(path: path)
         }
+        // Asked beforehand, because SQLite opens what it may not write for reading, and says so only later.
+        if forWriting, faccessat(root.number, ".", W_OK, 0) != 0 { throw SystemError("write to the store", path) }
         if let version = try formatVersion(of: root) {
             guard version <= StoreLayout.formatVersion else {
                 throw StoreError.newerFormat(path: path, version: version)

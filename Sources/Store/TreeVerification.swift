@@ -83,7 +83,7 @@ struct TreeVerification {
             return false
         }
         if case .symlink(let target) = entry.kind {
-            if try directory.target(ofLink: entry.path.name) != target { report(entry.path, .target) }
+            if try directory.readSymlink(entry.path.name) != target { report(entry.path, .target) }
             return true
         }
         if status.st_mode & 0o7777 != mode_t(entry.mode) { report(entry.path, .mode) }

@@ -1,0 +1,98 @@
+internal import CLinux
+internal import Glibc
+
+/// Making what an image names: in bytes, for a `String` would change those that are no UTF-8.
+extension Descriptor {
+    private func path(of name: some Collection<UInt8>) -> String { path(of: name.displayed) }
+
+    /// Makes the file `name`, which must not be there, and opens it for writing.
+    public func makeFile(_ name: Bytes, mode: UInt32 = 0o600) throws -> Descriptor {
+        let flags = O_WRONLY | O_CREAT | O_EXCL
+        let result = name.withCString { sxs_openat_beneath(number, $0, flags, mode, 0) }
+        guard result >= 0 else { throw SystemError("create", path(of: name)) }
+        return Descriptor(taking: result, path: path(of: name))
+    }
+
+    /// Makes the directory `name`, which must not be there.
+    public func makeDirectory(_ name: Bytes, mode: UInt32) throws {
+        guard name.withCString({ mkdirat(number, $0, mode) }) == 0 else {
+            throw SystemError("create directory", path(of: name))
+        }
+    }
+
+    /// Makes a symbolic link.
+    public func makeSymlink(_ name: Bytes, target: Bytes) throws {
+        let result = name.withCString { name in target.withCString { symlinkat($0, number, name) } }
+        guard result == 0 else { throw SystemError("create symbolic link", path(of: name)) }
+    }
+
+    /// Gives `name` another name, which may be that of an image.
+    public func link(_ name: String, to directory: Descriptor, as newName: Bytes) throws {
+        let result = newName.withCString { linkat(number, name, directory.number, $0, 0) }
+        guard result == 0 else {
+            throw SystemError("link \(path(of: name)) to", directory.path(of: newName))
+        }
+    }
+
+    /// Sets modification and access time of `name`, following no link.
+    public func setTimes(_ seconds: Int, of name: Bytes) throws {
+        let times = [timespec(tv_sec: seconds, tv_nsec: 0), timespec(tv_sec: seconds, tv_nsec: 0)]
+        guard name.withCString({ utimensat(number, $0, times, AT_SYMLINK_NOFOLLOW) }) == 0 else {
+            throw SystemError("set times of", path(of: name))
+        }
+    }
+}
+
+extension Descriptor {
+    /// Writes out this file or directory (fsync(2)).
+    public func synchronize() throws {
+        guard fsync(number) == 0 else { throw SystemError("write out", path) }
+    }
+
+    /// Sets the file's length; what is added reads as zeros and takes no space.
+    public func setSize(_ size: Int) throws {
+        while ftruncate(number, off_t(size)) != 0 {
+            guard errno == EINTR else { throw SystemError("set the length of", path) }
+        }
+    }
+
+    /// Takes the exclusive lock on this file or directory (flock(2)), if nobody has it.
+    public func tryLock() throws -> Bool {
+        while flock(number, LOCK_EX | LOCK_NB) != 0 {
+            if errno == EWOULDBLOCK { return false }
+            guard errno == EINTR else { throw SystemError("lock", path) }
+        }
+        return true
+    }
+
+    /// Takes the exclusive lock on this file or directory, waiting for whoever has it.
+    public func lock() throws {
+        while flock(number, LOCK_EX) != 0 {
+            guard errno == EINTR else { throw SystemError("lock", path) }
+        }
+    }
+
+    /// Appends the contents of `source`, from its start, at this file's current offset.
+    public func append(contentsOf source: Descriptor) throws {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 64)
+        defer { buffer.deallocate() }
+        var offset = 0
+        while true {
+            let count = try source.read(into: buffer, at: offset)
+            guard count > 0 else { return }
+            try write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            offset += count
+        }
+    }
+}
+
+extension Collection where Element == UInt8 {
+    /// Calls `body` with the bytes as a C string. There must be no NUL among them.
+    func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
+        let terminated = ContiguousArray(self) + [0]
+        return try terminated.withUnsafeBytes { bytes in
+            // Never empty: the terminator is there.
+            try body(bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: CChar.self))
+        }
+    }
+}
