@@ -61,6 +61,7 @@ let package = Package(
             name: "activation-probe", dependencies: ["Activation", "Files"], path: "Tests/ActivationProbe",
             swiftSettings: settings),
         .testTarget(name: "HouseTests"),
+        .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: settings),
         .testTarget(
             name: "StoreLayoutTests", dependencies: ["StoreLayout", "Files"],
             swiftSettings: settings),

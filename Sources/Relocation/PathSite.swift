@@ -22,6 +22,9 @@ struct PathSite {
 let shortestAlias = 12
 
 extension PathSite {
+    /// Whether more is known of the path than a top directory, as every system has them.
+    var saysEnough: Bool { prefixes.count >= 2 }
+
     /// What a path in a file comes to.
     enum Outcome {
         /// It is no path, or of nothing in the image.

@@ -172,7 +172,7 @@ extension Relocator {
             position = site.end
             if region == .data {
                 result.append(site)
-            } else if site.prefixes.count >= 2 {
+            } else if site.saysEnough {
                 plan.leave(bytes[site.known].displayed, .code)
             }
         }
@@ -219,7 +219,7 @@ extension Relocator {
                 latestEnd: inside ?? .max, followedBySlashIn: hasBlobs ? bytes : nil)
             {
                 plan.alias(site.known.lowerBound..<prefix.end, to: target(prefix.node))
-            } else if site.prefixes.count >= 2 || site.isComplete {
+            } else if site.saysEnough {
                 plan.leave(bytes[site.known].displayed, inside == nil ? .tooShort : .interior)
             }
         }

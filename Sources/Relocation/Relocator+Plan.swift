@@ -53,7 +53,7 @@ extension Relocator {
             } else if extends, site.isComplete, let file = paths.followed(site.node), !paths.isDirectory(file) {
                 plan.replace(
                     site.known, with: storePath.path(of: paths.path(site.node)), as: .storePath)
-            } else {
+            } else if site.saysEnough {
                 plan.leave(bytes[site.known].displayed, .tooShort)
             }
         }
@@ -94,8 +94,7 @@ extension Relocator {
                 continue
             }
             position = site.end
-            // A lone top directory ("/usr/…" of which nothing else is known) says too little.
-            guard site.prefixes.count >= 2 else { continue }
+            guard site.saysEnough else { continue }
             plan.insertStorePath(storePath, at: offset)
         }
     }
@@ -135,7 +134,7 @@ extension Relocator {
             position = site.end
             if let prefix = site.aliasedPrefix() {
                 plan.alias(offset..<prefix.end, to: paths.path(prefix.node))
-            } else {
+            } else if site.saysEnough {
                 plan.leave(bytes[site.known].displayed, .tooShort)
             }
         }
@@ -163,7 +162,7 @@ extension Relocator {
         var position = 0
         for offset in offsets.lazy.map(Int.init) where offset >= position && PathBorders.canBegin(bytes, at: offset) {
             guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths),
-                site.prefixes.count >= 2
+                site.saysEnough
             else { continue }
             position = site.end
             plan.leave(bytes[site.known].displayed, reason)

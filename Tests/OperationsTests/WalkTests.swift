@@ -231,7 +231,7 @@ import Testing
         #expect(metadata.version == "2.0-1")
         #expect(metadata.summary == "says hello")
         #expect(metadata.exposure.commands.map(\.name) == ["greet", "hello", "hello-nox"])
-        #expect(metadata.exposure.commands.allSatisfy(\.needsLauncher))
+        #expect(metadata.exposure.commands.map(\.needsLauncher) == [true, true, true])
         #expect(metadata.exposure.data == ["usr/share/man/man1/hello.1"])
         let change = try fixture.session().install(["hello"], options: ImportOptions(expose: ["base-tool"]))
         #expect(change.commands == ["base-tool"])

@@ -1,0 +1,96 @@
+import Files
+import Testing
+
+@Suite struct TreePathTests {
+    @Test(arguments: [("./usr/bin/", "usr/bin"), ("usr//bin", "usr/bin"), ("./", "."), ("a/./b", "a/b")])
+    func namesOfArchivesBecomePaths(name: String, expected: String) throws {
+        #expect("\(try TreePath(parsing: name.utf8))" == expected)
+    }
+
+    @Test(arguments: ["/usr", "..", "a/../b", "a\nb", "a\u{7f}", String(repeating: "a", count: 256),
+        String(repeating: "a/", count: 2100)])
+    func otherNamesAreRefused(name: String) {
+        #expect(throws: PathError.self) { try TreePath(parsing: name.utf8) }
+    }
+
+    @Test func pathsAreOrderedByTheirBytes() throws {
+        let sorted: [TreePath] = ["usr", "usr-x", "usr/bin", "usr0"]
+        #expect(sorted.reversed().sorted() == sorted)
+        #expect(("usr/bin" as TreePath).isWithin("usr"))
+        #expect(!("usr-x" as TreePath).isWithin("usr"))
+    }
+}
+
+@Suite struct TreeTests {
+    static func sample() -> Tree {
+        var tree = Tree()
+        tree.insert(Tree.Node(kind: .file(ContentID(0)), mode: 0o644), at: "usr/lib/x/a")
+        for (path, target) in [("lib", "usr/lib"), ("loop", "loop"), ("up", "../../usr"), ("abs", "/lib/x")] as [(TreePath, String)] {
+            tree.insert(Tree.Node(kind: .symlink(target: Array(target.utf8)), mode: 0o777), at: path)
+        }
+        return tree
+    }
+
+    @Test(arguments: [
+        ("/lib/x/a", "usr/lib/x/a"), ("lib/x/../x/a", "usr/lib/x/a"), ("/up/lib", "usr/lib"), ("abs/a", "usr/lib/x/a"),
+        ("/../../usr", "usr"), ("loop", nil), ("usr/nothing", nil), ("", "."),
+    ] as [(String, String?)])
+    func linksAreFollowedAsChrootWould(path: String, expected: String?) {
+        #expect(Self.sample().resolve(path.utf8).map { "\($0)" } == expected)
+    }
+
+    @Test func aFileInPlaceOfADirectoryTakesAllBelowAway() {
+        var tree = Self.sample()
+        tree.insert(Tree.Node(kind: .file(ContentID(1)), mode: 0o644), at: "usr/lib")
+        #expect(tree["usr/lib/x"] == nil)
+        #expect(tree.sortedPaths.map { "\($0)" } == [".", "abs", "lib", "loop", "up", "usr", "usr/lib"])
+    }
+
+    @Test func aDirectoryOverADirectoryKeepsWhatIsInIt() {
+        var tree = Self.sample()
+        tree.insert(Tree.Node(kind: .directory, mode: 0o700), at: "usr/lib")
+        #expect(tree["usr/lib/x/a"] != nil)
+        #expect(tree["usr/lib"]?.mode == 0o700)
+        tree.removeChildren(of: "usr/lib")
+        #expect(tree["usr/lib"] != nil)
+        #expect(tree["usr/lib/x/a"] == nil)
+    }
+}
+
+@Suite struct PathScannerTests {
+    static func offsets(_ text: Bytes, chunks: [Int]) -> [UInt32] {
+        var scanner = PathScanner()
+        var rest = text[...]
+        for length in chunks + [text.count] where !rest.isEmpty {
+            Array(rest.prefix(length)).withUnsafeBytes { scanner.update($0) }
+            rest = rest.dropFirst(length)
+        }
+        scanner.finish()
+        return scanner.offsets
+    }
+
+    /// However the bytes arrive, what is found is what a plain search finds.
+    @Test func chunksDoNotMatter() {
+        let text = Array("x/usr/lib64/a /bin/sh /sbin/x /opt/ /etc/x /usrx //lib /bi /usr/".utf8)
+        let patterns = ["/usr/", "/lib", "/bin/", "/sbin/", "/opt/", "/etc/"].map { Array($0.utf8) }
+        let expected = text.indices.filter { start in patterns.contains { text[start...].starts(with: $0) } }.map(UInt32.init)
+        #expect(Self.offsets(text, chunks: []) == expected)
+        for size in 1...text.count {
+            #expect(Self.offsets(text, chunks: Array(repeating: size, count: text.count / size)) == expected, "chunks of \(size)")
+        }
+        for cut in 0...text.count {
+            #expect(Self.offsets(text, chunks: [cut]) == expected, "cut at \(cut)")
+        }
+    }
+}
+
+@Suite struct DigestTests {
+    @Test func digestsAreThoseOfTheStandard() throws {
+        #expect(Digest(hashing: "abc".utf8).hex == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        let digest = Digest(hashing: "".utf8)
+        #expect(Digest(hex: digest.hex) == digest)
+        #expect(Digest(bytes: digest.bytes) == digest)
+        #expect(Digest(hex: digest.hex.dropLast() + "g") == nil)
+        #expect(Digest(hex: digest.hex.uppercased()) == nil)
+    }
+}
