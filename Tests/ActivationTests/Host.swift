@@ -92,25 +92,31 @@ final class Host {
     func run(
         _ script: String, as caller: Caller = .superuser, in working: String = "/", environment: [String: String] = [:]
     ) throws -> Outcome {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = caller.prefix + ["/bin/sh", "-c", script]
-        process.currentDirectoryURL = URL(fileURLWithPath: working)
         var variables = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "P": probe, "D": directory]
         variables.merge(environment) { $1 }
-        process.environment = variables
         let output = directory + "/out-\(UUID().uuidString)"
         let errors = directory + "/err-\(UUID().uuidString)"
-        for file in [output, errors] { FileManager.default.createFile(atPath: file, contents: nil) }
-        process.standardOutput = FileHandle(forWritingAtPath: output)
-        process.standardError = FileHandle(forWritingAtPath: errors)
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        let isSignal = process.terminationReason == .uncaughtSignal
+        // Not Foundation's Process: waiting for it in tests that run side by side can wait for ever.
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT, 0o644)
+        posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT, 0o644)
+        let assignments = variables.map { "\($0)=\($1)" }
+        let arguments = ["env", "-i", "-C", working] + assignments + caller.prefix + ["/bin/sh", "-c", script]
+        var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        defer { pointers.forEach { free($0) } }
+        var process: pid_t = 0
+        guard posix_spawn(&process, "/usr/bin/env", &actions, nil, &pointers, nil) == 0 else {
+            throw CocoaError(.executableNotLoadable)
+        }
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        let isSignal = status & 0x7f != 0
         return Outcome(
             output: try String(contentsOfFile: output, encoding: .utf8),
             errors: try String(contentsOfFile: errors, encoding: .utf8),
-            status: process.terminationStatus, signal: isSignal ? process.terminationStatus : nil)
+            status: status >> 8 & 0xff, signal: isSignal ? status & 0x7f : nil)
     }
 }
