@@ -33,10 +33,14 @@ final class Host {
         guard mkdtemp(&template) != nil else { throw CocoaError(.fileWriteUnknown) }
         directory = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
         chmod(directory, 0o755)
-        try FileManager.default.copyItem(atPath: Self.builtProbe, toPath: probe)
+        try Self.spawning.withLock { try FileManager.default.copyItem(atPath: Self.builtProbe, toPath: probe) }
     }
 
     deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+    /// Held while a file is written and while a process is spawned: a child that inherits a descriptor open for
+    /// writing makes the file busy for execve(2).
+    private static let spawning = NSLock()
 
     var probe: String { directory + "/probe" }
 
@@ -59,7 +63,9 @@ final class Host {
         {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         }
-        try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: "\(tree)/bin/busybox")
+        try Self.spawning.withLock {
+            try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: "\(tree)/bin/busybox")
+        }
         try link("\(tree)/bin/sh", "busybox")
         try write("\(tree)/etc/sxs-seed/file", "seed of \(base)\n")
         for (alias, target) in aliases { try link("\(root)/aliases/\(alias)", target) }
@@ -85,7 +91,7 @@ final class Host {
     }
 
     func write(_ path: String, _ text: String) throws {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        try Self.spawning.withLock { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) }
     }
 
     /// Runs a shell script; `$P` is the probe, `$D` the directory.
@@ -96,7 +102,15 @@ final class Host {
         variables.merge(environment) { $1 }
         let output = directory + "/out-\(UUID().uuidString)"
         let errors = directory + "/err-\(UUID().uuidString)"
-        // Not Foundation's Process: waiting for it in tests that run side by side can wait for ever.
+        // Not Foundation's Process: threads of the test runner block signals, and a shell that inherits that waits
+        // for its children for ever.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -108,7 +122,10 @@ final class Host {
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { pointers.forEach { free($0) } }
         var process: pid_t = 0
-        guard posix_spawn(&process, "/usr/bin/env", &actions, nil, &pointers, nil) == 0 else {
+        let code = Self.spawning.withLock {
+            posix_spawn(&process, "/usr/bin/env", &actions, &attributes, &pointers, nil)
+        }
+        guard code == 0 else {
             throw CocoaError(.executableNotLoadable)
         }
         var status: Int32 = 0
