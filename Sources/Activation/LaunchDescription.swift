@@ -33,7 +33,9 @@ public struct LaunchDescription: Equatable, Sendable {
         baseName: String, commands: [Bytes: TreePath], searchPath: [TreePath] = [], seeds: [TreePath] = [],
         defaults: [Bytes: Bytes] = [:]
     ) throws(LaunchDescriptionError) {
-        guard let name = try? TreePath(parsing: Array(baseName.utf8)), Array(baseName.utf8) == name.name else {
+        guard let name = try? TreePath(parsing: Array(baseName.utf8)), !baseName.isEmpty,
+            Array(baseName.utf8) == name.name
+        else {
             throw .invalid("store path", Array(baseName.utf8).displayed)
         }
         for (command, program) in commands {

@@ -8,11 +8,16 @@ public enum Launcher {
     /// Chooses how namespaces are made, for tests of the program: a ``StoreView/Method``.
     public static let methodVariable = "SXS_NAMESPACE"
 
+    /// The arguments of this process, its name first, as bytes and also where `/proc` is not mounted.
+    ///
+    /// `CommandLine.arguments` is empty there: it reads `/proc/self/cmdline`.
+    public static var arguments: [Bytes] { ProcessEnvironment.strings(sxs_argv()) }
+
     /// If this process was started through a launcher, becomes its program; otherwise returns.
     ///
     /// To be called first of all, while the process has one thread. A start by any other name costs one readlink(2).
     public static func runIfLauncher() throws {
-        guard let execfn = sxs_execfn(), CommandLine.argc > 0, let first = CommandLine.unsafeArgv[0] else { return }
+        guard let execfn = sxs_execfn(), let first = sxs_argv().pointee else { return }
         let path = Bytes(bytes(of: execfn))
         var link = try LauncherLink.find(from: path)
         if link == nil {
@@ -30,10 +35,9 @@ public enum Launcher {
         guard let program = description.commands[link.command] else {
             throw LaunchError.noCommand(link.command.displayed, file: link.descriptionPath)
         }
-        let arguments = UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).dropFirst()
         try run(
             description.path(of: program), of: description, in: StoreView(root: link.root),
-            arguments: arguments.compactMap { $0.map { Bytes(bytes(of: $0)) } })
+            arguments: Array(arguments.dropFirst()))
     }
 
     /// Becomes a program of the store.

@@ -16,13 +16,18 @@ public struct ProcessEnvironment: Equatable, Sendable {
 
     /// The environment of this process.
     public static var current: ProcessEnvironment {
-        var entries: [Bytes] = []
-        var next = sxs_environ()
-        while let pointer = next, let entry = pointer.pointee {
-            entries.append(Bytes(bytes(of: entry)))
-            next = pointer + 1
+        ProcessEnvironment(entries: sxs_environ().map(strings) ?? [])
+    }
+
+    /// The strings of a list that ends with NULL.
+    static func strings(_ list: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> [Bytes] {
+        var strings: [Bytes] = []
+        var next = list
+        while let string = next.pointee {
+            strings.append(Bytes(bytes(of: string)))
+            next += 1
         }
-        return ProcessEnvironment(entries: entries)
+        return strings
     }
 
     /// The value of a variable: the first, as for getenv(3).

@@ -107,6 +107,17 @@ int sxs_mount_is_shared(const char *path) {
     return (result.propagation & MS_SHARED) != 0;
 }
 
+static char *no_arguments[] = {NULL};
+static char **arguments = no_arguments;
+
+/* glibc gives constructors what main gets. */
+__attribute__((constructor)) static void keep_arguments(int count, char **values) {
+    (void)count;
+    if (values) arguments = values;
+}
+
+char **sxs_argv(void) { return arguments; }
+
 char **sxs_environ(void) { return environ; }
 
 const char *sxs_execfn(void) { return (const char *)getauxval(AT_EXECFN); }

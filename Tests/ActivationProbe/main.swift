@@ -21,7 +21,7 @@ func bytes(_ arguments: ArraySlice<String>) -> [Bytes] {
 
 do {
     try Launcher.runIfLauncher()
-    let arguments = CommandLine.arguments
+    let arguments = Launcher.arguments.map { String(decoding: $0, as: UTF8.self) }
     switch arguments.dropFirst().first {
     case "visible" where arguments.count == 3:
         print(StoreView(roots: [arguments[2]]).isVisible())

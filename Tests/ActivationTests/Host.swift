@@ -33,10 +33,14 @@ final class Host {
         guard mkdtemp(&template) != nil else { throw CocoaError(.fileWriteUnknown) }
         directory = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
         chmod(directory, 0o755)
-        try FileManager.default.copyItem(atPath: Self.builtProbe, toPath: probe)
+        try Self.spawning.withLock { try FileManager.default.copyItem(atPath: Self.builtProbe, toPath: probe) }
     }
 
     deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+    /// Held while a file is written and while a process is spawned: a child that inherits a descriptor open for
+    /// writing makes the file busy for execve(2).
+    private static let spawning = NSLock()
 
     var probe: String { directory + "/probe" }
 
@@ -59,7 +63,9 @@ final class Host {
         {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         }
-        try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: "\(tree)/bin/busybox")
+        try Self.spawning.withLock {
+            try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: "\(tree)/bin/busybox")
+        }
         try link("\(tree)/bin/sh", "busybox")
         try write("\(tree)/etc/sxs-seed/file", "seed of \(base)\n")
         for (alias, target) in aliases { try link("\(root)/aliases/\(alias)", target) }
@@ -85,32 +91,49 @@ final class Host {
     }
 
     func write(_ path: String, _ text: String) throws {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        try Self.spawning.withLock { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) }
     }
 
     /// Runs a shell script; `$P` is the probe, `$D` the directory.
     func run(
         _ script: String, as caller: Caller = .superuser, in working: String = "/", environment: [String: String] = [:]
     ) throws -> Outcome {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = caller.prefix + ["/bin/sh", "-c", script]
-        process.currentDirectoryURL = URL(fileURLWithPath: working)
         var variables = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "P": probe, "D": directory]
         variables.merge(environment) { $1 }
-        process.environment = variables
         let output = directory + "/out-\(UUID().uuidString)"
         let errors = directory + "/err-\(UUID().uuidString)"
-        for file in [output, errors] { FileManager.default.createFile(atPath: file, contents: nil) }
-        process.standardOutput = FileHandle(forWritingAtPath: output)
-        process.standardError = FileHandle(forWritingAtPath: errors)
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        let isSignal = process.terminationReason == .uncaughtSignal
+        // Not Foundation's Process: threads of the test runner block signals, and a shell that inherits that waits
+        // for its children for ever.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT, 0o644)
+        posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT, 0o644)
+        let assignments = variables.map { "\($0)=\($1)" }
+        let arguments = ["env", "-i", "-C", working] + assignments + caller.prefix + ["/bin/sh", "-c", script]
+        var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        defer { pointers.forEach { free($0) } }
+        var process: pid_t = 0
+        let code = Self.spawning.withLock {
+            posix_spawn(&process, "/usr/bin/env", &actions, &attributes, &pointers, nil)
+        }
+        guard code == 0 else {
+            throw CocoaError(.executableNotLoadable)
+        }
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        let isSignal = status & 0x7f != 0
         return Outcome(
             output: try String(contentsOfFile: output, encoding: .utf8),
             errors: try String(contentsOfFile: errors, encoding: .utf8),
-            status: process.terminationStatus, signal: isSignal ? process.terminationStatus : nil)
+            status: status >> 8 & 0xff, signal: isSignal ? status & 0x7f : nil)
     }
 }

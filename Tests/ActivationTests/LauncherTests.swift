@@ -54,10 +54,6 @@ import Testing
         #expect(try host.run("\(shim) 'exit 43'", as: caller).status == 43)
         #expect(try host.run("\(shim) 'kill -TERM $$'", as: caller).signal == SIGTERM)
         // The process that was started is the one that runs: signals reach it.
-        let outcome = try host.run(
-            "\(shim.dropFirst(5)) 'trap \"echo caught; exit 7\" USR1; kill -USR1 $PPID_OF' & wait", as: caller,
-            environment: ["PPID_OF": ""])
-        #expect(outcome.signal == nil)
         let trapped = try host.run(
             """
             \(shim.dropFirst(5)) 'trap "echo caught; exit 7" USR1; : > $D/run/ready; while :; do sleep 0.02; done' &
@@ -80,10 +76,10 @@ import Testing
         let outcome = try host.run(
             #"""
             export ODD="$(printf 'a\377b')" SXS_DEFAULT= PATH=/usr/store/aaa-x-1/bin:/bin
-            exec $D/a/shims/aaa-x-1/sh -c 'echo "$PATH|$SXS_DEFAULT|$1"; printf %s "$ODD$1" | od -An -tx1' \
-            x "$(printf '\376')" | od -An -c | tr -d ' \n'
+            exec $D/a/shims/aaa-x-1/sh -c 'echo "$PATH|$SXS_DEFAULT|"; printf %s "$ODD$1" | od -An -tx1' \
+            x "$(printf '\376')"
             """#)
-        #expect(outcome.output.contains("/usr/store/aaa-x-1/bin:/bin||376".replacingOccurrences(of: "/", with: "/")))
+        #expect(outcome.lines == ["/usr/store/aaa-x-1/bin:/bin||", " 61 ff 62 fe"])
         let unset = try host.run("exec env -u PATH $D/a/shims/aaa-x-1/sh -c 'echo $PATH'")
         #expect(unset.output == "/usr/local/bin:/usr/bin:/bin:/usr/store/aaa-x-1/bin\n")
     }

@@ -126,7 +126,7 @@ private let ways = [StoreView.Method.overlay, .binds, .automatic].flatMap { meth
             """
             exec $P enter \(method) $D/a /etc/sxs-seed/deep/er=\(source) /etc/sxs-other=\(source)/file \
             /etc/passwd=\(source)/file -- /bin/sh -c '
-            cat /etc/sxs-seed/deep/er/file /etc/sxs-other; cat /etc/passwd | head -1; ls /etc'
+            cat /etc/sxs-seed/deep/er/file /etc/sxs-other; cat /etc/passwd | head -1; ls -A /etc'
             """, as: caller)
         let passwd = try String(contentsOfFile: "/etc/passwd", encoding: .utf8).split(separator: "\n").first
         #expect(outcome.errors == "")

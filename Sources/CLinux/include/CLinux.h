@@ -66,6 +66,10 @@ unsigned long sxs_mount_flags(int fd);
    namespaces: 1 or 0; -1 with ENOSYS before Linux 6.8. */
 int sxs_mount_is_shared(const char *path);
 
+/* The arguments of this process, ended by NULL. Swift's CommandLine reads
+   /proc/self/cmdline and is empty where /proc is not mounted. */
+char **sxs_argv(void);
+
 /* The environment of this process, ended by NULL. */
 char **sxs_environ(void);
 
