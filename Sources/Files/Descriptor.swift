@@ -327,7 +327,6 @@ extension Descriptor {
             throw SystemError("remove", path(of: name))
         }
         var pending = [name]
-        var moved = 0
         while let current = pending.last {
             guard let status = try status(of: current) else {
                 pending.removeLast()
@@ -348,8 +347,8 @@ extension Descriptor {
                 if child.name.withCString({ fchmodat(directory.number, $0, 0o700, 0) }) != 0 {
                     throw SystemError("set permissions of", directory.path(of: child.name.displayed))
                 }
-                moved += 1
-                let newName = ".removed.\(getpid()).\(moved)"
+                // Random, for others may be removing here too.
+                let newName = ".removed." + String(UInt64.random(in: .min ... .max), radix: 36)
                 guard child.name.withCString({ renameat(directory.number, $0, number, newName) }) == 0 else {
                     throw SystemError("move aside", directory.path(of: child.name.displayed))
                 }
