@@ -39,7 +39,8 @@ let package = Package(
             swiftSettings: settings, linkerSettings: archives),
         .target(name: "Relocation", dependencies: ["Files", "ELF", "StoreLayout"], swiftSettings: settings),
         .target(name: "Store", dependencies: ["Files", "StoreLayout", "CSQLite"], swiftSettings: settings),
-        .target(name: "Activation", dependencies: ["Files", "StoreLayout", "CLinux"], swiftSettings: settings),
+        .target(
+            name: "Activation", dependencies: ["Files", "StoreLayout", "CLinux"], swiftSettings: settings),
 
         // 4: the verbs.
         .target(
@@ -76,7 +77,8 @@ let package = Package(
             name: "StoreTests", dependencies: ["Store", "Files", "StoreLayout"],
             swiftSettings: settings),
         .testTarget(
-            name: "ActivationTests", dependencies: ["Activation", "Files", "StoreLayout", "activation-probe"],
+            name: "ActivationTests",
+            dependencies: ["Activation", "Files", "StoreLayout", "activation-probe"],
             swiftSettings: settings),
         .testTarget(
             name: "OperationsTests", dependencies: ["Operations", "Files", "StoreLayout"],

@@ -49,7 +49,9 @@ extension PackageVersion: Comparable {
                 if runA.isEmpty != runB.isEmpty { return runA.isEmpty ? -1 : 1 }
                 let (numberA, numberB) = (runA.drop { $0 == 0x30 }, runB.drop { $0 == 0x30 })
                 if numberA.count != numberB.count { return numberA.count < numberB.count ? -1 : 1 }
-                if !numberA.elementsEqual(numberB) { return numberA.lexicographicallyPrecedes(numberB) ? -1 : 1 }
+                if !numberA.elementsEqual(numberB) {
+                    return numberA.lexicographicallyPrecedes(numberB) ? -1 : 1
+                }
                 (a, b) = (a.dropFirst(runA.count), b.dropFirst(runB.count))
             } else {
                 let (runA, runB) = (a.prefix(while: isLetter), b.prefix(while: isLetter))

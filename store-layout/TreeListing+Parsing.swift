@@ -83,7 +83,9 @@ extension TreeListing {
         switch text("type") {
         case "dir": kind = .directory
         case "link":
-            guard let target = values["link"] else { throw ListingError(line: line, reason: "no link target") }
+            guard let target = values["link"] else {
+                throw ListingError(line: line, reason: "no link target")
+            }
             kind = .symlink(target: target)
         case "file":
             guard let size = text("size").flatMap({ Int($0) }),

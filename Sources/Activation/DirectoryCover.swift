@@ -35,7 +35,8 @@ struct DirectoryCover {
     private func hasNoMounts(_ host: Descriptor) -> Bool {
         guard let table = MountTable(), let resolved = realpath(path, nil) else { return false }
         defer { free(resolved) }
-        return !table.hasMounts(below: UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)).map { $0 })
+        return !table.hasMounts(
+            below: UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)).map { $0 })
     }
 
     /// Covers the directory with a layer, and both with an overlay of them: nothing is left to be seen elsewhere.

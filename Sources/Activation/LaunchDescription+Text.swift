@@ -15,7 +15,9 @@ extension LaunchDescription {
         case setDefault = "set-default"
 
         init?(_ bytes: ArraySlice<UInt8>) {
-            guard let word = Self.allCases.first(where: { bytes.elementsEqual($0.rawValue.utf8) }) else { return nil }
+            guard let word = Self.allCases.first(where: { bytes.elementsEqual($0.rawValue.utf8) }) else {
+                return nil
+            }
             self = word
         }
     }
@@ -24,7 +26,10 @@ extension LaunchDescription {
     public var text: Bytes {
         var text = Array((Self.heading + "\n").utf8)
         func append(_ word: Word, _ fields: Bytes...) {
-            text += Array(word.rawValue.utf8) + [Self.space] + fields.joined(separator: [Self.tab]) + [Self.newline]
+            text +=
+                Array(word.rawValue.utf8) + [Self.space] + fields.joined(separator: [Self.tab]) + [
+                    Self.newline
+                ]
         }
         append(.storePath, Array(storePath.utf8))
         for (command, program) in commands.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
@@ -57,7 +62,9 @@ extension LaunchDescription {
         var defaults: [Bytes: Bytes] = [:]
         for (index, line) in lines.enumerated() {
             let error = LaunchDescriptionError.line(index + 2, file: file)
-            guard let space = line.firstIndex(of: Self.space), let word = Word(line[..<space]) else { throw error }
+            guard let space = line.firstIndex(of: Self.space), let word = Word(line[..<space]) else {
+                throw error
+            }
             let rest = line[(space + 1)...]
             switch word {
             case .storePath:

@@ -51,7 +51,9 @@ public struct LaunchDescription: Equatable, Sendable {
         for path in seeds where Seed(path, source: []) == nil { throw .invalid("seed", path.description) }
         for (variable, value) in defaults {
             let isName = variable.first.map { !(0x30...0x39).contains($0) } ?? false
-            guard isName, variable.allSatisfy(Self.isVariable) else { throw .invalid("variable", variable.displayed) }
+            guard isName, variable.allSatisfy(Self.isVariable) else {
+                throw .invalid("variable", variable.displayed)
+            }
             guard value.allSatisfy({ $0 != 0 && $0 != UInt8(ascii: "\n") }) else {
                 throw .invalid("value of variable", variable.displayed)
             }

@@ -101,7 +101,9 @@ public enum Launcher {
     }
 
     private static func method(_ environment: ProcessEnvironment) -> StoreView.Method {
-        environment[methodVariable].flatMap { StoreView.Method(rawValue: String(decoding: $0, as: UTF8.self)) }
+        environment[methodVariable].flatMap {
+            StoreView.Method(rawValue: String(decoding: $0, as: UTF8.self))
+        }
             ?? .automatic
     }
 

@@ -37,7 +37,8 @@ struct LauncherLink {
             if let found = try candidate(path) { return found }
             guard let target = readLink(path) else { return nil }
             // A launcher reached through a link to its directory; any other link to the program pays a realpath(3).
-            if target.suffix(from: (target.lastIndex(of: slash) ?? -1) + 1).elementsEqual(StoreLayout.Name.program.utf8),
+            if target.suffix(from: (target.lastIndex(of: slash) ?? -1) + 1).elementsEqual(
+                StoreLayout.Name.program.utf8),
                 let end = path.lastIndex(of: slash), let directory = resolved(Array(path[..<end])),
                 let found = try candidate(directory + path[end...])
             {

@@ -6,7 +6,9 @@ struct MountTable {
 
     /// Reads `/proc/self/mountinfo`; `nil` where `/proc` is not mounted.
     init?() {
-        guard let text = try? Descriptor.file("/proc/self/mountinfo").readAll(limit: 16 << 20) else { return nil }
+        guard let text = try? Descriptor.file("/proc/self/mountinfo").readAll(limit: 16 << 20) else {
+            return nil
+        }
         self.init(parsing: text)
     }
 
@@ -31,7 +33,9 @@ struct MountTable {
         var rest = field
         while let byte = rest.popFirst() {
             let digits = rest.prefix(3)
-            if byte == UInt8(ascii: "\\"), digits.count == 3, digits.allSatisfy({ (0x30...0x37).contains($0) }) {
+            if byte == UInt8(ascii: "\\"), digits.count == 3,
+                digits.allSatisfy({ (0x30...0x37).contains($0) })
+            {
                 result.append(digits.reduce(0) { ($0 & 0o37) << 3 | ($1 & 7) })
                 rest = rest.dropFirst(3)
             } else {

@@ -56,7 +56,9 @@ enum PrivateNamespace {
 
     private static func keepMountsPrivate() throws {
         guard sxs_mount("none", "/", nil, UInt(SXS_MS_REC | SXS_MS_SLAVE), nil) != 0 else { return }
-        guard errno == EINVAL else { throw NamespaceError.mount(what: "as slaves all mounts", path: "/", code: errno) }
+        guard errno == EINVAL else {
+            throw NamespaceError.mount(what: "as slaves all mounts", path: "/", code: errno)
+        }
         // A chroot whose root is no mount: its sharing cannot be changed from in here.
         guard sxs_mount_is_shared(StoreLayout.hostDirectory) == 0, sxs_mount_is_shared("/") == 0 else {
             throw NamespaceError.notPrivate

@@ -67,7 +67,9 @@ public struct ProcessEnvironment: Equatable, Sendable {
     }
 
     private func index(of name: Bytes) -> Int? {
-        entries.firstIndex { $0.count > name.count && $0[name.count] == UInt8(ascii: "=") && $0.starts(with: name) }
+        entries.firstIndex {
+            $0.count > name.count && $0[name.count] == UInt8(ascii: "=") && $0.starts(with: name)
+        }
     }
 }
 

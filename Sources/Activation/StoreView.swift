@@ -134,7 +134,9 @@ extension StoreView {
             for entry in try first.list() where entry.text != StoreLayout.Name.shown {
                 let target = target(entry.name, in: first)
                 for other in others {
-                    guard let otherTarget = Self.target(entry.name, in: other), otherTarget != target else { continue }
+                    guard let otherTarget = Self.target(entry.name, in: other), otherTarget != target else {
+                        continue
+                    }
                     throw NamespaceError.aliasClash(
                         alias: entry.name.displayed,
                         targets: [target?.displayed ?? "nothing", otherTarget.displayed],
@@ -148,7 +150,8 @@ extension StoreView {
     private static func target(_ name: Bytes, in directory: Descriptor) -> Bytes? {
         name.withCString { name in
             withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
-                let length = readlinkat(directory.number, name, buffer.baseAddress.unsafelyUnwrapped, buffer.count)
+                let length = readlinkat(
+                    directory.number, name, buffer.baseAddress.unsafelyUnwrapped, buffer.count)
                 if length >= 0 { return buffer[..<length].map { UInt8(bitPattern: $0) } }
                 return errno == ENOENT ? nil : Bytes("something that is no link".utf8)
             }
@@ -166,7 +169,8 @@ extension StoreView {
         let cover = DirectoryCover(path: StoreLayout.hostDirectory, precedence: .additions)
         try cover.mount(method) { layer in
             for hierarchy in Self.hierarchies {
-                try layer.makeDirectory(String(hierarchy.path.dropFirst(StoreLayout.hostDirectory.utf8.count + 1)))
+                try layer.makeDirectory(
+                    String(hierarchy.path.dropFirst(StoreLayout.hostDirectory.utf8.count + 1)))
             }
         }
         for (union, hierarchy) in zip(unions, Self.hierarchies) {
@@ -181,7 +185,8 @@ private struct WorkingDirectory {
 
     init() {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let isKnown = getcwd(&buffer, buffer.count) != nil && buffer[0] == CChar(bitPattern: UInt8(ascii: "/"))
+        let isKnown =
+            getcwd(&buffer, buffer.count) != nil && buffer[0] == CChar(bitPattern: UInt8(ascii: "/"))
         path = isKnown ? buffer : nil
     }
 

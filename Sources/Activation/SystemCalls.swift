@@ -30,7 +30,8 @@ extension Descriptor {
 
 /// Mounts, or throws what was refused.
 func mount(
-    _ what: String, from source: String, on target: String, type: String? = nil, flags: Int32, data: String? = nil
+    _ what: String, from source: String, on target: String, type: String? = nil, flags: Int32,
+    data: String? = nil
 ) throws {
     guard sxs_mount(source, target, type, UInt(flags), data) == 0 else {
         throw NamespaceError.mount(what: what, path: target, code: errno)
@@ -50,7 +51,8 @@ func mountMemory(on path: String) throws -> Descriptor {
 /// It protects from accidents only, so a kernel that refuses it is not fatal: the files have their permissions.
 func makeReadOnly(_ path: String, nosuid: Bool) {
     guard let directory = try? Descriptor.place(path) else { return }
-    let flags = SXS_MS_REMOUNT | SXS_MS_BIND | SXS_MS_RDONLY | directory.mountFlags | (nosuid ? SXS_MS_NOSUID : 0)
+    let flags =
+        SXS_MS_REMOUNT | SXS_MS_BIND | SXS_MS_RDONLY | directory.mountFlags | (nosuid ? SXS_MS_NOSUID : 0)
     _ = sxs_mount(nil, path, nil, UInt(flags), nil)
 }
 

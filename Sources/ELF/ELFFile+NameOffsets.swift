@@ -9,13 +9,15 @@ extension ELFFile {
         guard let dynamic, let strings = dynamic.strings else { return [] }
         var found = (dynamic.needed + [dynamic.soname, dynamic.rpath, dynamic.runpath].compactMap { $0 })
             .map(\.offset).filter(range.contains)
-        let symbols = sections.first { $0.type == Section.Kind.dynamicSymbols }?.fileRange ?? dynamic.tables.symbols
+        let symbols =
+            sections.first { $0.type == Section.Kind.dynamicSymbols }?.fileRange ?? dynamic.tables.symbols
         // st_name is the first word of a symbol in both classes.
         let size = is64Bit ? 24 : 16
         if let symbols {
             var offset = symbols.lowerBound
             while offset + size <= symbols.upperBound {
-                if let name = view.read(UInt32.self, at: offset), strings.lowerBound + Int(name) < strings.upperBound,
+                if let name = view.read(UInt32.self, at: offset),
+                    strings.lowerBound + Int(name) < strings.upperBound,
                     range.contains(strings.lowerBound + Int(name))
                 {
                     found.append(strings.lowerBound + Int(name))
@@ -27,7 +29,8 @@ extension ELFFile {
         for section in sections where [0x6fff_fffd, 0x6fff_fffe].contains(section.type) {
             var offset = section.fileRange.lowerBound
             while offset + 4 <= section.fileRange.upperBound {
-                if let name = view.read(UInt32.self, at: offset), strings.lowerBound + Int(name) < strings.upperBound,
+                if let name = view.read(UInt32.self, at: offset),
+                    strings.lowerBound + Int(name) < strings.upperBound,
                     range.contains(strings.lowerBound + Int(name))
                 {
                     found.append(strings.lowerBound + Int(name))

@@ -7,9 +7,11 @@ extension Collection where Element == UInt8 {
     /// The bytes as text for people: control characters and invalid UTF-8 become `\ooo`.
     public var displayed: String {
         let text = String(decoding: self, as: UTF8.self)
-        let isPlain = text.utf8.elementsEqual(self) && text.unicodeScalars.allSatisfy {
-            $0.value >= 0x20 && $0.value != 0x7f && !(0x80...0x9f).contains($0.value)
-        }
+        let isPlain =
+            text.utf8.elementsEqual(self)
+            && text.unicodeScalars.allSatisfy {
+                $0.value >= 0x20 && $0.value != 0x7f && !(0x80...0x9f).contains($0.value)
+            }
         guard !isPlain else { return text }
         var result = ""
         for byte in self {

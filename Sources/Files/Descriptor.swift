@@ -46,7 +46,8 @@ public final class Descriptor: @unchecked Sendable {
     /// - Parameters:
     ///   - flags: open(2) flags; close-on-exec is added.
     ///   - mode: Permission bits of a file that is created; the umask applies.
-    public func open(beneath name: String, flags: Int32 = O_RDONLY, mode: UInt32 = 0o600) throws -> Descriptor {
+    public func open(beneath name: String, flags: Int32 = O_RDONLY, mode: UInt32 = 0o600) throws -> Descriptor
+    {
         let number = sxs_openat_beneath(self.number, name, flags, mode, 0)
         guard number >= 0 else { throw SystemError("open", path(of: name)) }
         return Descriptor(taking: number, path: path(of: name))
@@ -166,7 +167,8 @@ public final class Descriptor: @unchecked Sendable {
         try array.withUnsafeBytes { buffer in
             var done = 0
             while done < buffer.count {
-                let count = pwrite(number, buffer.baseAddress.unsafelyUnwrapped + done, buffer.count - done,
+                let count = pwrite(
+                    number, buffer.baseAddress.unsafelyUnwrapped + done, buffer.count - done,
                     off_t(offset + done))
                 if count > 0 {
                     done += count
@@ -338,7 +340,9 @@ extension Descriptor {
             }
             let directory = try directory(beneath: current)
             for child in try directory.list() {
-                if child.name.withCString({ unlinkat(directory.number, $0, 0) }) == 0 || errno == ENOENT { continue }
+                if child.name.withCString({ unlinkat(directory.number, $0, 0) }) == 0 || errno == ENOENT {
+                    continue
+                }
                 guard errno == EISDIR || errno == EPERM, let kind = try directory.status(of: child.name),
                     kind.st_mode & S_IFMT == S_IFDIR
                 else { throw SystemError("remove", directory.path(of: child.name.displayed)) }

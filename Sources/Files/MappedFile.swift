@@ -12,7 +12,8 @@ public final class MappedFile {
             bytes = UnsafeRawBufferPointer(start: nil, count: 0)
             return
         }
-        guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, file.number, 0), address != MAP_FAILED else {
+        guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, file.number, 0), address != MAP_FAILED
+        else {
             throw SystemError("map", file.path)
         }
         bytes = UnsafeRawBufferPointer(start: address, count: size)

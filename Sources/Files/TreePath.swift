@@ -99,8 +99,12 @@ public struct TreePath: Hashable, Sendable, Comparable, CustomStringConvertible 
             right.bytes.withUnsafeBytes { rightBytes in
                 let common = min(leftBytes.count, rightBytes.count)
                 // memcmp rather than lexicographicallyPrecedes: sorting the listing is a hot path.
-                let order = common == 0 ? 0 : memcmp(leftBytes.baseAddress.unsafelyUnwrapped,
-                    rightBytes.baseAddress.unsafelyUnwrapped, common)
+                let order =
+                    common == 0
+                    ? 0
+                    : memcmp(
+                        leftBytes.baseAddress.unsafelyUnwrapped,
+                        rightBytes.baseAddress.unsafelyUnwrapped, common)
                 return order == 0 ? leftBytes.count < rightBytes.count : order < 0
             }
         }

@@ -90,7 +90,8 @@ final class ArchiveBlobs: BlobSource {
                 members[path] = .link(
                     Self.normalized(String(decoding: entry.target, as: UTF8.self), from: parent))
             case .hardLink:
-                members[path] = .link(Self.normalized(String(decoding: entry.target, as: UTF8.self), from: ""))
+                members[path] = .link(
+                    Self.normalized(String(decoding: entry.target, as: UTF8.self), from: ""))
             default: break
             }
         }

@@ -29,7 +29,8 @@ final class FileStream: ByteStream {
     ///   - hashing: Whether ``digest()`` will be asked for; skipping is then not possible.
     ///   - report: Told how many bytes of the range are done.
     init(
-        _ file: Descriptor, range: Range<Int>, image: String, hashing: Bool = false, report: ((Int) -> Void)? = nil
+        _ file: Descriptor, range: Range<Int>, image: String, hashing: Bool = false,
+        report: ((Int) -> Void)? = nil
     ) {
         self.file = file
         self.image = image

@@ -21,13 +21,16 @@ final class Decompressor: ByteStream {
 
     /// - Parameter image: What errors call the stream.
     init(_ stream: any ByteStream, image: String) throws {
-        guard let archive = archive_read_new() else { throw SystemError("start reading", image, code: ENOMEM) }
+        guard let archive = archive_read_new() else {
+            throw SystemError("start reading", image, code: ENOMEM)
+        }
         input = Input(stream)
         self.image = image
         self.archive = archive
         // One by one rather than all: some of the others run programs of the host.
         for support in [
-            archive_read_support_filter_gzip, archive_read_support_filter_bzip2, archive_read_support_filter_xz,
+            archive_read_support_filter_gzip, archive_read_support_filter_bzip2,
+            archive_read_support_filter_xz,
             archive_read_support_filter_lzma, archive_read_support_filter_lzip,
             archive_read_support_filter_zstd, archive_read_support_filter_lz4,
             archive_read_support_filter_compress, archive_read_support_format_raw,
@@ -91,7 +94,8 @@ final class Decompressor: ByteStream {
 
     private func failure() -> any Error {
         if let failure = input.failure { return failure }
-        let text = archive_error_string(archive).map { String(cString: $0) } ?? "the compressed data ends early"
+        let text =
+            archive_error_string(archive).map { String(cString: $0) } ?? "the compressed data ends early"
         if text.lowercased().contains("truncated") || archive_error_string(archive) == nil {
             return ImageError.truncated(image: image, detail: text)
         }

@@ -31,7 +31,8 @@ final class DirectoryImage {
         // Paths rather than open directories: whoever made the tree chose its depth.
         var pending: [TreePath] = [.root]
         while let path = pending.popLast() {
-            let directory = path.bytes.isEmpty
+            let directory =
+                path.bytes.isEmpty
                 ? root : try root.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
             let status = try directory.status()
             try sink.directory(path, mode: Self.mode(status), attributes: directory.attributes())

@@ -86,7 +86,8 @@ public final class Image {
     }
 
     /// An image that says nothing about itself but by its file's name.
-    private static func opaque(_ contents: Contents, kind: String, reference: ImageReference) throws -> Image {
+    private static func opaque(_ contents: Contents, kind: String, reference: ImageReference) throws -> Image
+    {
         var facts = ImageFacts(kind: kind)
         facts.takeNames(references: [], fileName: reference.fileName)
         return Image(contents, facts: facts, path: reference.path)

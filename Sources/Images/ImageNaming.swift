@@ -13,7 +13,9 @@ public struct ImageNaming: Equatable {
     private static let suffixes: [String] = {
         let compressions = ["", ".gz", ".xz", ".zst", ".zstd", ".bz2", ".lz4", ".lz", ".lzma", ".Z"]
         let archives = [".oci.tar", ".oci-archive.tar", ".docker.tar", ".sysext.tar", ".tar"]
-        return archives.flatMap { archive in compressions.map { archive + $0 } }.sorted { $0.count > $1.count }
+        return archives.flatMap { archive in compressions.map { archive + $0 } }.sorted {
+            $0.count > $1.count
+        }
             + [".tgz", ".txz", ".tzst", ".tbz2", ".tbz", ".tlz", ".sysext.raw", ".confext.raw"]
             + [".raw", ".squashfs", ".sqfs", ".squash", ".oci", ".oci-archive", ".sysext"]
     }()
@@ -27,7 +29,8 @@ public struct ImageNaming: Equatable {
     /// Reads the name of an image file, such as `gdb-14.2-2.1.x86-64.raw`.
     public init(fileName: String) {
         var rest = fileName
-        if let suffix = Self.suffixes.first(where: { rest.hasSuffix($0) && rest.utf8.count > $0.utf8.count }) {
+        if let suffix = Self.suffixes.first(where: { rest.hasSuffix($0) && rest.utf8.count > $0.utf8.count })
+        {
             rest.removeLast(suffix.count)
         }
         for spelling in Self.architectures where rest.hasSuffix(spelling) {
@@ -100,13 +103,15 @@ public struct ImageNaming: Equatable {
         _ text: String, punctuation: String, replacement: Character, longest: Int
     ) -> String {
         let isAlphanumeric = { (character: Character) in
-            ("0"..."9").contains(character) || ("a"..."z").contains(character) || ("A"..."Z").contains(character)
+            ("0"..."9").contains(character) || ("a"..."z").contains(character)
+                || ("A"..."Z").contains(character)
         }
         let replaced = text.map { character in
             character.isASCII && (isAlphanumeric(character) || punctuation.contains(character))
                 ? character : replacement
         }
-        return String(String(replaced.drop { !isAlphanumeric($0) }.prefix(longest)).reversed()
-            .drop { $0 == replacement }.reversed())
+        return String(
+            String(replaced.drop { !isAlphanumeric($0) }.prefix(longest)).reversed()
+                .drop { $0 == replacement }.reversed())
     }
 }

@@ -1,5 +1,5 @@
-private import FoundationEssentials
 internal import Files
+private import FoundationEssentials
 
 /// A reference to a blob.
 ///

@@ -50,7 +50,8 @@ struct OCILayout {
     ) throws -> (LayeredImage, ImageFacts) {
         let layout = OCILayout(source)
         let version = try decode(
-            OCILayoutVersion.self, from: source.document("oci-layout"), name: "oci-layout", image: source.image)
+            OCILayoutVersion.self, from: source.document("oci-layout"), name: "oci-layout",
+            image: source.image)
         guard version.imageLayoutVersion.hasPrefix("1.") else {
             throw ImageError.unsupported(
                 image: source.image,
@@ -74,7 +75,8 @@ struct OCILayout {
             guard !roots.isEmpty else {
                 let available = index.manifests.flatMap(Self.names(of:)).map { $0.utf8.displayed }
                 throw ImageError.noReference(
-                    image: source.image, wanted: reference, available: available.isEmpty ? ["none"] : available)
+                    image: source.image, wanted: reference,
+                    available: available.isEmpty ? ["none"] : available)
             }
         }
         let found = try manifests(below: roots)
@@ -89,7 +91,8 @@ struct OCILayout {
                 image: source.image, wanted: wanted.rawValue, available: found.map(Self.platformName))
         }
         // A variant list (arm/v7, amd64/v3) has several for one architecture: the first is the base.
-        let isOneImage = Set(candidates.map { Self.names(of: $0) }).count == 1
+        let isOneImage =
+            Set(candidates.map { Self.names(of: $0) }).count == 1
             && Set(candidates.map { $0.platform?.variant ?? "" }).count == candidates.count
         guard isOneImage || Set(candidates.map(\.digest)).count == 1 else {
             throw ImageError.ambiguous(
@@ -115,7 +118,9 @@ struct OCILayout {
                 pending += nested.manifests.reversed().map { child in
                     var child = child
                     // A nested manifest is called what its index is called.
-                    child.annotations = (descriptor.annotations ?? [:]).merging(child.annotations ?? [:]) { $1 }
+                    child.annotations = (descriptor.annotations ?? [:]).merging(child.annotations ?? [:]) {
+                        $1
+                    }
                     return child
                 }
                 continue

@@ -76,7 +76,9 @@ struct PaxRecords {
             sparseMap = map
         case "GNU.sparse.offset": return Self.assign(value, to: &sparseOffset)
         case "GNU.sparse.numbytes":
-            guard let offset = sparseOffset, let count = TarHeader.number(value, radix: 10) else { return false }
+            guard let offset = sparseOffset, let count = TarHeader.number(value, radix: 10) else {
+                return false
+            }
             var map = sparseMap ?? SparseMap()
             sparseMap = nil
             guard map.append(offset: offset, count: count) else { return false }

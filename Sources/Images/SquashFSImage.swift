@@ -237,7 +237,8 @@ final class SquashFSImage {
         try check(sqfs_inode_get_xattr_index(inode.pointer, &index), "the attributes of '\(path)'")
         guard index != Self.none, let attributes else { return [] }
         // libsquashfs reads through a null pointer where the image has no table of them.
-        guard header.flags & UInt16(SQFS_FLAG_NO_XATTRS.rawValue) == 0, header.xattr_id_table_start != UInt64.max
+        guard header.flags & UInt16(SQFS_FLAG_NO_XATTRS.rawValue) == 0,
+            header.xattr_id_table_start != UInt64.max
         else { return [] }
         var description = sqfs_xattr_id_t()
         let what = "the attributes of '\(path)'"
@@ -306,7 +307,8 @@ private final class Inode {
 
     /// A symbolic link's target.
     var target: Bytes {
-        let size = type == SQFS_INODE_EXT_SLINK
+        let size =
+            type == SQFS_INODE_EXT_SLINK
             ? pointer.pointee.data.slink_ext.target_size : pointer.pointee.data.slink.target_size
         return Bytes(payload.prefix(Int(size)))
     }

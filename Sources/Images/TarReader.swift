@@ -89,7 +89,8 @@ final class TarReader {
                 longName = Bytes(try extra(size, limit: Self.longestName).prefix { $0 != 0 })
             case UInt8(ascii: "K"):
                 longLink = Bytes(try extra(size, limit: Self.longestName).prefix { $0 != 0 })
-            case UInt8(ascii: "V"), UInt8(ascii: "N"), UInt8(ascii: "A"), UInt8(ascii: "E"), UInt8(ascii: "I"):
+            case UInt8(ascii: "V"), UInt8(ascii: "N"), UInt8(ascii: "A"), UInt8(ascii: "E"),
+                UInt8(ascii: "I"):
                 // A volume's label, Solaris ACLs and the like: nothing of a tree.
                 try pass(size)
                 try pass(Self.padding(of: size))
@@ -148,7 +149,8 @@ final class TarReader {
             // Before POSIX, a directory was a file whose name ends in a slash.
             if path.last == UInt8(ascii: "/") { entry.kind = .directory }
         }
-        let hasData = entry.kind == .file || type == UInt8(ascii: "D")
+        let hasData =
+            entry.kind == .file || type == UInt8(ascii: "D")
             // pax may store a hard link's contents again; other archives give a size without contents.
             || entry.kind == .hardLink && header.block[257..<263].elementsEqual("ustar\0".utf8)
         if !hasData { entry.storedSize = 0 }

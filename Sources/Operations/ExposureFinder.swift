@@ -96,7 +96,9 @@ struct ExposureFinder {
     }
 
     private func isCommand(_ path: TreePath) -> Bool {
-        guard let file = tree.resolve(path.bytes), let node = tree[file], case .file = node.kind else { return false }
+        guard let file = tree.resolve(path.bytes), let node = tree[file], case .file = node.kind else {
+            return false
+        }
         return node.mode & 0o111 != 0
     }
 

@@ -17,14 +17,17 @@ extension Session {
         let release = extensionRelease(in: tree)
         // A label is the image's own word; a file's name is the last resort.
         let isLabelled = facts.labels.keys.contains { $0 == "org.opencontainers.image.title" }
-        let name = try options.name
+        let name =
+            try options.name
             ?? (isLabelled ? facts.name : release?.name ?? facts.name).map { try PackageName($0) }
         guard let name else {
             throw OperationError.missingIdentity(source, what: "name", option: "--name NAME")
         }
         let packaged = packages?.first { $0.name == name.text } ?? packages?.first { $0.source == name.text }
-        let version = try options.version
-            ?? (facts.version ?? release?.version ?? packaged.flatMap { ImageNaming.packageVersion($0.version) })
+        let version =
+            try options.version
+            ?? (facts.version ?? release?.version
+            ?? packaged.flatMap { ImageNaming.packageVersion($0.version) })
             .map { try PackageVersion($0) }
         guard let version else {
             throw OperationError.missingIdentity(source, what: "version", option: "--version VERSION")

@@ -18,7 +18,8 @@ enum PackageDatabase {
     /// - Parameters:
     ///   - tree: The image.
     ///   - read: Gives a file's bytes, `nil` where there is none.
-    static func packages(in tree: Tree, read: @escaping (TreePath) throws -> Bytes?) throws -> [ImagePackage]? {
+    static func packages(in tree: Tree, read: @escaping (TreePath) throws -> Bytes?) throws -> [ImagePackage]?
+    {
         if let status = try read("var/lib/dpkg/status") { return dpkg(status, in: tree, read: read) }
         for path: TreePath in ["lib/apk/db/installed", "usr/lib/apk/db/installed"] {
             if let installed = try read(path) { return apk(installed) }
@@ -60,7 +61,9 @@ enum PackageDatabase {
                 finish()
                 continue
             }
-            guard line.first != UInt8(ascii: " "), let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+            guard line.first != UInt8(ascii: " "), let colon = line.firstIndex(of: UInt8(ascii: ":")) else {
+                continue
+            }
             let value = line[(colon + 1)...].drop { $0 == 0x20 || $0 == 0x09 }
             fields[String(decoding: line[..<colon], as: UTF8.self)] = String(decoding: value, as: UTF8.self)
         }
@@ -78,7 +81,9 @@ enum PackageDatabase {
         var directory: Bytes = []
         func finish() {
             defer { (fields, files, directory) = ([:], [], []) }
-            guard let name = fields[UInt8(ascii: "P")], let version = fields[UInt8(ascii: "V")] else { return }
+            guard let name = fields[UInt8(ascii: "P")], let version = fields[UInt8(ascii: "V")] else {
+                return
+            }
             let owned = files
             result.append(
                 ImagePackage(
@@ -93,7 +98,8 @@ enum PackageDatabase {
             let value = line.dropFirst(2)
             switch key {
             case UInt8(ascii: "F"): directory = Array(value)
-            case UInt8(ascii: "R"): files.append([UInt8(ascii: "/")] + directory + [UInt8(ascii: "/")] + value)
+            case UInt8(ascii: "R"):
+                files.append([UInt8(ascii: "/")] + directory + [UInt8(ascii: "/")] + value)
             default: fields[key] = String(decoding: value, as: UTF8.self)
             }
         }

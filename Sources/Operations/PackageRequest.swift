@@ -7,7 +7,9 @@ enum PackageRequest {
     /// A name, and a version if one was given.
     case package(name: String, version: String?)
 
-    private static let kinds = ["oci-archive:", "oci:", "docker-archive:", "tar:", "raw:", "squashfs:", "dir:"]
+    private static let kinds = [
+        "oci-archive:", "oci:", "docker-archive:", "tar:", "raw:", "squashfs:", "dir:",
+    ]
 
     init(parsing text: String) {
         if text.contains("/") || Self.kinds.contains(where: text.hasPrefix) {

@@ -73,7 +73,8 @@ extension Session {
         let active = try store.currentGeneration(of: profile)?.number
         return try store.generations(of: profile).map {
             GenerationSummary(
-                number: $0.number, parent: $0.parent, created: Timestamp.text($0.created), command: $0.command,
+                number: $0.number, parent: $0.parent, created: Timestamp.text($0.created),
+                command: $0.command,
                 isActive: $0.number == active,
                 packages: try members(of: $0, in: store).map(InstalledPackage.init))
         }
@@ -92,7 +93,8 @@ extension Session {
         }
         let find = { (number: Int) in
             guard let found = all.first(where: { $0.number == number }) else {
-                throw OperationError.unknownGeneration(number, profile: profile.text, known: all.map(\.number))
+                throw OperationError.unknownGeneration(
+                    number, profile: profile.text, known: all.map(\.number))
             }
             return found
         }
@@ -138,7 +140,9 @@ extension Session {
         }
     }
 
-    private func activate(_ number: Int, after active: Generation?, in store: Store) throws -> GenerationChange {
+    private func activate(_ number: Int, after active: Generation?, in store: Store) throws
+        -> GenerationChange
+    {
         guard let generation = try store.generation(number, of: profile) else {
             throw OperationError.unknownGeneration(
                 number, profile: profile.text, known: try store.generations(of: profile).map(\.number))

@@ -88,7 +88,8 @@ extension Session {
     }
 
     /// The import of the same manifest under the same name, without reading a layer.
-    private func knownImport(of image: Image, options: ImportOptions, in store: Store) throws -> ImportResult? {
+    private func knownImport(of image: Image, options: ImportOptions, in store: Store) throws -> ImportResult?
+    {
         guard options.expose.isEmpty, let key = importKey(of: image, options: options),
             let baseName = try store.package(from: key)
         else { return nil }
@@ -118,7 +119,8 @@ extension Session {
             let identity = try identify(
                 tree, area: area, listing: listing, facts: image.facts, packages: packages,
                 source: source, options: options)
-            for (omission, count) in area.builder.omissions.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            for (omission, count) in area.builder.omissions.sorted(by: { $0.key.rawValue < $1.key.rawValue })
+            {
                 note("\(identity.name): left out \(count) \(omission.rawValue)\(count == 1 ? "" : "s")")
             }
             return UnpackedTree(
@@ -158,7 +160,8 @@ extension Session {
             isWholeSystem: relocated.report.loader != nil, hasSeeds: !relocated.seeds.isEmpty,
             entrypoint: unpacked.facts.entrypoint + unpacked.facts.command)
         let identity = unpacked.identity.salted(
-            (0..<Self.saltLimit).first { StorePath(unpacked.identity.salted($0)) == relocated.storePath } ?? 0)
+            (0..<Self.saltLimit).first { StorePath(unpacked.identity.salted($0)) == relocated.storePath } ?? 0
+        )
         let metadata = Metadata(
             storePath: relocated.storePath, identity: identity, source: unpacked.source,
             sourceDigest: unpacked.facts.digest?.hex,
@@ -185,14 +188,16 @@ extension StorePath.Identity {
     /// The same with another alias salt.
     func salted(_ salt: Int) -> StorePath.Identity {
         StorePath.Identity(
-            tree: tree, name: name, version: version, architecture: architecture, recipe: recipe, aliasSalt: salt)
+            tree: tree, name: name, version: version, architecture: architecture, recipe: recipe,
+            aliasSalt: salt)
     }
 }
 
 extension Store {
     /// The contents of a file of an image that is being imported; `nil` where there is no such file.
     func contents(of path: TreePath, in tree: Tree, area: ImportArea) throws -> Bytes? {
-        guard let place = tree.resolve(path.bytes), let node = tree[place], case .file(let id) = node.kind else {
+        guard let place = tree.resolve(path.bytes), let node = tree[place], case .file(let id) = node.kind
+        else {
             return nil
         }
         let content = area.staging[id]

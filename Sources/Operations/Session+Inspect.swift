@@ -29,7 +29,8 @@ extension Session {
     /// - Parameter names: Packages; all of the store where there are none.
     public func verify(_ names: [String]) throws -> [Verification] {
         let store = try openStore()
-        let packages = names.isEmpty ? try store.packages() : try names.flatMap { try self.packages($0, in: store) }
+        let packages =
+            names.isEmpty ? try store.packages() : try names.flatMap { try self.packages($0, in: store) }
         var done = 0
         progress.begin("verifying", total: packages.reduce(0) { $0 + $1.size })
         defer { progress.end() }
@@ -64,7 +65,9 @@ extension Session {
             let installed = try generation.packages.compactMap { try store.package(baseName: $0) }
             if let package = installed.first(where: { $0.name == name }) { return package }
         }
-        if let package = try newest(name, version: version, in: store) ?? store.package(baseName: name) { return package }
+        if let package = try newest(name, version: version, in: store) ?? store.package(baseName: name) {
+            return package
+        }
         throw OperationError.unknownPackage(text, remotes: [])
     }
 

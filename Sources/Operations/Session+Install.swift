@@ -80,7 +80,8 @@ extension Session {
     func newest(_ name: String, version: String? = nil, in store: Store) throws -> Package? {
         try store.packages(named: name).filter { version == nil || $0.version == version }
             .max { left, right in
-                guard let older = try? PackageVersion(left.version), let newer = try? PackageVersion(right.version)
+                guard let older = try? PackageVersion(left.version),
+                    let newer = try? PackageVersion(right.version)
                 else { return false }
                 return older < newer
             }
@@ -88,7 +89,8 @@ extension Session {
 
     /// What a package shows in a generation.
     private func choice(_ package: Metadata, options: ImportOptions, prefer: [String]) throws -> Member {
-        let exposure = options.expose.isEmpty
+        let exposure =
+            options.expose.isEmpty
             ? package.exposure : try self.exposure(of: package, wanted: options.expose)
         guard !exposure.commands.isEmpty || !exposure.data.isEmpty else {
             throw OperationError.nothingExposed(package.name)
@@ -131,7 +133,8 @@ extension Session {
 
     /// The directory with the active generation's commands.
     public var binDirectory: String {
-        [root, StoreLayout.Name.profiles, profile.text, StoreLayout.Name.current, "bin"].joined(separator: "/")
+        [root, StoreLayout.Name.profiles, profile.text, StoreLayout.Name.current, "bin"].joined(
+            separator: "/")
     }
 }
 

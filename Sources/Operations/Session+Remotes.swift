@@ -72,7 +72,9 @@ extension Session {
             }
         }
         return result.sorted { left, right in
-            guard let first = left.version, let second = right.version else { return left.version == nil && right.version != nil }
+            guard let first = left.version, let second = right.version else {
+                return left.version == nil && right.version != nil
+            }
             return first < second
         }
     }

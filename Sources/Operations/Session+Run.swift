@@ -29,7 +29,8 @@ extension Session {
     /// Runs a shell, or a command, that sees the store and finds the profile's commands.
     public func shell(_ arguments: [Bytes]) throws -> Never {
         _ = try openStore()
-        let current = [root, StoreLayout.Name.profiles, profile.text, StoreLayout.Name.current].joined(separator: "/")
+        let current = [root, StoreLayout.Name.profiles, profile.text, StoreLayout.Name.current].joined(
+            separator: "/")
         try Launcher.shell(in: StoreView(root: root), profile: current, command: arguments)
     }
 
@@ -58,11 +59,14 @@ extension Session {
 
     /// What a package shows when the user names it.
     func exposure(of package: Metadata, wanted: [String]) throws -> Exposure {
-        let known = wanted.compactMap { name in package.exposure.commands.first { $0.name == name || $0.path == name } }
+        let known = wanted.compactMap { name in
+            package.exposure.commands.first { $0.name == name || $0.path == name }
+        }
         if known.count == wanted.count { return Exposure(commands: known, data: []) }
         let tree = try tree(of: package)
         let finder = ExposureFinder(
-            tree: tree, packages: nil, isWholeSystem: true, hasSeeds: !package.launch.seeds.isEmpty, entrypoint: [])
+            tree: tree, packages: nil, isWholeSystem: true, hasSeeds: !package.launch.seeds.isEmpty,
+            entrypoint: [])
         return try finder.exposure(for: package.name, wanted: wanted)
     }
 
@@ -70,7 +74,8 @@ extension Session {
     private func tree(of package: Metadata) throws -> Tree {
         let manifest = try openStore().manifest(of: package.storePath)
         var tree = Tree()
-        let entries = try TreeListing.parse(manifest.open(beneath: StoreLayout.Name.listing).readAll(limit: .max))
+        let entries = try TreeListing.parse(
+            manifest.open(beneath: StoreLayout.Name.listing).readAll(limit: .max))
         let prefix = Array((StoreLayout.storeDirectory + "/" + package.storePath).utf8)
         for entry in entries {
             let kind: Tree.Kind
@@ -79,7 +84,8 @@ extension Session {
             case .file: kind = .file(ContentID(0))
             case .symlink(let target):
                 // Links into the store path lead, seen from inside, to its tree.
-                kind = .symlink(target: target.starts(with: prefix) ? Array(target.dropFirst(prefix.count)) : target)
+                kind = .symlink(
+                    target: target.starts(with: prefix) ? Array(target.dropFirst(prefix.count)) : target)
             }
             tree.insert(Tree.Node(kind: kind, mode: entry.mode), at: entry.path)
         }

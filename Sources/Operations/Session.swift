@@ -45,7 +45,9 @@ public struct Session {
     ///
     /// Source: XDG Base Directory Specification.
     public static func defaultRoot() throws -> String {
-        let variable = { (name: String) in getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } }
+        let variable = { (name: String) in
+            getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+        }
         if let root = variable("SXS_ROOT") { return root }
         if geteuid() == 0 { return StoreLayout.systemRoot }
         if let data = variable("XDG_DATA_HOME"), data.hasPrefix("/") {

@@ -51,8 +51,10 @@ enum PathRules {
     /// stay as the image had them.
     private static let untouched: [TreePath] = [
         "usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "usr/share/lintian",
-        "usr/share/bug", "usr/share/doc-base", "usr/share/common-licenses", "usr/include", "usr/lib/debug", "var",
-        "lib/apk", "usr/lib/sysimage", "boot", "usr/lib/modules", "usr/lib/firmware", "usr/src", "usr/local/src",
+        "usr/share/bug", "usr/share/doc-base", "usr/share/common-licenses", "usr/include", "usr/lib/debug",
+        "var",
+        "lib/apk", "usr/lib/sysimage", "boot", "usr/lib/modules", "usr/lib/firmware", "usr/src",
+        "usr/local/src",
     ]
 
     /// Whether a file's bytes stay as they are because of where it is.
@@ -100,7 +102,8 @@ enum PathBorders {
         if offset >= 2, optionLetters.contains(before), bytes[offset - 2] == UInt8(ascii: "-") { return true }
         // file:///usr/share/x
         if before == UInt8(ascii: "/"), offset >= 7 {
-            return UnsafeRawBufferPointer(rebasing: bytes[(offset - 7)..<offset]).elementsEqual("file://".utf8)
+            return UnsafeRawBufferPointer(rebasing: bytes[(offset - 7)..<offset]).elementsEqual(
+                "file://".utf8)
         }
         return false
     }

@@ -18,7 +18,9 @@ private let relativePrograms: [(name: String, paths: [String])] = [
 
 extension Relocator {
     /// The relative paths of a program that is known to have some.
-    func relativeCandidates(in elf: ELFFile, _ bytes: UnsafeRawBufferPointer, path: TreePath) -> [RelativeSite] {
+    func relativeCandidates(in elf: ELFFile, _ bytes: UnsafeRawBufferPointer, path: TreePath)
+        -> [RelativeSite]
+    {
         let name = String(decoding: path.name, as: UTF8.self)
         let known = relativePrograms.first { name == $0.name || name.hasPrefix($0.name + "-") }
         var result: [RelativeSite] = []

@@ -19,10 +19,12 @@ extension Relocator {
     /// RUNPATH costs a failed open each.
     func makeCache(for loader: Loader) throws -> GeneratedCache {
         guard loader.readsCache else {
-            return GeneratedCache(bytes: [], names: Set(libraries(in: loader.directories, loader: loader).map(\.soname)))
+            return GeneratedCache(
+                bytes: [], names: Set(libraries(in: loader.directories, loader: loader).map(\.soname)))
         }
         let configured = try configuredDirectories("/etc/ld.so.conf", depth: Self.includeDepth)
-        let entries = libraries(in: configured + loader.directories + ["/lib", "/usr/lib"].map { Array($0.utf8) },
+        let entries = libraries(
+            in: configured + loader.directories + ["/lib", "/usr/lib"].map { Array($0.utf8) },
             loader: loader)
         return GeneratedCache(
             bytes: try LoaderCache.render(entries, machine: loader.machine, is64Bit: loader.is64Bit),
@@ -53,7 +55,9 @@ extension Relocator {
 
     /// `lib*.so*` and `ld-*.so*`, the names that ldconfig(8) looks at.
     private static func isLibraryName(_ name: Bytes) -> Bool {
-        guard name.hasPrefix("lib") || name.hasPrefix("ld-") || name.hasPrefix("ld.") || name.hasPrefix("ld64.") else {
+        guard
+            name.hasPrefix("lib") || name.hasPrefix("ld-") || name.hasPrefix("ld.") || name.hasPrefix("ld64.")
+        else {
             return false
         }
         return name.withUnsafeBytes { firstMatch(of: Array(".so".utf8), in: $0) != nil }
@@ -90,12 +94,17 @@ extension Relocator {
         guard let star = name.firstIndex(of: UInt8(ascii: "*")) else { return [directory.appending(name)] }
         let (head, tail) = (name[..<star], name[(star + 1)...])
         return tree.names(in: directory)
-            .filter { $0.count >= head.count + tail.count && $0.starts(with: head) && $0.suffix(tail.count) == tail }
+            .filter {
+                $0.count >= head.count + tail.count && $0.starts(with: head) && $0.suffix(tail.count) == tail
+            }
             .map(directory.appending)
     }
 
     /// Notes needed libraries that the relocated programs will not find.
-    func check(against names: Set<Bytes>, files: [(id: ContentID, path: TreePath)], plans: inout [(id: ContentID, plan: Plan)]) {
+    func check(
+        against names: Set<Bytes>, files: [(id: ContentID, path: TreePath)],
+        plans: inout [(id: ContentID, plan: Plan)]
+    ) {
         var indexes: [ContentID: Int] = [:]
         for (index, entry) in plans.enumerated() { indexes[entry.id] = index }
         // A library without RUNPATH is found by that of whoever loads it.

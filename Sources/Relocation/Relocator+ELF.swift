@@ -50,7 +50,8 @@ extension Relocator {
     /// Reads the headers of all ELF files, and finds the image's loader: the file that most programs name.
     mutating func survey(_ files: [(id: ContentID, path: TreePath)]) throws {
         var votes: [ImagePaths.Node: Int] = [:]
-        for file in files where staging[file.id].isStaged && staging[file.id].head.starts(with: ELFFile.magic) {
+        for file in files where staging[file.id].isStaged && staging[file.id].head.starts(with: ELFFile.magic)
+        {
             let mapped = try MappedFile(staging.open(file.id))
             // A damaged file is left as it is; the plan says so.
             guard let elf = try? ELFFile(parsing: mapped.bytes) else { continue }
@@ -72,7 +73,8 @@ extension Relocator {
         let winner = votes.max { left, right in
             left.value == right.value ? left.key > right.key : left.value < right.value
         }
-        guard let winner, case .file(let id) = tree[paths.path(winner.key)]?.kind, let facts = facts[id] else {
+        guard let winner, case .file(let id) = tree[paths.path(winner.key)]?.kind, let facts = facts[id]
+        else {
             return
         }
         let mapped = try MappedFile(staging.open(id))
@@ -132,7 +134,9 @@ extension Relocator {
     private func planSearchPath(_ elf: ELFFile, _ bytes: UnsafeRawBufferPointer, into plan: inout Plan) {
         for string in elf.dynamic?.searchPaths ?? [] {
             var start = string.range.lowerBound
-            for entry in bytes[string.range].split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
+            for entry in bytes[string.range].split(
+                separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+            {
                 defer { start += entry.count + 1 }
                 guard entry.first == UInt8(ascii: "/"),
                     case .image(let site) = PathSite.measure(
@@ -166,7 +170,8 @@ extension Relocator {
                 position = cache.end
                 continue
             }
-            guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths) else {
+            guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths)
+            else {
                 continue
             }
             position = site.end
@@ -185,7 +190,8 @@ extension Relocator {
         guard loader?.readsCache == true, end < bytes.count, bytes[end] == 0,
             UnsafeRawBufferPointer(rebasing: bytes[offset..<end]).elementsEqual(loaderCachePath)
         else { return nil }
-        return PathSite(known: offset..<end, end: end, isComplete: true, node: Self.cacheNode,
+        return PathSite(
+            known: offset..<end, end: end, isComplete: true, node: Self.cacheNode,
             prefixes: [(end, Self.cacheNode)])
     }
 

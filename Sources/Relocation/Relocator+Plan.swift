@@ -21,7 +21,8 @@ extension Relocator {
             let end = planShebang(bytes, into: &plan)
             planText(bytes, offsets: content.pathOffsets, from: end, extends: true, into: &plan)
         case .text: planText(bytes, offsets: content.pathOffsets, from: 0, extends: false, into: &plan)
-        case .heap, .strings: planText(bytes, offsets: content.pathOffsets, from: 0, extends: false, into: &plan)
+        case .heap, .strings:
+            planText(bytes, offsets: content.pathOffsets, from: 0, extends: false, into: &plan)
         case .paths: planFullPaths(bytes, offsets: content.pathOffsets, into: &plan)
         case .packageConfig:
             planPrefixes(bytes, into: &plan)
@@ -40,17 +41,21 @@ extension Relocator {
     ///   - start: Offsets below are somebody else's.
     ///   - extends: Whether a file's path without room for an alias may become the longer store path.
     private func planText(
-        _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], from start: Int, extends: Bool, into plan: inout Plan
+        _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], from start: Int, extends: Bool,
+        into plan: inout Plan
     ) {
         var position = start
-        for offset in offsets.lazy.map(Int.init) where offset >= position && PathBorders.canBegin(bytes, at: offset) {
-            guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths) else {
+        for offset in offsets.lazy.map(Int.init)
+        where offset >= position && PathBorders.canBegin(bytes, at: offset) {
+            guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths)
+            else {
                 continue
             }
             position = site.end
             if let prefix = site.aliasedPrefix() {
                 plan.alias(offset..<prefix.end, to: paths.path(prefix.node))
-            } else if extends, site.isComplete, let file = paths.followed(site.node), !paths.isDirectory(file) {
+            } else if extends, site.isComplete, let file = paths.followed(site.node), !paths.isDirectory(file)
+            {
                 plan.replace(
                     site.known, with: storePath.path(of: paths.path(site.node)), as: .storePath)
             } else if site.saysEnough {
@@ -89,8 +94,10 @@ extension Relocator {
     /// Full store paths for the paths of a format that takes any length.
     private func planFullPaths(_ bytes: UnsafeRawBufferPointer, offsets: [UInt32], into plan: inout Plan) {
         var position = 0
-        for offset in offsets.lazy.map(Int.init) where offset >= position && PathBorders.canBegin(bytes, at: offset) {
-            guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths) else {
+        for offset in offsets.lazy.map(Int.init)
+        where offset >= position && PathBorders.canBegin(bytes, at: offset) {
+            guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths)
+            else {
                 continue
             }
             position = site.end
@@ -105,7 +112,8 @@ extension Relocator {
         let pattern = Array("=/usr\n".utf8)
         var offset = 0
         while offset < bytes.count,
-            let found = firstMatch(of: pattern, in: UnsafeRawBufferPointer(start: start + offset, count: bytes.count - offset))
+            let found = firstMatch(
+                of: pattern, in: UnsafeRawBufferPointer(start: start + offset, count: bytes.count - offset))
         {
             plan.insertStorePath(storePath, at: offset + found + 1)
             offset += found + pattern.count
@@ -157,10 +165,12 @@ extension Relocator {
 
     /// Counts the paths of a file that stays as it is.
     private func planLeft(
-        _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], reason: RelocationReport.Reason, into plan: inout Plan
+        _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], reason: RelocationReport.Reason,
+        into plan: inout Plan
     ) {
         var position = 0
-        for offset in offsets.lazy.map(Int.init) where offset >= position && PathBorders.canBegin(bytes, at: offset) {
+        for offset in offsets.lazy.map(Int.init)
+        where offset >= position && PathBorders.canBegin(bytes, at: offset) {
             guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths),
                 site.saysEnough
             else { continue }
@@ -223,7 +233,8 @@ func firstMatch(of pattern: Bytes, in bytes: UnsafeRawBufferPointer) -> Int? {
 extension Relocator.Plan {
     /// An equally long alias in place of `range`.
     mutating func alias(
-        _ range: Range<Int>, to target: TreePath, as action: RelocationReport.Action = .aliased, tail: Bytes = []
+        _ range: Range<Int>, to target: TreePath, as action: RelocationReport.Action = .aliased,
+        tail: Bytes = []
     ) {
         let request = AliasNames.Request(length: range.count - tail.count, target: target)
         edits.append(

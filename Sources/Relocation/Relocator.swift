@@ -170,7 +170,8 @@ public struct Relocator {
                 switch edit.replacement {
                 case .alias(let request, let tail): path(request) + tail
                 case .relativeAlias(let request): Array(("_/" + (names[request] ?? "")).utf8)
-                case .aliasList(let requests): Array(requests.map(path).joined(separator: [UInt8(ascii: ":")]))
+                case .aliasList(let requests):
+                    Array(requests.map(path).joined(separator: [UInt8(ascii: ":")]))
                 case .bytes(let bytes): bytes
                 }
             return (offset: edit.offset, length: edit.length, bytes: bytes)

@@ -30,8 +30,11 @@ struct GenerationPlan {
             for command in package.exposure.commands {
                 let name = try Self.component(command.name, of: package)
                 let path = try Self.path(command.path, of: package)
-                let target = command.needsLauncher
-                    ? "../../../../\(StoreLayout.Name.shims)/\(package.baseName)/\(command.name)".utf8.map { $0 }
+                let target =
+                    command.needsLauncher
+                    ? "../../../../\(StoreLayout.Name.shims)/\(package.baseName)/\(command.name)".utf8.map {
+                        $0
+                    }
                     : Array(store.utf8) + path.bytes
                 if command.needsLauncher { launched.append(command.name) }
                 let shown = ("bin" as TreePath).appending(name.utf8)
@@ -39,8 +42,9 @@ struct GenerationPlan {
             }
             for data in package.exposure.data {
                 let path = try Self.path(data, of: package)
-                guard path.isWithin("usr/share"), path != "usr/share", let shown = try? TreePath(
-                    parsing: path.bytes.dropFirst(4))
+                guard path.isWithin("usr/share"), path != "usr/share",
+                    let shown = try? TreePath(
+                        parsing: path.bytes.dropFirst(4))
                 else { throw StoreError.invalidExposure(package: package.baseName, what: data) }
                 let target = Array(store.utf8) + path.bytes
                 try Self.claim(shown, Claim(package: index, target: target), in: &claims, packages)
@@ -54,7 +58,9 @@ struct GenerationPlan {
     private static func claim(
         _ path: TreePath, _ claim: Claim, in claims: inout [TreePath: Claim], _ packages: [GenerationPackage]
     ) throws {
-        if let other = claims[path], try !wins(claim.package, over: other.package, at: path, packages) { return }
+        if let other = claims[path], try !wins(claim.package, over: other.package, at: path, packages) {
+            return
+        }
         claims[path] = claim
     }
 

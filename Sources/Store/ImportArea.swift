@@ -40,7 +40,8 @@ public final class ImportArea {
     /// Makes a directory with an unguessable name and takes its lock.
     static func makeHeldDirectory(in temporary: Descriptor) throws -> (String, Descriptor) {
         while true {
-            let name = String(UInt64.random(in: .min ... .max), radix: 36)
+            let name =
+                String(UInt64.random(in: .min ... .max), radix: 36)
                 + String(UInt64.random(in: .min ... .max), radix: 36)
             try temporary.makeDirectory(name, mode: 0o700, existing: false)
             guard let directory = try? temporary.directory(beneath: name) else {

@@ -35,7 +35,8 @@ final class Materializer {
         var late: [(path: TreePath, mode: UInt16)] = []
         while let path = pending.popLast() {
             guard let node = tree[path] else { continue }
-            let directory = path.bytes.isEmpty ? top : try top.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
+            let directory =
+                path.bytes.isEmpty ? top : try top.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
             for name in tree.names(in: path) {
                 let childPath = path.appending(name)
                 guard let child = tree[childPath] else { continue }

@@ -12,11 +12,14 @@ extension Store {
     /// All generations of a profile, oldest first.
     public func generations(of profile: ProfileName) throws -> [Generation] {
         var packages: [Int: [String]] = [:]
-        let sql = "SELECT number, base_name FROM generation_package WHERE profile = ? ORDER BY number, position"
-        for (number, name) in try database.query(sql, [.text(profile.text)], { ($0.integer(0), $0.text(1)) }) {
+        let sql =
+            "SELECT number, base_name FROM generation_package WHERE profile = ? ORDER BY number, position"
+        for (number, name) in try database.query(sql, [.text(profile.text)], { ($0.integer(0), $0.text(1)) })
+        {
             packages[number, default: []].append(name)
         }
-        let generations = "SELECT number, parent, created, command FROM generation WHERE profile = ? ORDER BY number"
+        let generations =
+            "SELECT number, parent, created, command FROM generation WHERE profile = ? ORDER BY number"
         return try database.query(generations, [.text(profile.text)]) { row in
             Generation(
                 profile: profile, number: row.integer(0), parent: row.optionalInteger(1),
@@ -27,7 +30,8 @@ extension Store {
     /// One generation of a profile; `nil` if there is none of that number.
     public func generation(_ number: Int, of profile: ProfileName) throws -> Generation? {
         let key: [DatabaseValue] = [.text(profile.text), .integer(number)]
-        let names = "SELECT base_name FROM generation_package WHERE profile = ? AND number = ? ORDER BY position"
+        let names =
+            "SELECT base_name FROM generation_package WHERE profile = ? AND number = ? ORDER BY position"
         let sql = "SELECT parent, created, command FROM generation WHERE profile = ? AND number = ?"
         let packages = try database.query(names, key) { $0.text(0) }
         return try database.query(sql, key) { row in
@@ -142,7 +146,9 @@ extension Store {
         let sql = "SELECT number FROM generation WHERE profile = ?"
         var known = Set(try database.query(sql, [.text(profile.text)]) { $0.integer(0) })
         for entry in try directory.list() {
-            guard let number = Self.generationNumber(entry.text), known.insert(number).inserted else { continue }
+            guard let number = Self.generationNumber(entry.text), known.insert(number).inserted else {
+                continue
+            }
             try adopt(number, of: profile, in: directory)
         }
         return (known.max() ?? 0) + 1

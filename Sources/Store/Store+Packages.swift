@@ -89,7 +89,8 @@ extension Store {
 
     /// The base name of the store path that has an alias; `nil` if the alias is free.
     public func aliasOwner(_ name: String) throws -> String? {
-        let sql = "SELECT base_name FROM alias JOIN package ON package.id = alias.package WHERE alias.name = ?"
+        let sql =
+            "SELECT base_name FROM alias JOIN package ON package.id = alias.package WHERE alias.name = ?"
         return try database.query(sql, [.text(name)]) { $0.text(0) }.first
     }
 }

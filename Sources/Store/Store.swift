@@ -1,5 +1,5 @@
-public import Files
 internal import CSQLite
+public import Files
 internal import Glibc
 internal import StoreLayout
 
@@ -41,7 +41,9 @@ public final class Store {
             throw StoreError.noStore(path: path)
         }
         // Asked beforehand, because SQLite opens what it may not write for reading, and says so only later.
-        if forWriting, faccessat(root.number, ".", W_OK, 0) != 0 { throw SystemError("write to the store", path) }
+        if forWriting, faccessat(root.number, ".", W_OK, 0) != 0 {
+            throw SystemError("write to the store", path)
+        }
         if let version = try formatVersion(of: root) {
             guard version <= StoreLayout.formatVersion else {
                 throw StoreError.newerFormat(path: path, version: version)
@@ -75,7 +77,9 @@ public final class Store {
                 let code = errno
                 // What is there already may refuse for another reason, such as a read-only parent.
                 var status = stat()
-                guard stat(prefix, &status) == 0 else { throw SystemError("create directory", prefix, code: code) }
+                guard stat(prefix, &status) == 0 else {
+                    throw SystemError("create directory", prefix, code: code)
+                }
             }
             prefix += "/"
         }
@@ -115,7 +119,8 @@ public final class Store {
         }
         try database.transaction {
             // Asked again under the lock: another process may have been faster.
-            for (index, migration) in Schema.migrations.enumerated() where try index >= database.userVersion() {
+            for (index, migration) in Schema.migrations.enumerated() where try index >= database.userVersion()
+            {
                 try database.execute(migration.sql)
                 try database.execute("PRAGMA user_version = \(index + 1)")
             }

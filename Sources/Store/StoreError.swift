@@ -65,10 +65,15 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
         case .notAStore(let path):
             ("\(path) is no store, and not empty", "choose an empty or new directory with --root DIR")
         case .newerFormat(let path, let version):
-            ("the store at \(path) has format \(version), made by a newer sxs",
-                "use that sxs, or another store with --root DIR")
+            (
+                "the store at \(path) has format \(version), made by a newer sxs",
+                "use that sxs, or another store with --root DIR"
+            )
         case .noIndex(let path):
-            ("the store at \(path) has no index", "'sxs import' or 'sxs install' makes it anew; run one as its owner")
+            (
+                "the store at \(path) has no index",
+                "'sxs import' or 'sxs install' makes it anew; run one as its owner"
+            )
         case .readOnly(let path):
             ("the store at \(path) is open for reading only", "run as the owner of the store")
         case .escapes(let path, let link):
@@ -94,11 +99,17 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
         case .aliasClash(let name, let owner):
             ("the alias \(name) is taken by \(owner)", "import the image again with the next alias salt")
         case .invalidExposure(let package, let what):
-            ("\(package) cannot show '\(what)': not a name or path that is allowed", "choose others with --expose")
+            (
+                "\(package) cannot show '\(what)': not a name or path that is allowed",
+                "choose others with --expose"
+            )
         case .objectVanished(let path):
             ("contents of '\(path)' were removed from the store meanwhile", "import the image again")
         case .collision(let path, let owners):
-            ("'\(path)' is in " + owners.joined(separator: " and in "), "choose one of them with --prefer NAME")
+            (
+                "'\(path)' is in " + owners.joined(separator: " and in "),
+                "choose one of them with --prefer NAME"
+            )
         case .unknownPackage(let name):
             ("\(name) is not in the store", "see 'sxs list'; import it with 'sxs import'")
         case .unknownGeneration(let profile, let number):
@@ -106,7 +117,10 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
         case .damagedDescription(let path, let reason):
             ("\(path) cannot be read: \(reason)", "the store is damaged; see 'sxs verify'")
         case .remoteExists(let name):
-            ("there is a remote named \(name) already", "remove it with 'sxs remote remove \(name)', or choose another name")
+            (
+                "there is a remote named \(name) already",
+                "remove it with 'sxs remote remove \(name)', or choose another name"
+            )
         case .unknownRemote(let name):
             ("there is no remote named \(name)", "see 'sxs remote list'")
         }

@@ -21,7 +21,9 @@ public enum Timestamp {
         var parts = tm()
         parts.tm_year = numbers[0] - 1900
         parts.tm_mon = numbers[1] - 1
-        (parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec) = (numbers[2], numbers[3], numbers[4], numbers[5])
+        (parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec) = (
+            numbers[2], numbers[3], numbers[4], numbers[5]
+        )
         let seconds = timegm(&parts)
         return self.text(seconds) == text ? seconds : nil
     }

@@ -85,7 +85,8 @@ public final class TreeBuilder: TreeSink {
         tree.insert(node, at: place)
     }
 
-    public func beginFile(_ path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], size: Int?) throws {
+    public func beginFile(_ path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], size: Int?) throws
+    {
         let place = try place(path)
         guard !place.bytes.isEmpty else { throw StoreError.rootIsNoDirectory }
         if mode & 0o6000 != 0 { omissions[.setID, default: 0] += 1 }
@@ -139,7 +140,8 @@ public final class TreeBuilder: TreeSink {
         open.scanner.finish()
         let digest = open.hasher.finalize()
         // What relocation may change stays a content of its own, for the change depends on the file's name.
-        let isShareable = open.scanner.offsets.isEmpty && !open.scanner.isTruncated
+        let isShareable =
+            open.scanner.offsets.isEmpty && !open.scanner.isTruncated
             && !open.head.starts(with: [0x7f, 0x45, 0x4c, 0x46])
             && !open.path.bytes.suffix(4).elementsEqual(".pyc".utf8)
         let node = { Tree.Node(kind: .file($0), mode: open.mode, attributes: open.attributes) }

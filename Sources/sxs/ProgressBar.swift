@@ -51,7 +51,8 @@ final class ProgressBar: Progress {
             let share = min(1, Double(done) / Double(total))
             let cells = 24
             let full = Int(share * Double(cells))
-            line = "\(title)  [\(String(repeating: "#", count: full))\(String(repeating: ".", count: cells - full))] "
+            line =
+                "\(title)  [\(String(repeating: "#", count: full))\(String(repeating: ".", count: cells - full))] "
                 + "\(Int(share * 100))%  \(Console.size(done)) of \(Console.size(total))"
         }
         Console.draw(String((line + "  " + rate).prefix(max(0, width - 1))))

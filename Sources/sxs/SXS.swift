@@ -39,7 +39,8 @@ struct SXS: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            InstallCommand.self, RemoveCommand.self, ListCommand.self, GenerationsCommand.self, DiffCommand.self,
+            InstallCommand.self, RemoveCommand.self, ListCommand.self, GenerationsCommand.self,
+            DiffCommand.self,
             RollbackCommand.self, SwitchCommand.self, RunCommand.self, ShellCommand.self, ImportCommand.self,
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
         ])

@@ -37,18 +37,22 @@ struct ImageOptions: ParsableArguments {
         help: ArgumentHelp("The package's version; by default what the image says.", valueName: "version"))
     var packageVersion: String?
 
-    @Option(help: ArgumentHelp("The architecture wanted, such as arm64; by default the host's.", valueName: "architecture"))
+    @Option(
+        help: ArgumentHelp(
+            "The architecture wanted, such as arm64; by default the host's.", valueName: "architecture"))
     var platform: String?
 
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(
-            "Commands to show, separated by commas, or 'all'; by default those of the package.", valueName: "names"))
+            "Commands to show, separated by commas, or 'all'; by default those of the package.",
+            valueName: "names"))
     var expose: [String] = []
 
     func options() throws -> ImportOptions {
         ImportOptions(
-            name: try name.map { try PackageName($0) }, version: try packageVersion.map { try PackageVersion($0) },
+            name: try name.map { try PackageName($0) },
+            version: try packageVersion.map { try PackageVersion($0) },
             platform: try platform.map { try Architecture(parsing: $0) },
             expose: expose.flatMap { $0.split(separator: ",").map(String.init) })
     }

@@ -59,7 +59,8 @@ import Testing
 
     @Test func anOrdinaryUserIsToldAboutProcAndChroot() throws {
         // chroot(2) first, then the user: an ordinary user cannot do it.
-        let script = "mkdir -p $D/new/usr; unshare -m chroot --userspec=65534:65534 --groups= $D/new \(command)"
+        let script =
+            "mkdir -p $D/new/usr; unshare -m chroot --userspec=65534:65534 --groups= $D/new \(command)"
         let withoutProc = try host.run(script)
         #expect(withoutProc.status == 1)
         #expect(withoutProc.errors.contains("/proc is not mounted"))

@@ -33,7 +33,9 @@ final class Host {
         guard mkdtemp(&template) != nil else { throw CocoaError(.fileWriteUnknown) }
         directory = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
         chmod(directory, 0o755)
-        try Self.spawning.withLock { try FileManager.default.copyItem(atPath: Self.builtProbe, toPath: probe) }
+        try Self.spawning.withLock {
+            try FileManager.default.copyItem(atPath: Self.builtProbe, toPath: probe)
+        }
     }
 
     deinit { try? FileManager.default.removeItem(atPath: directory) }
@@ -48,19 +50,23 @@ final class Host {
     private static var builtProbe: String {
         let marker = "--test-bundle-path"
         let arguments = CommandLine.arguments
-        let bundle = arguments.firstIndex(of: marker).map { arguments[$0 + 1] }
+        let bundle =
+            arguments.firstIndex(of: marker).map { arguments[$0 + 1] }
             ?? (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? arguments[0]
         return URL(fileURLWithPath: bundle).deletingLastPathComponent().path + "/activation-probe"
     }
 
     /// Makes a root with one store path that has a shell, and returns the root's path.
     @discardableResult
-    func makeRoot(_ name: String, base: String, aliases: [String: String] = [:], launch: String? = nil) throws -> String {
+    func makeRoot(_ name: String, base: String, aliases: [String: String] = [:], launch: String? = nil) throws
+        -> String
+    {
         let root = directory + "/" + name
         let tree = "\(root)/store/\(base)"
-        for path in ["\(tree)/bin", "\(tree)/etc/sxs-seed", "\(root)/aliases", "\(root)/shims/\(base)",
-            "\(root)/libexec", "\(root)/profiles/default/generation-1/bin"]
-        {
+        for path in [
+            "\(tree)/bin", "\(tree)/etc/sxs-seed", "\(root)/aliases", "\(root)/shims/\(base)",
+            "\(root)/libexec", "\(root)/profiles/default/generation-1/bin",
+        ] {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         }
         try Self.spawning.withLock {
@@ -74,15 +80,17 @@ final class Host {
         try link("\(root)/shims/\(base)/other", "../../libexec/sxs")
         try link("\(root)/profiles/default/current", "generation-1")
         try link("\(root)/profiles/default/generation-1/bin/stored-sh", "../../../../shims/\(base)/sh")
-        try write("\(root)/shims/\(base)/launch", launch ?? """
-            sxs-launch 1
-            store-path /usr/store/\(base)
-            command sh\tbin/sh
-            command gone\tbin/gone
-            search-path bin
-            set-default SXS_DEFAULT=yes
+        try write(
+            "\(root)/shims/\(base)/launch",
+            launch ?? """
+                sxs-launch 1
+                store-path /usr/store/\(base)
+                command sh\tbin/sh
+                command gone\tbin/gone
+                search-path bin
+                set-default SXS_DEFAULT=yes
 
-            """)
+                """)
         return root
     }
 
@@ -96,7 +104,8 @@ final class Host {
 
     /// Runs a shell script; `$P` is the probe, `$D` the directory.
     func run(
-        _ script: String, as caller: Caller = .superuser, in working: String = "/", environment: [String: String] = [:]
+        _ script: String, as caller: Caller = .superuser, in working: String = "/",
+        environment: [String: String] = [:]
     ) throws -> Outcome {
         var variables = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "P": probe, "D": directory]
         variables.merge(environment) { $1 }
@@ -118,7 +127,8 @@ final class Host {
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT, 0o644)
         posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT, 0o644)
         let assignments = variables.map { "\($0)=\($1)" }
-        let arguments = ["env", "-i", "-C", working] + assignments + caller.prefix + ["/bin/sh", "-c", script]
+        let arguments =
+            ["env", "-i", "-C", working] + assignments + caller.prefix + ["/bin/sh", "-c", script]
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { pointers.forEach { free($0) } }
         var process: pid_t = 0

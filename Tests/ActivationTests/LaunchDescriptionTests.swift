@@ -14,7 +14,9 @@ import Testing
     @Test func whatIsWrittenIsReadBack() throws {
         let description = try whole()
         #expect(try LaunchDescription(parsing: description.text, file: "launch") == description)
-        #expect(description.text.starts(with: "sxs-launch 1\nstore-path /usr/store/aaa-x-1\ncommand [\tusr/bin/[\n".utf8))
+        #expect(
+            description.text.starts(
+                with: "sxs-launch 1\nstore-path /usr/store/aaa-x-1\ncommand [\tusr/bin/[\n".utf8))
     }
 
     @Test func aTruncatedDescriptionIsRefusedOrShorterByWholeLines() throws {
@@ -24,22 +26,27 @@ import Testing
             if part.last == UInt8(ascii: "\n"), part.count { $0 == UInt8(ascii: "\n") } > 1 {
                 #expect(throws: Never.self) { try LaunchDescription(parsing: part, file: "launch") }
             } else {
-                #expect(throws: LaunchDescriptionError.self) { try LaunchDescription(parsing: part, file: "launch") }
+                #expect(throws: LaunchDescriptionError.self) {
+                    try LaunchDescription(parsing: part, file: "launch")
+                }
             }
         }
     }
 
     @Test(arguments: [
-        "", "sxs-launch 2\nstore-path /usr/store/a\n", "sxs-launch 1\n", "sxs-launch 1\nstore-path /usr/store/\n",
+        "", "sxs-launch 2\nstore-path /usr/store/a\n", "sxs-launch 1\n",
+        "sxs-launch 1\nstore-path /usr/store/\n",
         "sxs-launch 1\nstore-path /usr/store/..\n", "sxs-launch 1\nstore-path /usr/store/a/b\n",
-        "sxs-launch 1\nstore-path /tmp/a\n", "sxs-launch 1\nstore-path /usr/store/a\nstore-path /usr/store/a\n",
+        "sxs-launch 1\nstore-path /tmp/a\n",
+        "sxs-launch 1\nstore-path /usr/store/a\nstore-path /usr/store/a\n",
         "sxs-launch 1\nstore-path /usr/store/a\ncommand sh\t/bin/sh\n",
         "sxs-launch 1\nstore-path /usr/store/a\ncommand sh\t../sh\n",
         "sxs-launch 1\nstore-path /usr/store/a\ncommand ../sh\tbin/sh\n",
         "sxs-launch 1\nstore-path /usr/store/a\ncommand sh\t\n",
         "sxs-launch 1\nstore-path /usr/store/a\ncommand sh\tbin//sh\n",
         "sxs-launch 1\nstore-path /usr/store/a\ncommand sh\tbin/sh\ncommand sh\tbin/sh\n",
-        "sxs-launch 1\nstore-path /usr/store/a\nseed etc\n", "sxs-launch 1\nstore-path /usr/store/a\nseed usr/lib\n",
+        "sxs-launch 1\nstore-path /usr/store/a\nseed etc\n",
+        "sxs-launch 1\nstore-path /usr/store/a\nseed usr/lib\n",
         "sxs-launch 1\nstore-path /usr/store/a\nsearch-path a:b\n",
         "sxs-launch 1\nstore-path /usr/store/a\nset-default A-B=c\n",
         "sxs-launch 1\nstore-path /usr/store/a\nset-default =c\n",

@@ -43,7 +43,8 @@ import Testing
 
     @Test func aScriptMayNameTheLauncherInItsFirstLine() throws {
         try host.write(
-            host.directory + "/script", "#!\(host.directory)/a/profiles/default/current/bin/stored-sh\necho \"$PATH $1\"\n")
+            host.directory + "/script",
+            "#!\(host.directory)/a/profiles/default/current/bin/stored-sh\necho \"$PATH $1\"\n")
         let outcome = try host.run("chmod +x $D/script && exec $D/script argument")
         #expect(outcome.lines == ["\(path) argument"])
         #expect(outcome.errors == "")
@@ -108,7 +109,8 @@ import Testing
     }
 
     @Test func anotherPackagesDescriptionIsRefused() throws {
-        try host.makeRoot("b", base: "bbb-y-1", launch: "sxs-launch 1\nstore-path /usr/store/aaa-x-1\ncommand sh\tbin/sh\n")
+        try host.makeRoot(
+            "b", base: "bbb-y-1", launch: "sxs-launch 1\nstore-path /usr/store/aaa-x-1\ncommand sh\tbin/sh\n")
         let outcome = try host.run("exec $D/b/shims/bbb-y-1/sh")
         #expect(outcome.status == 126)
         #expect(outcome.errors.contains("describes another package, aaa-x-1"))
@@ -121,10 +123,12 @@ import Testing
             echo $PATH; echo $XDG_DATA_DIRS; echo $MANPATH; stored-sh -c "echo \\$0"; ls /usr/store'
             """, as: caller)
         let profile = host.directory + "/a/profiles/default/current"
-        #expect(outcome.lines == [
-            "/usr/sbin:/usr/bin:/sbin:/bin:\(profile)/bin", "/usr/local/share:/usr/share:\(profile)/share",
-            ":\(profile)/share/man", program, "aaa-x-1",
-        ])
+        #expect(
+            outcome.lines == [
+                "/usr/sbin:/usr/bin:/sbin:/bin:\(profile)/bin",
+                "/usr/local/share:/usr/share:\(profile)/share",
+                ":\(profile)/share/man", program, "aaa-x-1",
+            ])
         #expect(try host.run("exec $P shell $D/a $D no-such-command").status == 127)
     }
 }

@@ -29,18 +29,22 @@ private let ways = [StoreView.Method.overlay, .binds, .automatic].flatMap { meth
             """, as: caller)
         var entries = try FileManager.default.contentsOfDirectory(atPath: "/usr")
         entries = Set(entries + ["store", "_"]).sorted()
-        #expect(outcome.lines.prefix(6) == [
-            "false", "same", "same", "true", "/usr/store/aaa-x-1/bin/busybox", "read-only",
-        ])
+        #expect(
+            outcome.lines.prefix(6) == [
+                "false", "same", "same", "true", "/usr/store/aaa-x-1/bin/busybox", "read-only",
+            ])
         #expect(outcome.lines.dropFirst(6).sorted() == entries)
         #expect(outcome.errors == "")
         #expect(outcome.status == 0)
         #expect(!FileManager.default.fileExists(atPath: root + "/store/new"))
     }
 
-    @Test(arguments: ways) func nothingElseOfTheProcessChanges(_ method: StoreView.Method, _ caller: Caller) throws {
+    @Test(arguments: ways) func nothingElseOfTheProcessChanges(_ method: StoreView.Method, _ caller: Caller)
+        throws
+    {
         try host.makeRoot("a", base: "aaa-x-1")
-        let look = "pwd; id -u; id -g; umask; env | grep -v ^_= | sort; ulimit -n; cat /proc/$$/stat | cut -d' ' -f4-8"
+        let look =
+            "pwd; id -u; id -g; umask; env | grep -v ^_= | sort; ulimit -n; cat /proc/$$/stat | cut -d' ' -f4-8"
         try host.write(host.directory + "/look", look)
         let script = """
             umask 027; ulimit -n 777
@@ -60,7 +64,8 @@ private let ways = [StoreView.Method.overlay, .binds, .automatic].flatMap { meth
 
     @Test(arguments: Caller.allCases) func mountsBelowUsrStayVisible(_ caller: Caller) throws {
         try host.makeRoot("a", base: "aaa-x-1")
-        let inner = (caller.prefix + ["sh", "-c", "exec $P enter automatic $D/a -- cat /usr/share/man/marker"])
+        let inner =
+            (caller.prefix + ["sh", "-c", "exec $P enter automatic $D/a -- cat /usr/share/man/marker"])
             .map { "'\($0)'" }.joined(separator: " ")
         let outcome = try host.run(
             """
@@ -74,13 +79,17 @@ private let ways = [StoreView.Method.overlay, .binds, .automatic].flatMap { meth
     @Test(arguments: ways) func theHostSeesNothingOfIt(_ method: StoreView.Method, _ caller: Caller) throws {
         try host.makeRoot("a", base: "aaa-x-1")
         let before = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
-        #expect(try host.run("exec $P enter \(method) $D/a -- test -d /usr/store/aaa-x-1", as: caller).status == 0)
+        #expect(
+            try host.run("exec $P enter \(method) $D/a -- test -d /usr/store/aaa-x-1", as: caller).status == 0
+        )
         #expect(try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8) == before)
     }
 
     @Test(arguments: ways) func twoStoresAppearTogether(_ method: StoreView.Method, _ caller: Caller) throws {
-        try host.makeRoot("a", base: "aaa-x-1", aliases: ["k1": "/usr/store/aaa-x-1/bin", "both": "/usr/store/c"])
-        try host.makeRoot("b", base: "bbb-y-1", aliases: ["k2": "/usr/store/bbb-y-1/bin", "both": "/usr/store/c"])
+        try host.makeRoot(
+            "a", base: "aaa-x-1", aliases: ["k1": "/usr/store/aaa-x-1/bin", "both": "/usr/store/c"])
+        try host.makeRoot(
+            "b", base: "bbb-y-1", aliases: ["k2": "/usr/store/bbb-y-1/bin", "both": "/usr/store/c"])
         let outcome = try host.run(
             """
             exec $P enter \(method) "$D/a|$D/b" -- /bin/sh -c '
@@ -88,20 +97,25 @@ private let ways = [StoreView.Method.overlay, .binds, .automatic].flatMap { meth
             $P visible $D/a; $P visible $D/b; $P visible $D
             touch /usr/store/new /usr/_/new 2>/dev/null || echo read-only'
             """, as: caller)
-        #expect(outcome.lines == [
-            "/usr/_:", "both", "k1", "k2", "/usr/store:", "aaa-x-1", "bbb-y-1", "one", "two", "true", "true", "false",
-            "read-only",
-        ])
+        #expect(
+            outcome.lines == [
+                "/usr/_:", "both", "k1", "k2", "/usr/store:", "aaa-x-1", "bbb-y-1", "one", "two", "true",
+                "true", "false",
+                "read-only",
+            ])
         #expect(outcome.errors == "")
     }
 
-    @Test(arguments: ways) func aViewInAViewKeepsTheOuterStore(_ method: StoreView.Method, _ caller: Caller) throws {
+    @Test(arguments: ways) func aViewInAViewKeepsTheOuterStore(_ method: StoreView.Method, _ caller: Caller)
+        throws
+    {
         try host.makeRoot("a", base: "aaa-x-1")
         try host.makeRoot("b", base: "bbb-y-1")
         // Overlays end at two levels; automatic goes on by binds.
         let inner = method == .overlay ? StoreView.Method.automatic : method
         let outcome = try host.run(
-            "exec $P enter \(method) $D/a -- $P enter \(inner) $D/b -- /bin/sh -c 'ls /usr/store'", as: caller)
+            "exec $P enter \(method) $D/a -- $P enter \(inner) $D/b -- /bin/sh -c 'ls /usr/store'", as: caller
+        )
         #expect(outcome.lines == ["aaa-x-1", "bbb-y-1"])
         #expect(outcome.errors == "")
     }
@@ -135,16 +149,19 @@ private let ways = [StoreView.Method.overlay, .binds, .automatic].flatMap { meth
         #expect(outcome.lines.dropFirst(3).sorted() == entries.sorted())
     }
 
-    @Test(arguments: ways) func changesOfTheHostInEtcArrive(_ method: StoreView.Method, _ caller: Caller) throws {
+    @Test(arguments: ways) func changesOfTheHostInEtcArrive(_ method: StoreView.Method, _ caller: Caller)
+        throws
+    {
         try host.makeRoot("a", base: "aaa-x-1")
-        let inner = (caller.prefix + [
-            "sh", "-c",
-            """
-            exec $P enter \(method) $D/a /etc/sxs-seed=/usr/store/aaa-x-1/etc/sxs-seed -- sh -c '
-            echo ready > $D/go/ready; until [ -e $D/go/done ]; do sleep 0.02; done
-            cat /etc/file /etc/sxs-seed/file'
-            """,
-        ]).map { "'\($0.replacingOccurrences(of: "'", with: "'\\''"))'" }.joined(separator: " ")
+        let inner =
+            (caller.prefix + [
+                "sh", "-c",
+                """
+                exec $P enter \(method) $D/a /etc/sxs-seed=/usr/store/aaa-x-1/etc/sxs-seed -- sh -c '
+                echo ready > $D/go/ready; until [ -e $D/go/done ]; do sleep 0.02; done
+                cat /etc/file /etc/sxs-seed/file'
+                """,
+            ]).map { "'\($0.replacingOccurrences(of: "'", with: "'\\''"))'" }.joined(separator: " ")
         // A small /etc of its own, outside of the view, which is written to meanwhile.
         let outcome = try host.run(
             """

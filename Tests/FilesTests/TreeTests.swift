@@ -7,8 +7,10 @@ import Testing
         #expect("\(try TreePath(parsing: name.utf8))" == expected)
     }
 
-    @Test(arguments: ["/usr", "..", "a/../b", "a\nb", "a\u{7f}", String(repeating: "a", count: 256),
-        String(repeating: "a/", count: 2100)])
+    @Test(arguments: [
+        "/usr", "..", "a/../b", "a\nb", "a\u{7f}", String(repeating: "a", count: 256),
+        String(repeating: "a/", count: 2100),
+    ])
     func otherNamesAreRefused(name: String) {
         #expect(throws: PathError.self) { try TreePath(parsing: name.utf8) }
     }
@@ -25,16 +27,20 @@ import Testing
     static func sample() -> Tree {
         var tree = Tree()
         tree.insert(Tree.Node(kind: .file(ContentID(0)), mode: 0o644), at: "usr/lib/x/a")
-        for (path, target) in [("lib", "usr/lib"), ("loop", "loop"), ("up", "../../usr"), ("abs", "/lib/x")] as [(TreePath, String)] {
+        for (path, target) in [("lib", "usr/lib"), ("loop", "loop"), ("up", "../../usr"), ("abs", "/lib/x")]
+            as [(TreePath, String)]
+        {
             tree.insert(Tree.Node(kind: .symlink(target: Array(target.utf8)), mode: 0o777), at: path)
         }
         return tree
     }
 
-    @Test(arguments: [
-        ("/lib/x/a", "usr/lib/x/a"), ("lib/x/../x/a", "usr/lib/x/a"), ("/up/lib", "usr/lib"), ("abs/a", "usr/lib/x/a"),
-        ("/../../usr", "usr"), ("loop", nil), ("usr/nothing", nil), ("", "."),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("/lib/x/a", "usr/lib/x/a"), ("lib/x/../x/a", "usr/lib/x/a"), ("/up/lib", "usr/lib"),
+            ("abs/a", "usr/lib/x/a"),
+            ("/../../usr", "usr"), ("loop", nil), ("usr/nothing", nil), ("", "."),
+        ] as [(String, String?)])
     func linksAreFollowedAsChrootWould(path: String, expected: String?) {
         #expect(Self.sample().resolve(path.utf8).map { "\($0)" } == expected)
     }
@@ -73,10 +79,13 @@ import Testing
     @Test func chunksDoNotMatter() {
         let text = Array("x/usr/lib64/a /bin/sh /sbin/x /opt/ /etc/x /usrx //lib /bi /usr/".utf8)
         let patterns = ["/usr/", "/lib", "/bin/", "/sbin/", "/opt/", "/etc/"].map { Array($0.utf8) }
-        let expected = text.indices.filter { start in patterns.contains { text[start...].starts(with: $0) } }.map(UInt32.init)
+        let expected = text.indices.filter { start in patterns.contains { text[start...].starts(with: $0) } }
+            .map(UInt32.init)
         #expect(Self.offsets(text, chunks: []) == expected)
         for size in 1...text.count {
-            #expect(Self.offsets(text, chunks: Array(repeating: size, count: text.count / size)) == expected, "chunks of \(size)")
+            #expect(
+                Self.offsets(text, chunks: Array(repeating: size, count: text.count / size)) == expected,
+                "chunks of \(size)")
         }
         for cut in 0...text.count {
             #expect(Self.offsets(text, chunks: [cut]) == expected, "cut at \(cut)")
@@ -86,7 +95,9 @@ import Testing
 
 @Suite struct DigestTests {
     @Test func digestsAreThoseOfTheStandard() throws {
-        #expect(Digest(hashing: "abc".utf8).hex == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        #expect(
+            Digest(hashing: "abc".utf8).hex
+                == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
         let digest = Digest(hashing: "".utf8)
         #expect(Digest(hex: digest.hex) == digest)
         #expect(Digest(bytes: digest.bytes) == digest)

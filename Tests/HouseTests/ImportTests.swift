@@ -23,7 +23,8 @@ import Testing
         .deletingLastPathComponent()
 
     static func folder(of target: String) -> URL {
-        target == "StoreLayout" ? top.appending(path: "store-layout") : top.appending(path: "Sources/\(target)")
+        target == "StoreLayout"
+            ? top.appending(path: "store-layout") : top.appending(path: "Sources/\(target)")
     }
 
     static func sources(of target: String) throws -> [URL] {
@@ -35,7 +36,10 @@ import Testing
         try String(contentsOf: source, encoding: .utf8).split(separator: "\n").compactMap { line in
             let words = line.split(separator: " ")
             guard let index = words.firstIndex(of: "import"), index <= 2, index + 1 < words.count,
-                words[..<index].allSatisfy({ $0.first == "@" || ["public", "internal", "private", "package", "fileprivate"].contains($0) })
+                words[..<index].allSatisfy({
+                    $0.first == "@"
+                        || ["public", "internal", "private", "package", "fileprivate"].contains($0)
+                })
             else { return nil }
             return String(words[index + 1])
         }
@@ -54,7 +58,8 @@ import Testing
     }
 
     @Test func everyTargetIsInTheTable() throws {
-        let folders = try FileManager.default.contentsOfDirectory(atPath: Self.top.appending(path: "Sources").path)
+        let folders = try FileManager.default.contentsOfDirectory(
+            atPath: Self.top.appending(path: "Sources").path)
         let swift = folders.filter { name in ((try? Self.sources(of: name)) ?? []).isEmpty == false }
         #expect(Set(swift).union(["StoreLayout"]) == Set(Self.allowed.keys))
     }

@@ -93,7 +93,8 @@ final class Fixture {
 
     func open(_ reference: String, platform: Architecture? = nil) throws -> Image {
         let colon = reference.firstIndex(of: ":")
-        let text = colon.map { "\(reference[...$0])\(path)/\(reference[reference.index(after: $0)...])" }
+        let text =
+            colon.map { "\(reference[...$0])\(path)/\(reference[reference.index(after: $0)...])" }
             ?? "\(path)/\(reference)"
         return try Image.open(ImageReference(parsing: text), platform: platform)
     }

@@ -7,7 +7,8 @@ import Testing
 
 @Suite struct LayerTests {
     /// The lower layer of every test here.
-    private let lower = "mkdir -p a/d; echo 1 > a/d/old; echo 1 > a/keep; echo 1 > a/gone; tar -C a -cf a.tar ."
+    private let lower =
+        "mkdir -p a/d; echo 1 > a/d/old; echo 1 > a/keep; echo 1 > a/gone; tar -C a -cf a.tar ."
 
     @Test func whiteoutsHideLowerLayers() throws {
         let fixture = try Fixture()

@@ -38,7 +38,8 @@ import Testing
 
     @Test func referencesAreParsed() throws {
         let reference = try ImageReference(parsing: "oci-archive:/tmp/a.tar:repo:1")
-        #expect(reference.format == .ociArchive && reference.path == "/tmp/a.tar" && reference.name == "repo:1")
+        #expect(
+            reference.format == .ociArchive && reference.path == "/tmp/a.tar" && reference.name == "repo:1")
         #expect(try ImageReference(parsing: "raw:x").format == .squashFS)
         #expect(try ImageReference(parsing: "./a:b").path == "./a:b")
         #expect(throws: ImageError.self) { try ImageReference(parsing: "tar:") }

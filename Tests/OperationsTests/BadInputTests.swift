@@ -11,7 +11,9 @@ import Testing
         let path = fixture.directory.appending(path: "bad-1.tar").path
         try fixture.run(
             "python3",
-            ["-c", """
+            [
+                "-c",
+                """
                 import io, sys, tarfile
                 t = tarfile.open(sys.argv[1], "w")
                 def add(name, data=b"x", **fields):
@@ -22,13 +24,15 @@ import Testing
                 def link(name, target, type=tarfile.SYMTYPE): add(name, b"", type=type, linkname=target)
                 \(program)
                 t.close()
-                """, path])
+                """, path,
+            ])
         return path
     }
 
     @Test(arguments: [
         ("add('../evil')", "'..'"), ("add('usr/../../evil')", "'..'"), ("add('/etc/evil')", "absolute"),
-        ("link('usr/x', '/etc'); add('usr/x/evil')", "usr/x"), ("link('usr/x', '../../..'); add('usr/x/evil')", "usr/x"),
+        ("link('usr/x', '/etc'); add('usr/x/evil')", "usr/x"),
+        ("link('usr/x', '../../..'); add('usr/x/evil')", "usr/x"),
         ("add('usr/a'); link('usr/b', '../../../etc/passwd', tarfile.LNKTYPE)", "'..'"),
         ("link('usr/b', '/etc/passwd', tarfile.LNKTYPE)", "absolute"),
         ("link('usr/b', 'usr/missing', tarfile.LNKTYPE)", "usr/missing"),
@@ -49,7 +53,10 @@ import Testing
             #expect("\(error)".contains("hint: "), "\(error)")
         }
         #expect(try fixture.state() == before)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.directory.appending(path: "root/tmp").path).isEmpty)
+        #expect(
+            try FileManager.default.contentsOfDirectory(
+                atPath: fixture.directory.appending(path: "root/tmp").path
+            ).isEmpty)
     }
 
     @Test func devicesSetIDBitsAndCapabilitiesAreDroppedAndCounted() throws {
@@ -116,7 +123,9 @@ import Testing
         _ = try fixture.session().install([fixture.tar("hello-1.tar")])
         try fixture.write("format", "99\n", in: fixture.directory.appending(path: "root"))
         let before = try fixture.state()
-        for attempt in [{ _ = try fixture.session().list() }, { _ = try fixture.session().remove(["hello"]) }] {
+        for attempt in [
+            { _ = try fixture.session().list() }, { _ = try fixture.session().remove(["hello"]) },
+        ] {
             do {
                 try attempt()
                 Issue.record("a newer store was used")
@@ -140,7 +149,9 @@ import Testing
         let program = fixture.program
         let output = try fixture.run(
             "unshare",
-            ["--mount", "sh", "-c", """
+            [
+                "--mount", "sh", "-c",
+                """
                 mount -t tmpfs -o size=2500k tmpfs '\(root.path)' || exit 9
                 SXS_TEST=1 '\(program)' install --root '\(root.path)' '\(small)' || exit 8
                 before=$(find '\(root.path)' | grep -v -e /tmp/ -e index.sqlite | sort)
@@ -149,7 +160,8 @@ import Testing
                 [ "$before" = "$after" ] || exit 6
                 [ -z "$(ls '\(root.path)/tmp')" ] || exit 5
                 '\(program)' list --root '\(root.path)'
-                """])
+                """,
+            ])
         #expect(output.contains("No space") || output.contains("no space"), "\(output)")
         #expect(output.contains("hello  1"), "\(output)")
     }
@@ -160,6 +172,9 @@ extension WalkFixture {
     var program: String {
         Bundle.allBundles.map(\.bundleURL).first { $0.pathExtension == "xctest" }.map {
             $0.deletingLastPathComponent().appending(path: "sxs").path
-        } ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "sxs").path
+        }
+            ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appending(
+                path: "sxs"
+            ).path
     }
 }

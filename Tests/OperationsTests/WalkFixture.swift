@@ -39,14 +39,16 @@ final class WalkFixture {
 
     func write(_ path: String, _ text: String, mode: Int = 0o644, in place: URL? = nil) throws {
         let file = (place ?? tree).appending(path: path)
-        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         try text.write(to: file, atomically: false, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file.path)
     }
 
     func link(_ path: String, to target: String) throws {
         let file = tree.appending(path: path)
-        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         try FileManager.default.createSymbolicLink(atPath: file.path, withDestinationPath: target)
     }
 
@@ -85,19 +87,24 @@ final class WalkFixture {
             try data.write(to: blobs.appending(path: digest))
             return ["mediaType": type, "digest": "sha256:\(digest)", "size": data.count]
         }
-        let json = { (value: Any) in try JSONSerialization.data(withJSONObject: value, options: [.sortedKeys]) }
+        let json = { (value: Any) in try JSONSerialization.data(withJSONObject: value, options: [.sortedKeys])
+        }
         let contents = try layers.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
         let config = try blob(
             json([
                 "architecture": architecture, "os": "linux", "config": ["Labels": labels],
-                "rootfs": ["type": "layers", "diff_ids": contents.map { "sha256:" + Digest(hashing: $0).hex }],
+                "rootfs": [
+                    "type": "layers", "diff_ids": contents.map { "sha256:" + Digest(hashing: $0).hex },
+                ],
             ]), "application/vnd.oci.image.config.v1+json")
         let manifest = try blob(
             json([
-                "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config,
+                "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "config": config,
                 "layers": try contents.map { try blob($0, "application/vnd.oci.image.layer.v1.tar") },
             ]), "application/vnd.oci.image.manifest.v1+json")
-        try json(["schemaVersion": 2, "manifests": [manifest]]).write(to: layout.appending(path: "index.json"))
+        try json(["schemaVersion": 2, "manifests": [manifest]]).write(
+            to: layout.appending(path: "index.json"))
         try json(["imageLayoutVersion": "1.0.0"]).write(to: layout.appending(path: "oci-layout"))
         let path = directory.appending(path: name).path
         try run("tar", ["-C", layout.path, "-cf", path, "oci-layout", "index.json", "blobs"])
@@ -110,13 +117,20 @@ final class WalkFixture {
             command: "test", note: { _ in })
     }
 
-    func options(_ name: String = "hello", _ version: String = "1", expose: [String] = []) throws -> ImportOptions {
+    func options(_ name: String = "hello", _ version: String = "1", expose: [String] = []) throws
+        -> ImportOptions
+    {
         ImportOptions(name: try PackageName(name), version: try PackageVersion(version), expose: expose)
     }
 
     /// Everything below a root that others see, as a listing: names, types, modes, contents, links.
     func state(_ root: String = "root") throws -> String {
-        try run("sh", ["-c", "find . -path ./tmp -prune -o -path ./lock -prune -o -name 'index.sqlite*' -prune -o -printf '%p %y %m %l\\n' | sort; cat profiles/*/current/generation.json 2>/dev/null || true"],
+        try run(
+            "sh",
+            [
+                "-c",
+                "find . -path ./tmp -prune -o -path ./lock -prune -o -name 'index.sqlite*' -prune -o -printf '%p %y %m %l\\n' | sort; cat profiles/*/current/generation.json 2>/dev/null || true",
+            ],
             in: directory.appending(path: root))
     }
 }

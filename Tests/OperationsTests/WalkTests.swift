@@ -12,7 +12,8 @@ import Testing
         let layer = try fixture.tar("layer.tar")
         let sources = [
             "dir:" + fixture.tree.path, layer, try fixture.tar("hello.tar.zst", options: ["--zstd"]),
-            try fixture.tar("hello.tar.gz", options: ["-z"]), try fixture.tar("hello.tar.xz", options: ["-J"]),
+            try fixture.tar("hello.tar.gz", options: ["-z"]),
+            try fixture.tar("hello.tar.xz", options: ["-J"]),
             try fixture.squashFS("hello.raw"), try fixture.squashFS("hello.xz.raw", compressor: "xz"),
             try fixture.ociArchive("hello.oci.tar", layers: [layer]),
         ]
@@ -29,21 +30,28 @@ import Testing
         let fixture = try WalkFixture()
         try fixture.writeHello()
         let image = try fixture.tar("hello.tar")
-        for root in ["a", "b"] { _ = try fixture.session(root).importImage(image, options: fixture.options()) }
+        for root in ["a", "b"] {
+            _ = try fixture.session(root).importImage(image, options: fixture.options())
+        }
         try fixture.run("diff", ["-r", "--no-dereference", "a/store", "b/store"])
         try fixture.run("diff", ["-r", "a/manifests", "b/manifests"])
         let list = { (root: String) in
-            try fixture.run("sh", ["-c", "find store aliases objects -printf '%p %y %m %T@ %l\\n' | sort"], in: fixture.directory.appending(path: root))
+            try fixture.run(
+                "sh", ["-c", "find store aliases objects -printf '%p %y %m %T@ %l\\n' | sort"],
+                in: fixture.directory.appending(path: root))
         }
         // A link's own time is its making; files and directories have the store's.
-        let lines = { (text: String) in text.split(separator: "\n").filter { !$0.contains(" l ") && $0.hasPrefix("store/") } }
+        let lines = { (text: String) in
+            text.split(separator: "\n").filter { !$0.contains(" l ") && $0.hasPrefix("store/") }
+        }
         #expect(lines(try list("a")) == lines(try list("b")))
     }
 
     @Test func aPublicMtreeProgramAgreesWithTheListing() throws {
         let fixture = try WalkFixture()
         try fixture.writeHello()
-        let metadata = try fixture.session().importImage(fixture.tar("hello.tar"), options: fixture.options()).metadata
+        let metadata = try fixture.session().importImage(fixture.tar("hello.tar"), options: fixture.options())
+            .metadata
         let root = fixture.directory.appending(path: "root")
         let listing = root.appending(path: "manifests/\(metadata.storePath)/tree.mtree").path
         let tree = root.appending(path: "store/\(metadata.storePath)").path
@@ -59,7 +67,9 @@ import Testing
         try fixture.writeHello()
         let image = try fixture.ociArchive(
             "hello.oci.tar", layers: [fixture.tar("layer.tar")],
-            labels: ["org.opencontainers.image.title": "hello", "org.opencontainers.image.version": "1:2.1-3"])
+            labels: [
+                "org.opencontainers.image.title": "hello", "org.opencontainers.image.version": "1:2.1-3",
+            ])
         let first = try fixture.session().importImage(image, options: ImportOptions())
         #expect((first.metadata.name, first.metadata.version) == ("hello", "2.1-3"))
         let before = try fixture.state()
@@ -97,7 +107,9 @@ import Testing
         #expect((third.generation, third.removed) == (3, ["hello 2"]))
         #expect(try session.list().isEmpty)
         #expect(try session.generations().map(\.parent) == [nil, 1, 2])
-        #expect(throws: OperationError.notInstalled("hello", profile: "default")) { try session.remove(["hello"]) }
+        #expect(throws: OperationError.notInstalled("hello", profile: "default")) {
+            try session.remove(["hello"])
+        }
         // Names alone find what is in the store: the newest.
         #expect(try session.install(["hello"]).added == ["hello 2"])
         #expect(try session.install(["hello@1"]).added == ["hello 1"])
@@ -155,7 +167,9 @@ import Testing
         let session = try fixture.session()
         let metadata = try session.importImage(fixture.tar("hello-1.tar"), options: ImportOptions()).metadata
         #expect(try session.verify([]).allSatisfy { $0.problems.isEmpty })
-        let file = fixture.directory.appending(path: "root/store/\(metadata.storePath)/usr/share/greeting/text").path
+        let file = fixture.directory.appending(
+            path: "root/store/\(metadata.storePath)/usr/share/greeting/text"
+        ).path
         try fixture.run("sh", ["-c", "chmod u+w '\(file)' && echo other > '\(file)' && chmod 444 '\(file)'"])
         let problems = try session.verify(["hello"])[0].problems
         // The text and its hard link are one object.
@@ -171,11 +185,15 @@ import Testing
         let alias = try #require(plain.aliases.first)
         // Another store path of root b has that name: its listing and index say so.
         try fixture.write("usr/bin/other", "#!/bin/sh\n", mode: 0o755)
-        let other = try fixture.session("b").importImage(fixture.tar("other-1.tar"), options: ImportOptions()).metadata
+        let other = try fixture.session("b").importImage(fixture.tar("other-1.tar"), options: ImportOptions())
+            .metadata
         try fixture.run(
             "python3",
-            ["-c", "import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); d.execute('insert into alias (name, package, target) select ?, id, ? from package where base_name = ?', (sys.argv[2], 'usr', sys.argv[3])); d.commit()",
-                fixture.directory.appending(path: "b/index.sqlite").path, alias.name, other.storePath])
+            [
+                "-c",
+                "import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); d.execute('insert into alias (name, package, target) select ?, id, ? from package where base_name = ?', (sys.argv[2], 'usr', sys.argv[3])); d.commit()",
+                fixture.directory.appending(path: "b/index.sqlite").path, alias.name, other.storePath,
+            ])
         let salted = try fixture.session("b").importImage(image, options: ImportOptions()).metadata
         #expect(salted.aliasSalt == 1)
         #expect(salted.storePath != plain.storePath)
@@ -186,12 +204,15 @@ import Testing
     @Test func anImageForAnotherArchitectureNeedsAWord() throws {
         let fixture = try WalkFixture()
         // The head of an AArch64 program is enough to tell; the rest is not looked at here.
-        var head = Data([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 9) + [3, 0, 183, 0, 1, 0, 0, 0])
+        var head = Data(
+            [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 9) + [3, 0, 183, 0, 1, 0, 0, 0])
         head.append(Data(repeating: 0, count: 100))
         try fixture.write("usr/bin/x", "", mode: 0o755)
         try head.write(to: fixture.tree.appending(path: "usr/bin/x"))
         let image = try fixture.tar("x-1.tar")
-        let error = #expect(throws: OperationError.self) { try fixture.session().importImage(image, options: ImportOptions()) }
+        let error = #expect(throws: OperationError.self) {
+            try fixture.session().importImage(image, options: ImportOptions())
+        }
         #expect("\(try #require(error))".contains("--platform arm64"))
         let result = try fixture.session().importImage(image, options: ImportOptions(platform: .arm64))
         #expect(result.metadata.architecture == .arm64)
@@ -200,7 +221,9 @@ import Testing
     @Test func onlyTheWantedPackagesCommandsAreShown() throws {
         let fixture = try WalkFixture()
         try fixture.writeHello()
-        for name in ["base-tool", "hello-helper", "hello-nox"] { try fixture.write("usr/bin/\(name)", "#!/bin/sh\n", mode: 0o755) }
+        for name in ["base-tool", "hello-helper", "hello-nox"] {
+            try fixture.write("usr/bin/\(name)", "#!/bin/sh\n", mode: 0o755)
+        }
         try fixture.write("usr/share/man/man1/hello.1", "man")
         try fixture.write("usr/share/man/man1/base-tool.1", "man")
         try fixture.link("usr/bin/greet", to: "/etc/alternatives/greet")
@@ -224,10 +247,14 @@ import Testing
 
 
             """)
-        try fixture.write("var/lib/dpkg/info/hello-nox.list", "/.\n/usr/bin/hello\n/usr/bin/hello-nox\n/usr/share/man/man1/hello.1\n")
-        try fixture.write("var/lib/dpkg/info/base.list", "/usr/bin/base-tool\n/usr/share/man/man1/base-tool.1\n")
+        try fixture.write(
+            "var/lib/dpkg/info/hello-nox.list",
+            "/.\n/usr/bin/hello\n/usr/bin/hello-nox\n/usr/share/man/man1/hello.1\n")
+        try fixture.write(
+            "var/lib/dpkg/info/base.list", "/usr/bin/base-tool\n/usr/share/man/man1/base-tool.1\n")
         let metadata = try fixture.session().importImage(
-            fixture.tar("hello.tar"), options: ImportOptions()).metadata
+            fixture.tar("hello.tar"), options: ImportOptions()
+        ).metadata
         #expect(metadata.version == "2.0-1")
         #expect(metadata.summary == "says hello")
         #expect(metadata.exposure.commands.map(\.name) == ["greet", "hello", "hello-nox"])

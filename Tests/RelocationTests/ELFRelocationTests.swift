@@ -42,7 +42,10 @@ import Testing
         let relocated = try fixture.relocate()
         let bytes = try fixture.bytes("usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", of: relocated.tree)
         let text = String(decoding: bytes, as: UTF8.self)
-        for path in ["/etc/ld.so.cache", "/etc/ld.so.preload", "/lib/x86_64-linux-gnu/\0", "\0/usr/lib/\0", "\0/lib/\0"] {
+        for path in [
+            "/etc/ld.so.cache", "/etc/ld.so.preload", "/lib/x86_64-linux-gnu/\0", "\0/usr/lib/\0",
+            "\0/lib/\0",
+        ] {
             #expect(!text.contains(path), "\(path) is still there")
         }
         let cache = try LoaderCache(parsing: fixture.bytes(StoreLayout.Tree.loaderCache, of: relocated.tree))
@@ -52,7 +55,9 @@ import Testing
 
     /// "/usr/share/locale" whose tail "locale" is a string of its own, in every kind of file and with every level
     /// of merging.
-    @Test(arguments: [["-pie", "-fPIE"], ["-no-pie", "-fno-pie"], ["-shared", "-fPIC"]], ["-Wl,-O0", "-Wl,-O1", "-Wl,-O2"])
+    @Test(
+        arguments: [["-pie", "-fPIE"], ["-no-pie", "-fno-pie"], ["-shared", "-fPIC"]],
+        ["-Wl,-O0", "-Wl,-O1", "-Wl,-O2"])
     func stringsThatShareATailKeepIt(kind: [String], merging: String) throws {
         let source = """
             #include <stdio.h>
@@ -75,7 +80,10 @@ import Testing
             #expect(text.contains(alias.path))
         } else {
             #expect(text.contains("/usr/share/locale\0"))
-            #expect(relocated.left("usr/bin/a").contains { $0.reason == .interior && $0.path == "/usr/share/locale" })
+            #expect(
+                relocated.left("usr/bin/a").contains {
+                    $0.reason == .interior && $0.path == "/usr/share/locale"
+                })
         }
     }
 
@@ -104,13 +112,16 @@ import Testing
         try ELFFile.withFile(parsing: try fixture.bytes("usr/bin/a", of: relocated.tree)) { elf in
             let text = try #require(elf.dynamic?.runpath?.text)
             let alias = try #require(relocated.aliases.first { text.hasPrefix($0.path) })
-            #expect(text == "\(alias.path)/private:/nowhere" || alias.target == "usr/lib/x86_64-linux-gnu/private")
+            #expect(
+                text == "\(alias.path)/private:/nowhere" || alias.target == "usr/lib/x86_64-linux-gnu/private"
+            )
         }
     }
 
     @Test func aMissingLibraryIsReported() throws {
         let fixture = try Self.system()
-        try fixture.compile("double cos(double); int main(int c, char**v){return (int)cos(c);}", to: "usr/bin/a", ["-lm"])
+        try fixture.compile(
+            "double cos(double); int main(int c, char**v){return (int)cos(c);}", to: "usr/bin/a", ["-lm"])
         let relocated = try fixture.relocate()
         let file = relocated.report.files.first { $0.path == "usr/bin/a" }
         #expect(file?.findings[.library] == ["libm.so.6"])

@@ -11,7 +11,8 @@ final class RelocationFixture {
     let staging: Staging
 
     init() throws {
-        directory = FileManager.default.temporaryDirectory.appending(path: "sxs-relocation-\(UUID().uuidString)")
+        directory = FileManager.default.temporaryDirectory.appending(
+            path: "sxs-relocation-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         staging = Staging(try Descriptor.directory(directory.path))
     }
@@ -25,7 +26,8 @@ final class RelocationFixture {
         bytes.withUnsafeBytes { scanner.update($0) }
         scanner.finish()
         let added = staging.add(
-            size: bytes.count, digest: Digest(hashing: bytes), scanner: scanner, head: Array(bytes.prefix(64)),
+            size: bytes.count, digest: Digest(hashing: bytes), scanner: scanner,
+            head: Array(bytes.prefix(64)),
             isStaged: true)
         tree.insert(Tree.Node(kind: .file(added), mode: mode), at: path)
     }
@@ -65,7 +67,8 @@ final class RelocationFixture {
         get throws {
             let listing = TreeListing.render(tree) { (staging[$0].size, staging[$0].digest) }
             return StorePath.Identity(
-                tree: Digest(hashing: listing), name: try PackageName("test"), version: try PackageVersion("1"),
+                tree: Digest(hashing: listing), name: try PackageName("test"),
+                version: try PackageVersion("1"),
                 architecture: .any)
         }
     }

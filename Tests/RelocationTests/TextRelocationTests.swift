@@ -12,7 +12,8 @@ import Testing
         try fixture.text("usr/bin/b", "#! /bin/perl\n")
         let relocated = try fixture.relocate()
         let store = relocated.storePath.path
-        #expect(try fixture.string("usr/bin/a", of: relocated.tree) == "#!\(store)/usr/bin/perl -w\nprint 1;\n")
+        #expect(
+            try fixture.string("usr/bin/a", of: relocated.tree) == "#!\(store)/usr/bin/perl -w\nprint 1;\n")
         #expect(try fixture.string("usr/bin/b", of: relocated.tree) == "#! \(store)/usr/bin/perl\n")
         #expect(relocated.report.done[.shebang] == 2)
     }
@@ -102,8 +103,12 @@ import Testing
     @Test func formatsThatTakeAnyLengthGetTheStorePath() throws {
         let fixture = try RelocationFixture()
         try fixture.file("usr/sbin/nginx", [1], mode: 0o755)
-        try fixture.text("usr/lib/systemd/system/nginx.service", "[Service]\nExecStart=/usr/sbin/nginx -g\nExecReload=/bin/sh -c x\n")
-        try fixture.text("usr/share/pkgconfig/x.pc", "prefix=/usr\nlibdir=${prefix}/lib\nincludedir=/usr/share/pkgconfig\n")
+        try fixture.text(
+            "usr/lib/systemd/system/nginx.service",
+            "[Service]\nExecStart=/usr/sbin/nginx -g\nExecReload=/bin/sh -c x\n")
+        try fixture.text(
+            "usr/share/pkgconfig/x.pc", "prefix=/usr\nlibdir=${prefix}/lib\nincludedir=/usr/share/pkgconfig\n"
+        )
         let relocated = try fixture.relocate()
         let store = relocated.storePath.path
         #expect(
@@ -123,7 +128,8 @@ import Testing
         let bytes = header + [0xda, UInt8(path.count)] + path + Array("zzz/usr/lib/python3x".utf8)
         try fixture.file("usr/lib/python3/dist-packages/__pycache__/m.cpython-311.pyc", bytes)
         let relocated = try fixture.relocate()
-        let result = try fixture.bytes("usr/lib/python3/dist-packages/__pycache__/m.cpython-311.pyc", of: relocated.tree)
+        let result = try fixture.bytes(
+            "usr/lib/python3/dist-packages/__pycache__/m.cpython-311.pyc", of: relocated.tree)
         #expect(result.count == bytes.count)
         #expect(Array(result[4..<8]) == [1, 0, 0, 0])
         #expect(Array(result[8..<18]) == Array(bytes[8..<18]))
@@ -148,11 +154,13 @@ import Testing
 
 @Suite struct LinkRelocationTests {
     /// A link at usr/bin/x, its target, and what it becomes below the store path; `nil` where it stays.
-    @Test(arguments: [
-        ("/usr/bin/y", "/usr/bin/y"), ("/etc/alternatives/y", "/etc/alternatives/y"), ("y", nil),
-        ("../../../usr/bin/y", "/usr/bin/y"), ("../../usr/bin/y", nil), ("/nowhere", nil), ("/usr/bin/env", nil),
-        ("/etc/ssl/certs", nil), ("/usr/local/bin/y", nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("/usr/bin/y", "/usr/bin/y"), ("/etc/alternatives/y", "/etc/alternatives/y"), ("y", nil),
+            ("../../../usr/bin/y", "/usr/bin/y"), ("../../usr/bin/y", nil), ("/nowhere", nil),
+            ("/usr/bin/env", nil),
+            ("/etc/ssl/certs", nil), ("/usr/local/bin/y", nil),
+        ] as [(String, String?)])
     func absoluteLinksIntoTheImageBecomeStorePaths(target: String, expected: String?) throws {
         let fixture = try RelocationFixture()
         for path: TreePath in ["usr/bin/y", "usr/bin/env", "etc/ssl/certs/a", "usr/local/bin/y"] {
@@ -204,7 +212,8 @@ import Testing
         var text = ""
         for number in 0..<100_000 {
             // "/usr/" and seven characters: no directory, so that each is a prefix of its own.
-            let name = String(repeating: "0", count: 7 - String(number, radix: 36).count) + String(number, radix: 36)
+            let name =
+                String(repeating: "0", count: 7 - String(number, radix: 36).count) + String(number, radix: 36)
             fixture.link(try TreePath(parsing: "usr/\(name)".utf8), "lib")
             text += "/usr/\(name)\n"
         }

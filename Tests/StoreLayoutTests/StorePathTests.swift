@@ -20,7 +20,8 @@ import Testing
     static func storePath(_ listing: Bytes, _ name: String, _ version: String) throws -> StorePath {
         StorePath(
             StorePath.Identity(
-                tree: Digest(hashing: listing), name: try PackageName(name), version: try PackageVersion(version),
+                tree: Digest(hashing: listing), name: try PackageName(name),
+                version: try PackageVersion(version),
                 architecture: .any))
     }
 
@@ -72,14 +73,20 @@ import Testing
 
     @Test func everyPartOfTheIdentityChangesTheHash() throws {
         let tree = Digest(hashing: "tree".utf8)
-        let base = StorePath.Identity(tree: tree, name: try PackageName("a"), version: try PackageVersion("1"), architecture: .any)
+        let base = StorePath.Identity(
+            tree: tree, name: try PackageName("a"), version: try PackageVersion("1"), architecture: .any)
         let others = [
-            StorePath.Identity(tree: Digest(hashing: "".utf8), name: base.name, version: base.version, architecture: .any),
-            StorePath.Identity(tree: tree, name: try PackageName("b"), version: base.version, architecture: .any),
-            StorePath.Identity(tree: tree, name: base.name, version: try PackageVersion("2"), architecture: .any),
+            StorePath.Identity(
+                tree: Digest(hashing: "".utf8), name: base.name, version: base.version, architecture: .any),
+            StorePath.Identity(
+                tree: tree, name: try PackageName("b"), version: base.version, architecture: .any),
+            StorePath.Identity(
+                tree: tree, name: base.name, version: try PackageVersion("2"), architecture: .any),
             StorePath.Identity(tree: tree, name: base.name, version: base.version, architecture: .arm64),
-            StorePath.Identity(tree: tree, name: base.name, version: base.version, architecture: .any, recipe: 2),
-            StorePath.Identity(tree: tree, name: base.name, version: base.version, architecture: .any, aliasSalt: 1),
+            StorePath.Identity(
+                tree: tree, name: base.name, version: base.version, architecture: .any, recipe: 2),
+            StorePath.Identity(
+                tree: tree, name: base.name, version: base.version, architecture: .any, aliasSalt: 1),
         ]
         #expect(Set((others + [base]).map { StorePath($0).hash }).count == others.count + 1)
     }
@@ -92,7 +99,10 @@ import Testing
     @Test func aBaseNameIsReadBackOnlyWithItsNameAndVersion() throws {
         let path = try Self.storePath(Self.listing(Tree()), "a-b", "1-2")
         #expect(StorePath(baseName: path.baseName, name: path.name, version: path.version) == path)
-        #expect(StorePath(baseName: path.baseName, name: try PackageName("a"), version: try PackageVersion("b-1-2")) != nil)
+        #expect(
+            StorePath(
+                baseName: path.baseName, name: try PackageName("a"), version: try PackageVersion("b-1-2"))
+                != nil)
         #expect(StorePath(baseName: path.baseName, name: path.name, version: try PackageVersion("1")) == nil)
         #expect(StorePath(baseName: "x" + path.baseName, name: path.name, version: path.version) == nil)
     }
@@ -106,7 +116,8 @@ import Testing
 @Suite struct PackageVersionTests {
     /// The examples of the UAPI version format specification, in ascending order.
     static let ascending = [
-        "122.1", "123~rc1-1", "123", "123-a", "123-a.1", "123-1", "123-1.1", "123^post1", "123.a-1", "123.1-1",
+        "122.1", "123~rc1-1", "123", "123-a", "123-a.1", "123-1", "123-1.1", "123^post1", "123.a-1",
+        "123.1-1",
         "123a-1", "124-1",
     ]
 
@@ -120,7 +131,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [("28.2", "30.1"), ("1.9", "1.10"), ("28.2+1-15+deb12u3", "28.2+1-15+deb12u4"), ("2.0~rc1", "2.0")])
+    @Test(arguments: [
+        ("28.2", "30.1"), ("1.9", "1.10"), ("28.2+1-15+deb12u3", "28.2+1-15+deb12u4"), ("2.0~rc1", "2.0"),
+    ])
     func newerVersionsOfDistributionsComeLater(older: String, newer: String) throws {
         #expect(try PackageVersion(older) < PackageVersion(newer))
     }

@@ -66,7 +66,9 @@ extension Store {
         _ area: ImportArea, _ name: String, version: String = "1", exposure: Exposure = Exposure(),
         aliases: [AliasRecord] = []
     ) throws -> Metadata {
-        let listing = TreeListing.render(area.builder.tree) { (area.staging[$0].size, area.staging[$0].digest) }
+        let listing = TreeListing.render(area.builder.tree) {
+            (area.staging[$0].size, area.staging[$0].digest)
+        }
         let identity = StorePath.Identity(
             tree: Digest(hashing: listing), name: try PackageName(name), version: try PackageVersion(version),
             architecture: .any)

@@ -26,7 +26,8 @@ import Testing
             try builder.file(try TreePath(parsing: "usr/bin/\(name)x".utf8), name)
         }.storePath
         return GenerationPackage(
-            baseName: base, exposure: exposure, launchDescription: launched.isEmpty ? nil : Array("go\n".utf8),
+            baseName: base, exposure: exposure,
+            launchDescription: launched.isEmpty ? nil : Array("go\n".utf8),
             isPreferred: isPreferred)
     }
 
@@ -51,7 +52,8 @@ import Testing
         #expect(access("\(fixture.root)/\(directory)/bin/emacs", F_OK) != 0)
         try store.root.directory(beneath: "libexec").replaceFile("sxs", contents: [], mode: 0o755)
         #expect(access("\(fixture.root)/\(directory)/bin/emacs", X_OK) == 0)
-        #expect(try store.root.open(beneath: "shims/\(emacs.baseName)/launch").readAll() == Array("go\n".utf8))
+        #expect(
+            try store.root.open(beneath: "shims/\(emacs.baseName)/launch").readAll() == Array("go\n".utf8))
         #expect(
             try link("\(directory)/share/man/man1/emacs.1.gz")
                 == "/usr/store/\(emacs.baseName)/usr/share/man/man1/emacs.1.gz")
@@ -110,13 +112,17 @@ import Testing
     func hostileCommandNamesAreRefused(name: String) throws {
         var package = try package("p", commands: [])
         package.exposure.commands = [.init(name: name, path: "usr/bin/x", needsLauncher: true)]
-        #expect(throws: StoreError.invalidExposure(package: package.baseName, what: name)) { try make([package]) }
+        #expect(throws: StoreError.invalidExposure(package: package.baseName, what: name)) {
+            try make([package])
+        }
     }
 
     @Test(arguments: ["usr/share", "usr/share/../../etc", "/usr/share/x", "etc/x", "usr/sharex/y", ""])
     func hostileDataPathsAreRefused(path: String) throws {
         let package = try package("p", commands: [], data: [path])
-        #expect(throws: StoreError.invalidExposure(package: package.baseName, what: path)) { try make([package]) }
+        #expect(throws: StoreError.invalidExposure(package: package.baseName, what: path)) {
+            try make([package])
+        }
         #expect(try store.root.directory(beneath: "profiles").list().isEmpty)
     }
 

@@ -18,8 +18,12 @@ import Testing
     }
 
     @Test func equalContentsAreOneInodeAcrossPackages() throws {
-        let first = try store.add("a") { try $0.file("usr/x", "same"); try $0.file("usr/y", "same") }
-        let second = try store.add("b") { try $0.file("opt/z", "same"); try $0.file("opt/run", "same", mode: 0o755) }
+        let first = try store.add("a") {
+            try $0.file("usr/x", "same"); try $0.file("usr/y", "same")
+        }
+        let second = try store.add("b") {
+            try $0.file("opt/z", "same"); try $0.file("opt/run", "same", mode: 0o755)
+        }
         let shared = try inode(first.storePath, "usr/x")
         #expect(try inode(first.storePath, "usr/y") == shared)
         #expect(try inode(second.storePath, "opt/z") == shared)
@@ -60,14 +64,17 @@ import Testing
             try builder.file("empty2", "")
         }.storePath
         let modes: [(String, UInt32)] = [
-            ("", 0o555), ("private", 0o500), ("closed", 0), ("closed/in", 0), ("private/run", 0o555), ("empty", 0o444),
+            ("", 0o555), ("private", 0o500), ("closed", 0), ("closed/in", 0), ("private/run", 0o555),
+            ("empty", 0o444),
         ]
         for (path, mode) in modes {
             let status = try #require(try store.status("store/\(base)" + (path.isEmpty ? "" : "/" + path)))
             #expect(status.st_mode & 0o7777 == mode, "\(path)")
             #expect(status.st_mtim.tv_sec == StoreLayout.modificationTime, "\(path)")
         }
-        #expect(try #require(try store.status("store/\(base)/link")).st_mtim.tv_sec == StoreLayout.modificationTime)
+        #expect(
+            try #require(try store.status("store/\(base)/link")).st_mtim.tv_sec
+                == StoreLayout.modificationTime)
         #expect(try inode(base, "empty") != inode(base, "empty2"))
     }
 
@@ -142,9 +149,10 @@ import Testing
             try store.add("a", aliases: [alias, alias]) { try $0.file("x", "1") }
         }
         #expect(try snapshot().filter { !$0.hasPrefix("objects/") } == before)
-        #expect(try store.root.directory(beneath: "objects").list().allSatisfy {
-            try store.root.directory(beneath: "objects/\($0.text)").list().isEmpty
-        })
+        #expect(
+            try store.root.directory(beneath: "objects").list().allSatisfy {
+                try store.root.directory(beneath: "objects/\($0.text)").list().isEmpty
+            })
         try store.add("a", aliases: [alias]) { try $0.file("x", "1") }
     }
 

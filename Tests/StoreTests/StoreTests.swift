@@ -43,8 +43,11 @@ import Testing
     @Test func aNewerIndexIsRefused() throws {
         _ = try fixture.store()
         let run = try Fixture.run(
-            ["python3", "-c", "import sqlite3,sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version=99')",
-                fixture.root + "/index.sqlite"], output: fixture.path + "/output")
+            [
+                "python3", "-c",
+                "import sqlite3,sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version=99')",
+                fixture.root + "/index.sqlite",
+            ], output: fixture.path + "/output")
         #expect(run.status == 0, "\(run.text)")
         for forWriting in [false, true] {
             #expect(throws: StoreError.newerFormat(path: fixture.root, version: 99)) {

@@ -42,7 +42,9 @@ import Testing
             try builder.directory("out/d", mode: 0o755, attributes: [])
         }
         try builder.file("good", "x")
-        #expect(throws: StoreError.escapes("out/good", by: "out")) { try builder.hardLink("h", to: "out/good") }
+        #expect(throws: StoreError.escapes("out/good", by: "out")) {
+            try builder.hardLink("h", to: "out/good")
+        }
         #expect(throws: StoreError.escapes("out/x", by: "out")) { try builder.remove("out/x") }
     }
 
@@ -57,7 +59,9 @@ import Testing
 
     @Test func hardLinksNeedAFile() throws {
         try builder.directory("d", mode: 0o755, attributes: [])
-        #expect(throws: StoreError.badHardLink("h", target: "nothing")) { try builder.hardLink("h", to: "nothing") }
+        #expect(throws: StoreError.badHardLink("h", target: "nothing")) {
+            try builder.hardLink("h", to: "nothing")
+        }
         #expect(throws: StoreError.badHardLink("h", target: "d")) { try builder.hardLink("h", to: "d") }
         try builder.file("f", "x")
         try builder.hardLink("h", to: "f")
@@ -68,7 +72,9 @@ import Testing
         let long = String(repeating: "d", count: 200)
         let path = try TreePath(parsing: Array(repeating: long, count: 19).joined(separator: "/").utf8)
         try builder.symlink("l", target: path.bytes)
-        #expect(throws: PathError.self) { try builder.file(try TreePath(parsing: "l/\(long)/\(long)".utf8), "x") }
+        #expect(throws: PathError.self) {
+            try builder.file(try TreePath(parsing: "l/\(long)/\(long)".utf8), "x")
+        }
     }
 
     @Test func privilegesAreTakenOffAndCounted() throws {
@@ -106,7 +112,8 @@ import Testing
         try Array("tail".utf8).withUnsafeBytes { try builder.append($0) }
         try builder.appendHole(1 << 20)
         try builder.endFile()
-        let expected = Array("head".utf8) + Bytes(repeating: 0, count: 10 << 20) + Array("tail".utf8)
+        let expected =
+            Array("head".utf8) + Bytes(repeating: 0, count: 10 << 20) + Array("tail".utf8)
             + Bytes(repeating: 0, count: 1 << 20)
         #expect(try content("sparse").digest == Digest(hashing: expected))
         #expect(try content("sparse").size == expected.count)
@@ -117,7 +124,9 @@ import Testing
 
     @Test func aHoleLargerThanAnyImageIsRefusedAtOnce() throws {
         try builder.beginFile("bomb", mode: 0o644, attributes: [], size: nil)
-        #expect(throws: StoreError.tooLarge("bomb", limit: TreeBuilder.sizeLimit)) { try builder.appendHole(.max) }
+        #expect(throws: StoreError.tooLarge("bomb", limit: TreeBuilder.sizeLimit)) {
+            try builder.appendHole(.max)
+        }
     }
 
     @Test(arguments: [0, 1, 131_071, 131_072, 131_073, 400_000])

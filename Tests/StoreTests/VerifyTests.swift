@@ -26,7 +26,8 @@ import Testing
 
     private func shell(_ script: String) throws {
         let run = try Fixture.run(
-            ["sh", "-ec", "chmod -R u+w store; cd store/\(package.baseName); \(script)"].withDirectory(fixture.root),
+            ["sh", "-ec", "chmod -R u+w store; cd store/\(package.baseName); \(script)"].withDirectory(
+                fixture.root),
             output: fixture.path + "/output")
         try #require(run.status == 0, "\(run.text)")
     }
@@ -56,7 +57,9 @@ import Testing
     ])
     func damageIsFound(script: String, path: String, kind: Problem.Kind) throws {
         let script = script.replacing("$BASE", with: package.baseName)
-        try shell("chmod -R u+w ../../manifests; \(script); find . -type f ! -perm -4000 -exec chmod a-w {} +; find . -type d -exec chmod 555 {} +")
+        try shell(
+            "chmod -R u+w ../../manifests; \(script); find . -type f ! -perm -4000 -exec chmod a-w {} +; find . -type d -exec chmod 555 {} +"
+        )
         #expect(try store.verify(package) == [Problem(path: path, kind: kind)])
     }
 

@@ -71,8 +71,10 @@ struct DiffCommand: ParsableCommand {
         for package in difference.added { Console.print("+ \(package.name) \(package.version)") }
         for change in difference.changed {
             let isRebuilt = change.from.version == change.to.version
-            let note = change.from.storePath == change.to.storePath ? " (other commands)" : " (other contents)"
-            Console.print("~ \(change.name) \(change.from.version) -> \(change.to.version)" + (isRebuilt ? note : ""))
+            let note =
+                change.from.storePath == change.to.storePath ? " (other commands)" : " (other contents)"
+            Console.print(
+                "~ \(change.name) \(change.from.version) -> \(change.to.version)" + (isRebuilt ? note : ""))
         }
         if difference.added.isEmpty, difference.removed.isEmpty, difference.changed.isEmpty {
             Console.print("no difference")

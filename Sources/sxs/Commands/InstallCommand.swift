@@ -20,14 +20,16 @@ struct InstallCommand: ParsableCommand {
 
     @Option(
         parsing: .singleValue,
-        help: ArgumentHelp("The package whose command is taken where two have one of the same name.", valueName: "name"))
+        help: ArgumentHelp(
+            "The package whose command is taken where two have one of the same name.", valueName: "name"))
     var prefer: [String] = []
 
     @OptionGroup var image: ImageOptions
     @OptionGroup var shared: SharedOptions
 
     func validate() throws {
-        guard packages.isEmpty || packages.count == 1 || (image.name == nil && image.packageVersion == nil) else {
+        guard packages.isEmpty || packages.count == 1 || (image.name == nil && image.packageVersion == nil)
+        else {
             throw ValidationError("--name and --version go with one package only")
         }
         guard !packages.isEmpty else { throw ValidationError("name at least one package") }
@@ -64,15 +66,20 @@ extension GenerationChange {
     /// Prints what changed.
     func show(json: Bool) throws {
         if json { return try Console.printJSON(self) }
-        for package in removed where !added.contains(where: { $0.split(separator: " ").first == package.split(separator: " ").first }) {
+        for package in removed
+        where !added.contains(where: { $0.split(separator: " ").first == package.split(separator: " ").first }
+        ) {
             Console.print("- \(package)")
         }
         for package in added {
             let name = package.split(separator: " ").first
             let old = removed.first { $0.split(separator: " ").first == name }
-            Console.print("+ \(package)" + (old.map { " (was \($0.split(separator: " ").last ?? ""))" } ?? ""))
+            Console.print(
+                "+ \(package)" + (old.map { " (was \($0.split(separator: " ").last ?? ""))" } ?? ""))
         }
-        let state = previous == generation ? "is active, unchanged" : "is active" + (previous.map { " (before: \($0))" } ?? "")
+        let state =
+            previous == generation
+            ? "is active, unchanged" : "is active" + (previous.map { " (before: \($0))" } ?? "")
         Console.print("\(profile): generation \(generation) \(state)")
         if !added.isEmpty { Console.print("commands are in \(bin)") }
     }

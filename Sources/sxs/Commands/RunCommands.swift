@@ -14,7 +14,9 @@ struct RunCommand: ParsableCommand {
               sxs run git --command git-upload-pack -- .
             """)
 
-    @Argument(help: ArgumentHelp("A package, NAME@VERSION, a store path, or an installed command.", valueName: "package"))
+    @Argument(
+        help: ArgumentHelp(
+            "A package, NAME@VERSION, a store path, or an installed command.", valueName: "package"))
     var package: String
 
     @Option(help: ArgumentHelp("A command of the package, by name or path.", valueName: "name"))
@@ -22,7 +24,9 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup var shared: SharedOptions
 
-    @Argument(parsing: .postTerminator, help: ArgumentHelp("The program's arguments, after '--'.", valueName: "argument"))
+    @Argument(
+        parsing: .postTerminator,
+        help: ArgumentHelp("The program's arguments, after '--'.", valueName: "argument"))
     var arguments: [String] = []
 
     func run() throws {
@@ -41,7 +45,9 @@ struct ShellCommand: ParsableCommand {
 
     @OptionGroup var shared: SharedOptions
 
-    @Argument(parsing: .postTerminator, help: ArgumentHelp("A command instead of $SHELL, after '--'.", valueName: "command"))
+    @Argument(
+        parsing: .postTerminator,
+        help: ArgumentHelp("A command instead of $SHELL, after '--'.", valueName: "command"))
     var arguments: [String] = []
 
     func run() throws {
@@ -52,7 +58,8 @@ struct ShellCommand: ParsableCommand {
 /// The last arguments of the process as the bytes they are: a file name need not be UTF-8, and `String` would
 /// change it.
 private func rawArguments(last count: Int) -> [Bytes] {
-    UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).suffix(count).map { argument in
+    UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).suffix(count).map {
+        argument in
         guard let argument else { return [] }
         var length = 0
         while argument[length] != 0 { length += 1 }

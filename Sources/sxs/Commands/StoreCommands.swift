@@ -26,7 +26,9 @@ struct ImportCommand: ParsableCommand {
         if shared.json { return try Console.printJSON(result) }
         let metadata = result.metadata
         Console.print(StoreLayout.storeDirectory + "/" + metadata.storePath)
-        guard !result.wasKnown else { return Console.note("\(metadata.name) \(metadata.version) was in the store already") }
+        guard !result.wasKnown else {
+            return Console.note("\(metadata.name) \(metadata.version) was in the store already")
+        }
     }
 }
 
@@ -51,7 +53,12 @@ struct PathInfoCommand: ParsableCommand {
             guard !found.isEmpty else { return }
             return Console.print(
                 Console.table(
-                    found.map { [$0.name, $0.version, Console.size($0.size), StoreLayout.storeDirectory + "/" + $0.storePath] }))
+                    found.map {
+                        [
+                            $0.name, $0.version, Console.size($0.size),
+                            StoreLayout.storeDirectory + "/" + $0.storePath,
+                        ]
+                    }))
         }
         for metadata in found {
             var rows = [
@@ -63,12 +70,15 @@ struct PathInfoCommand: ParsableCommand {
                 ["aliases", "\(metadata.aliases.count)"],
                 ["commands", metadata.exposure.commands.map(\.name).joined(separator: " ")],
             ]
-            if metadata.aliasSalt != 0 { rows.append(["alias salt", "\(metadata.aliasSalt) (another store path had an alias)"]) }
+            if metadata.aliasSalt != 0 {
+                rows.append(["alias salt", "\(metadata.aliasSalt) (another store path had an alias)"])
+            }
             if let summary = metadata.summary { rows.append(["summary", summary]) }
             if !metadata.omissions.isEmpty {
                 rows.append([
                     "left out",
-                    metadata.omissions.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "),
+                    metadata.omissions.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(
+                        separator: ", "),
                 ])
             }
             Console.print(Console.table(rows))
@@ -78,7 +88,8 @@ struct PathInfoCommand: ParsableCommand {
 
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Read all files of packages and compare them with what was imported.",
+        commandName: "verify",
+        abstract: "Read all files of packages and compare them with what was imported.",
         discussion: """
             Examples:
               sxs verify
@@ -96,7 +107,8 @@ struct VerifyCommand: ParsableCommand {
             try Console.printJSON(results)
         } else {
             for result in results {
-                Console.print("\(result.name) \(result.version): \(result.problems.isEmpty ? "whole" : "damaged")")
+                Console.print(
+                    "\(result.name) \(result.version): \(result.problems.isEmpty ? "whole" : "damaged")")
                 for problem in result.problems { Console.print("  \(problem)") }
             }
         }
