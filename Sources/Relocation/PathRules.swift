@@ -30,7 +30,7 @@ enum PathRules {
     /// What the image offers to hosts that lack it: names in `/etc` that programs build at run time, or that
     /// are the host's where it has them.
     static let seeds: [TreePath] = [
-        "etc/emacs", "etc/groff", "etc/manpath.config", "etc/ssl/certs", "etc/ssl/openssl.cnf",
+        "etc/groff", "etc/manpath.config", "etc/ssl/certs", "etc/ssl/openssl.cnf",
     ]
 
     /// Whether an absolute path in a file means the host.

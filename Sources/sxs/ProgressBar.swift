@@ -44,17 +44,28 @@ final class ProgressBar: Progress {
         return Double(now.tv_sec - started.tv_sec) + Double(now.tv_nsec - started.tv_nsec) / 1e9
     }
 
+    /// Columns of the bar at most, and its frame and spaces.
+    private static let barCells = 24
+    private static let barFrame = 4
+
     private func draw(_ elapsed: Double) {
-        let rate = elapsed > 0 ? Console.size(Int(Double(done) / elapsed)) + "/s" : ""
-        var line = "\(title)  \(Console.size(done))"
-        if let total, total > 0 {
-            let share = min(1, Double(done) / Double(total))
-            let cells = 24
-            let full = Int(share * Double(cells))
-            line =
-                "\(title)  [\(String(repeating: "#", count: full))\(String(repeating: ".", count: cells - full))] "
-                + "\(Int(share * 100))%  \(Console.size(done)) of \(Console.size(total))"
+        let rate = elapsed > 0 ? "  " + Console.size(Int(Double(done) / elapsed)) + "/s" : ""
+        guard let total, total > 0 else {
+            return Console.draw(fitted(title, before: "  \(Console.size(done))\(rate)"))
         }
-        Console.draw(String((line + "  " + rate).prefix(max(0, width - 1))))
+        let share = min(1, Double(done) / Double(total))
+        let figures = " \(Int(share * 100))%  \(Console.size(done)) of \(Console.size(total))\(rate)"
+        // Figures come first, then the title, then as much of a bar as there is room for.
+        let cells = min(Self.barCells, width - 1 - figures.count - title.count - Self.barFrame)
+        guard cells >= 8 else { return Console.draw(fitted(title, before: " " + figures)) }
+        let full = Int(share * Double(cells))
+        let bar = String(repeating: "#", count: full) + String(repeating: ".", count: cells - full)
+        Console.draw("\(title)  [\(bar)]\(figures)")
+    }
+
+    /// The end of `text` that fits the line before `rest`, and `rest`.
+    private func fitted(_ text: String, before rest: String) -> String {
+        let room = max(0, width - 1 - rest.count)
+        return (text.count <= room ? text : String(("…" + text.suffix(max(0, room - 1))).prefix(room))) + rest
     }
 }

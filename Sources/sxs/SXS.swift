@@ -36,6 +36,9 @@ struct SXS: ParsableCommand {
               sxs install ./emacs.oci.tar       import an image and show its commands
               sxs run emacs -- --version        run a program of the store
               sxs rollback                      undo the last change
+
+            Exit status: 0 if it is done, 1 for an error, 64 for a command line that makes no sense; of 'run', 'shell' \
+            and launchers the program's own, 126 or 127 if it cannot be started.
             """,
         version: version,
         subcommands: [
