@@ -89,9 +89,14 @@ extension Session {
 
     /// What a package shows in a generation.
     private func choice(_ package: Metadata, options: ImportOptions, prefer: [String]) throws -> Member {
-        let exposure =
-            options.expose.isEmpty
-            ? package.exposure : try self.exposure(of: package, wanted: options.expose)
+        var exposure =
+            options.expose.isEmpty ? package.exposure : try self.exposure(of: package, wanted: options.expose)
+        // A plain link into /usr/store leads somewhere only where that is this root's store.
+        if !StoreView(root: root).isVisible() {
+            exposure.commands = exposure.commands.map {
+                Exposure.Command(name: $0.name, path: $0.path, needsLauncher: true)
+            }
+        }
         guard !exposure.commands.isEmpty || !exposure.data.isEmpty else {
             throw OperationError.nothingExposed(package.name)
         }
