@@ -131,7 +131,7 @@ extension Session {
                 source: source, options: options)
             for (omission, count) in area.builder.omissions.sorted(by: { $0.key.rawValue < $1.key.rawValue })
             {
-                note("\(identity.name): left out \(count) \(omission.rawValue)\(count == 1 ? "" : "s")")
+                note("\(identity.name): left out \(omission.text(count: count))")
             }
             return UnpackedTree(
                 area: area, tree: tree, listing: listing, identity: identity, source: source,
