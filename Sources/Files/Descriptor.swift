@@ -145,6 +145,12 @@ public final class Descriptor: @unchecked Sendable {
         throw SystemError("remove", path(of: name))
     }
 
+    /// Removes an empty directory.
+    public func removeDirectory(_ name: String) throws {
+        guard unlinkat(number, name, AT_REMOVEDIR) != 0 else { return }
+        throw SystemError("remove directory", path(of: name))
+    }
+
     /// Writes out the whole file system that this descriptor is on (syncfs(2)).
     public func synchronizeFileSystem() throws {
         guard sxs_syncfs(number) == 0 else { throw SystemError("write out the file system of", path) }

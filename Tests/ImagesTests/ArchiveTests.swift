@@ -9,16 +9,20 @@ import Testing
     @Test func aChangedByteOfAGzipArchiveIsNoticed() throws {
         let fixture = try Fixture()
         try fixture.run("mkdir t; seq 2000 > t/a; tar -C t -b 1 -cf x.tar .; gzip -1nc x.tar > x.tar.gz")
-        _ = try fixture.read("x.tar.gz")
+        let original = try fixture.read("x.tar.gz").entries
         let whole = try Descriptor.file("\(fixture.path)/x.tar.gz").readAll()
         let copy = try Descriptor.directory(fixture.path).open(beneath: "y", flags: 0o102)
         try copy.write(whole, at: 0)
-        // After the header, whose time and system are of no consequence.
-        for offset in 10..<whole.count {
+        var refused = 0
+        for offset in whole.indices {
             try copy.write([whole[offset] ^ 0x10], at: offset)
-            #expect(throws: ImageError.self, "byte \(offset) of \(whole.count)") { try fixture.read("y") }
+            do {
+                // A run of zeros may be copied from elsewhere in itself, and the header's time is nobody's concern.
+                #expect(try fixture.read("y").entries == original, "byte \(offset) of \(whole.count)")
+            } catch { refused += 1 }
             try copy.write([whole[offset]], at: offset)
         }
+        #expect(refused > whole.count - 40)
         _ = try fixture.read("y")
     }
 
@@ -138,7 +142,8 @@ import Testing
             #expect(try fixture.read(archive).names == [".", "one", "two"], "\(archive)")
         }
         // A layer that is not what the configuration says.
-        try fixture.run("cd save; d=$(ls -d */ | head -n 1); tar -C ../a -cf ${d}layer.tar .; tar -cf ../bad.tar *")
+        try fixture.run(
+            "cd save; d=$(ls -d */ | head -n 1); tar -C ../a -cf ${d}layer.tar .; tar -cf ../bad.tar *")
         do {
             _ = try fixture.read("bad.tar")
             Issue.record("a changed layer was accepted")

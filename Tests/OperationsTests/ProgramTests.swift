@@ -69,7 +69,8 @@ import Testing
             ("sxs import ./hello-1.tar --platform vax", "'vax'"),
             ("sxs import ./hello-1.tar --version 3 --expose nosuch", "'nosuch'"),
             ("sxs import dir:./full", "full"), ("sxs import raw:./hello-1.tar", "./hello-1.tar"),
-            ("sxs list --profile ../x", "'../x'"), ("sxs list --root '\(fixture.directory.path)/full'", "full"),
+            ("sxs list --profile ../x", "'../x'"),
+            ("sxs list --root '\(fixture.directory.path)/full'", "full"),
             ("sxs install ./hello-1.tar --root '\(fixture.directory.path)/full'", "full"),
             ("sxs list --root /etc/passwd", "/etc/passwd"), ("sxs list --root /nonexistent", "/nonexistent"),
             ("sxs run nothing", "'nothing'"), ("sxs run hello --command nosuch", "'nosuch'"),
@@ -89,8 +90,9 @@ import Testing
             #expect(outcome.output.contains("\nhint: "), "\(line): \(outcome)")
             try expectNothing(in: fixture, since: before, line)
         }
-        #expect(try FileManager.default.contentsOfDirectory(
-            atPath: fixture.directory.appending(path: "full").path) == ["x"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(
+                atPath: fixture.directory.appending(path: "full").path) == ["x"])
     }
 
     @Test func anImageThatCannotBeOpenedMakesNoStore() throws {
@@ -113,7 +115,7 @@ import Testing
             let info = try Self.run("sxs path-info hello@\(version) && sxs verify", in: fixture)
             #expect(info.status == 0, "\(info)")
         }
-        #expect(try Self.run("sxs list | head -n 0; exit ${PIPESTATUS[0]}", in: fixture).output == "")
+        #expect(try Self.run("sxs list | head -n 0; (exit ${PIPESTATUS[0]})", in: fixture).output == "")
     }
 
     @Test func anotherArchitectureNeedsToBeAskedFor() throws {
@@ -162,7 +164,8 @@ import Testing
         #expect(try profile(fixture.state()) == profile(before))
         let shown = { try fixture.run("readlink", ["root/profiles/default/current/bin/hello"]) }
         for (line, owner) in [
-            ("sxs install other --prefer other", "-other-1"), ("sxs install hello --prefer hello", "-hello-1"),
+            ("sxs install other --prefer other", "-other-1"),
+            ("sxs install hello --prefer hello", "-hello-1"),
             ("sxs install other --prefer other", "-other-1"),
             // An upgrade keeps the preference.
             ("sxs install ./other-1.tar --version 2", "-other-2"),
@@ -189,7 +192,8 @@ import Testing
     @Test func anIndexOfGarbageIsNamedAndLeft() throws {
         let fixture = try Self.installed()
         let before = try fixture.state()
-        try fixture.run("sh", ["-c", "rm root/index.sqlite*; head -c 20000 /dev/urandom > root/index.sqlite"])
+        try fixture.run(
+            "sh", ["-c", "rm root/index.sqlite*; head -c 20000 /dev/urandom > root/index.sqlite"])
         for line in ["sxs list", "sxs install hello"] {
             let outcome = try Self.run(line, in: fixture)
             #expect(outcome.status == 1 && outcome.output.contains("root/index.sqlite"), "\(outcome)")
@@ -244,7 +248,10 @@ import Testing
         // cap_net_raw, permitted and effective, as setcap(8) writes it.
         try fixture.run(
             "setfattr",
-            ["-n", "security.capability", "-v", "0x0100000200200000000000000000000000000000", "tree/usr/bin/ping"])
+            [
+                "-n", "security.capability", "-v", "0x0100000200200000000000000000000000000000",
+                "tree/usr/bin/ping",
+            ])
         try fixture.run("chmod", ["u+s", "tree/usr/bin/hello"])
         try fixture.run("mknod", ["tree/null", "c", "1", "3"])
         try fixture.run("mkfifo", ["tree/pipe"])
