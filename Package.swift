@@ -22,6 +22,7 @@ let package = Package(
         // 1: C, each imported by the one room that wraps it.
         .target(name: "CLinux"),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CSquashFS", pkgConfig: "libsquashfs1", providers: [.apt(["libsquashfs-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -35,7 +36,7 @@ let package = Package(
 
         // 3: rooms, siblings that do not know each other.
         .target(
-            name: "Images", dependencies: ["Files", "StoreLayout", "CArchive", "CSquashFS"],
+            name: "Images", dependencies: ["Files", "StoreLayout", "CArchive", "CZlib", "CSquashFS"],
             swiftSettings: settings, linkerSettings: archives),
         .target(name: "Relocation", dependencies: ["Files", "ELF", "StoreLayout"], swiftSettings: settings),
         .target(name: "Store", dependencies: ["Files", "StoreLayout", "CSQLite"], swiftSettings: settings),

@@ -93,6 +93,7 @@ public struct StorePath: Hashable, Sendable, Comparable, CustomStringConvertible
         inner.bytes.isEmpty ? Array(path.utf8) : Array(path.utf8) + [UInt8(ascii: "/")] + inner.bytes
     }
 
+    /// The text for people.
     public var description: String { path }
 
     public static func < (left: StorePath, right: StorePath) -> Bool {

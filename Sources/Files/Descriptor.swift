@@ -130,7 +130,9 @@ public final class Descriptor: @unchecked Sendable {
         throw SystemError("rename \(path(of: name)) to", directory.path(of: newName))
     }
 
-    /// Gives `name` another name. The error number is in the error: EMLINK and EEXIST are often expected.
+    /// Gives `name` another name.
+    ///
+    /// The error number is in the error: EMLINK and EEXIST are often expected.
     public func link(_ name: String, to directory: Descriptor, as newName: String) throws {
         guard linkat(number, name, directory.number, newName, 0) == 0 else {
             throw SystemError("link \(path(of: name)) to", directory.path(of: newName))
@@ -141,6 +143,12 @@ public final class Descriptor: @unchecked Sendable {
     public func unlink(_ name: String) throws {
         guard unlinkat(number, name, 0) != 0, errno != ENOENT else { return }
         throw SystemError("remove", path(of: name))
+    }
+
+    /// Removes an empty directory.
+    public func removeDirectory(_ name: String) throws {
+        guard unlinkat(number, name, AT_REMOVEDIR) != 0 else { return }
+        throw SystemError("remove directory", path(of: name))
     }
 
     /// Writes out the whole file system that this descriptor is on (syncfs(2)).
@@ -370,8 +378,14 @@ extension Descriptor {
         let temporary = ".\(name).\(getpid())"
         try unlink(temporary)
         let file = try open(beneath: temporary, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-        try file.write(contents, at: 0)
-        try file.setMode(mode)
-        try rename(temporary, to: self, as: name)
+        do {
+            try file.write(contents, at: 0)
+            try file.setMode(mode)
+            try rename(temporary, to: self, as: name)
+        } catch {
+            // The first error is the one to report.
+            try? unlink(temporary)
+            throw error
+        }
     }
 }

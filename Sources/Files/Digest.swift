@@ -58,6 +58,7 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
         }
     }
 
+    /// The text for people.
     public var description: String { "sha256:" + hex }
 
     public static func < (left: Digest, right: Digest) -> Bool {

@@ -11,8 +11,9 @@ public struct PathScanner: Sendable {
     /// Hits that are kept of one file: a file that is nothing but paths may not fill the memory.
     public static let limit = 1 << 22
 
-    /// Offsets found so far, ascending. Offsets past 4 GiB, and more than ``limit``, are not kept: see
-    /// ``isTruncated``.
+    /// Offsets found so far, ascending.
+    ///
+    /// Offsets past 4 GiB, and more than ``limit``, are not kept: see ``isTruncated``.
     public private(set) var offsets: [UInt32] = []
 
     /// Whether there were hits that are not kept.

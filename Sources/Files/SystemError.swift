@@ -23,22 +23,29 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
         self.code = code
     }
 
+    /// The sentence for people, and a hint.
     public var description: String {
         let reason = String(cString: strerror(code))
-        let text = "cannot \(attempt) \(subject): \(reason.prefix(1).lowercased() + reason.dropFirst())"
-        guard let hint else { return text }
-        return text + "\nhint: " + hint
+        return """
+            cannot \(attempt) \(subject): \(reason.prefix(1).lowercased() + reason.dropFirst())
+            hint: \(hint)
+            """
     }
 
-    private var hint: String? {
+    private var hint: String {
         switch code {
         case ENOSPC: "the file system is full; free some space and try again, nothing was changed"
         case EDQUOT: "your disk quota is used up; free some space and try again, nothing was changed"
         case EROFS: "the file system is read-only; choose another state directory with --root DIR"
-        case EACCES, EPERM: "run as the owner of that directory, or choose another one with --root DIR"
+        case EACCES, EPERM: "run as a user who may do that, or choose another state directory with --root DIR"
+        case ENOENT: "check the path"
+        case ENOTDIR, EISDIR, EEXIST, ELOOP: "check what is there with 'ls -l'"
+        case ENAMETOOLONG: "choose a shorter path"
         case ENOTSUP: "the file system does not offer this; choose another one with --root DIR"
         case EMFILE, ENFILE: "too many open files; raise the limit with 'ulimit -n'"
-        default: nil
+        case ENOMEM: "there is not enough memory; end other programs and try again"
+        case EIO: "the device may be failing; look at the kernel's messages with 'dmesg'"
+        default: "check the file system it is on, and try again"
         }
     }
 }

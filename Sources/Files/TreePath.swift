@@ -132,6 +132,7 @@ public enum PathError: Error, Equatable, CustomStringConvertible {
     /// It, or a component of it, is longer than file systems allow.
     case tooLong(String, limit: Int)
 
+    /// The text for people.
     public var description: String {
         switch self {
         case .absolute(let path):

@@ -14,6 +14,12 @@ public enum Omission: String, Hashable, Sendable, CaseIterable, Codable {
 
     /// Another extended attribute that is not content (labels, ACLs); the file itself stays.
     case attribute = "extended attribute"
+
+    /// How many of them, in words: `2 devices`.
+    public func text(count: Int) -> String {
+        guard count != 1 else { return "1 \(rawValue)" }
+        return "\(count) " + (rawValue.hasSuffix("y") ? rawValue.dropLast() + "ies" : rawValue + "s")
+    }
 }
 
 /// What takes in an image: one stream of entries, whatever the format.

@@ -36,7 +36,7 @@ struct ArchiveOpening {
     private func archiveFormat() throws -> ImageReference.Format {
         let stream = FileStream(file, range: 0..<size, image: reference.path)
         let reader = TarReader(
-            try Self.decompressed(stream, file: file, image: reference.path), image: reference.path)
+            try Decompressor.open(stream, image: reference.path), image: reference.path)
         var names: Set<String> = []
         while let entry = try reader.next() {
             let name = entry.path.split(separator: UInt8(ascii: "/"))
@@ -62,22 +62,12 @@ struct ArchiveOpening {
         return first == "blobs" || Digest(hex: first) != nil
     }
 
-    /// The archive's bytes without compression.
-    static func decompressed(
-        _ stream: FileStream, file: Descriptor, image: String
-    ) throws -> any ByteStream {
-        // A tar archive is read as it is: libarchive might take a first member's name for a magic number,
-        // and cannot pass over contents.
-        let head = try head(of: file, count: TarHeader.blockSize)
-        return TarHeader(block: head).isValid ? stream : try Decompressor(stream, image: image)
-    }
-
     /// The archive's files; those of a compressed archive after decompression to an unnamed file.
     func blobs() throws -> any BlobSource {
         let head = try Self.head(of: file, count: TarHeader.blockSize)
         if TarHeader(block: head).isValid { return try ArchiveBlobs(file, size: size, image: reference.path) }
         let copy = try temporaryFile()
-        let stream = try Decompressor(
+        let stream = try Decompressor.open(
             FileStream(file, range: 0..<size, image: reference.path), image: reference.path)
         var written = 0
         while let bytes = try stream.next() {

@@ -2,7 +2,33 @@ private import CArchive
 internal import Files
 private import Glibc
 
-/// A stream decompressed by libarchive: gzip, bzip2, xz, lzma, lzip, zstd, lz4 and compress, told by content.
+/// The first chunk of a stream that was looked at, and then the rest.
+final class PeekedStream: ByteStream {
+    private let base: any ByteStream
+    private var first: UnsafeRawBufferPointer?
+
+    /// The first chunk; empty where there is none.
+    let head: UnsafeRawBufferPointer
+
+    init(_ base: any ByteStream) throws {
+        self.base = base
+        first = try base.next()
+        head = first ?? UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
+    func next() throws -> UnsafeRawBufferPointer? {
+        guard let chunk = first else { return try base.next() }
+        first = nil
+        return chunk
+    }
+
+    func skip(_ count: Int) throws -> Bool {
+        guard first == nil else { return false }
+        return try base.skip(count)
+    }
+}
+
+/// A stream decompressed by libarchive: bzip2, xz, lzma, lzip, zstd, lz4 and compress, told by content.
 final class Decompressor: ByteStream {
     /// What libarchive's callback reads from, and what went wrong there.
     private final class Input {
@@ -19,8 +45,22 @@ final class Decompressor: ByteStream {
     private var isOpen = false
     private var isFinished = false
 
+    /// The bytes of a tar archive without compression, whichever it has.
+    ///
     /// - Parameter image: What errors call the stream.
-    init(_ stream: any ByteStream, image: String) throws {
+    static func open(_ stream: any ByteStream, image: String) throws -> any ByteStream {
+        let peeked = try PeekedStream(stream)
+        // A tar archive is read as it is: libarchive might take a first member's name for a magic number,
+        // and cannot pass over contents.
+        if TarHeader(block: Bytes(peeked.head.prefix(TarHeader.blockSize))).isValid { return peeked }
+        if peeked.head.starts(with: GzipDecompressor.magic) {
+            return try GzipDecompressor(peeked, image: image)
+        }
+        return try Decompressor(peeked, image: image)
+    }
+
+    /// - Parameter image: What errors call the stream.
+    private init(_ stream: any ByteStream, image: String) throws {
         guard let archive = archive_read_new() else {
             throw SystemError("start reading", image, code: ENOMEM)
         }
@@ -29,8 +69,7 @@ final class Decompressor: ByteStream {
         self.archive = archive
         // One by one rather than all: some of the others run programs of the host.
         for support in [
-            archive_read_support_filter_gzip, archive_read_support_filter_bzip2,
-            archive_read_support_filter_xz,
+            archive_read_support_filter_bzip2, archive_read_support_filter_xz,
             archive_read_support_filter_lzma, archive_read_support_filter_lzip,
             archive_read_support_filter_zstd, archive_read_support_filter_lz4,
             archive_read_support_filter_compress, archive_read_support_format_raw,

@@ -114,7 +114,7 @@ public final class Image {
         defer { progress.end() }
         let stream = FileStream(file, range: 0..<size, image: path) { progress.advance(to: $0) }
         let writer = EntryWriter(sink, image: path, isLayered: false)
-        let reader = TarReader(try ArchiveOpening.decompressed(stream, file: file, image: path), image: path)
+        let reader = TarReader(try Decompressor.open(stream, image: path), image: path)
         while let entry = try reader.next() { try writer.write(entry, from: reader) }
         try reader.drain()
     }

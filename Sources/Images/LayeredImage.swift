@@ -34,7 +34,7 @@ struct LayeredImage {
         let name = "\(layer.name) of \(image)"
         let blob = FileStream(
             layer.blob.file, range: layer.blob.range, image: name, hashing: true, report: report)
-        let archive = HashingStream(try Decompressor(blob, image: name))
+        let archive = HashingStream(try Decompressor.open(blob, image: name))
         writer.beginLayer()
         do {
             let reader = TarReader(archive, image: name)

@@ -35,7 +35,7 @@ final class SquashFSImage {
                 image: file.path, detail: "its header says \(header.bytes_used) bytes, and it has \(size)")
         }
         guard header.block_size >= 4096, header.block_size <= 1 << 20 else { throw damaged("its block size") }
-        budget = size.multipliedReportingOverflow(by: 4096).partialValue + 1 << 30
+        budget = min(size, 1 << 48) * 4096 + 1 << 30
         try openCompressor()
         guard let compressor else { throw damaged("its compression") }
         directories = sqfs_dir_reader_create(&header, compressor, input, 0)

@@ -81,7 +81,9 @@ struct ExposureFinder {
         packages?.first { $0.name == name } ?? packages?.first { $0.source == name }
     }
 
-    /// Every command of the image: name and path. Earlier directories win.
+    /// Every command of the image: name and path.
+    ///
+    /// Earlier directories win.
     private func allCommands() -> [String: TreePath] {
         var result: [String: TreePath] = [:]
         for directory in searchPath {

@@ -1,4 +1,6 @@
-/// Why a verb stopped. What was active before still is.
+/// Why a verb stopped.
+///
+/// What was active before still is.
 public enum OperationError: Error, Equatable, CustomStringConvertible {
     /// No package of that name is in the store or in a remote.
     case unknownPackage(String, remotes: [String])
@@ -27,6 +29,7 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
     /// A user without a home directory and without `--root`.
     case noHome
 
+    /// The sentence for people, and a hint.
     public var description: String {
         switch self {
         case .unknownPackage(let name, let remotes):

@@ -53,13 +53,23 @@ extension Session {
     /// How often an image is relocated anew because an alias is taken.
     private static let saltLimit = 16
 
-    /// Imports an image into the store: read, hashed, relocated, registered. No profile changes.
+    /// Imports an image into the store: read, hashed, relocated, registered.
+    ///
+    /// No profile changes.
     public func importImage(_ source: String, options: ImportOptions) throws -> ImportResult {
-        try importImage(source, options: options, into: openStoreForWriting())
+        // Before the store, which is made where there is none.
+        let image = try open(source, options: options)
+        return try importImage(image, from: source, options: options, into: openStoreForWriting())
     }
 
-    func importImage(_ source: String, options: ImportOptions, into store: Store) throws -> ImportResult {
-        let image = try Image.open(ImageReference(parsing: source), platform: options.platform)
+    /// Opens an image for the platform that is wanted.
+    func open(_ source: String, options: ImportOptions) throws -> Image {
+        try Image.open(ImageReference(parsing: source), platform: options.platform)
+    }
+
+    func importImage(
+        _ image: Image, from source: String, options: ImportOptions, into store: Store
+    ) throws -> ImportResult {
         if let known = try knownImport(of: image, options: options, in: store) { return known }
         let unpacked = try unpack(image, source: source, options: options, into: store)
         // What cannot be removed now is swept by the next writer.
@@ -121,7 +131,7 @@ extension Session {
                 source: source, options: options)
             for (omission, count) in area.builder.omissions.sorted(by: { $0.key.rawValue < $1.key.rawValue })
             {
-                note("\(identity.name): left out \(count) \(omission.rawValue)\(count == 1 ? "" : "s")")
+                note("\(identity.name): left out \(omission.text(count: count))")
             }
             return UnpackedTree(
                 area: area, tree: tree, listing: listing, identity: identity, source: source,

@@ -1,5 +1,6 @@
 internal import Activation
 internal import Files
+internal import Images
 internal import Store
 internal import StoreLayout
 
@@ -32,17 +33,41 @@ extension Session {
     public func install(
         _ requests: [String], options: ImportOptions = ImportOptions(), prefer: [String] = []
     ) throws -> GenerationChange {
+        // Images first: one that cannot be opened is no reason to make a store.
+        let wanted = try requests.map { try want($0, options: options) }
         let store = try openStoreForWriting()
-        let packages = try requests.map { try obtain($0, options: options, from: store) }
-        let choices = try packages.map { try choice($0, options: options, prefer: prefer) }
+        let packages = try wanted.map { try obtain($0, options: options, from: store) }
+        let choices = try packages.map { try choice($0, options: options) }
         let names = Set(packages.map(\.name))
         return try change(store) { current in
-            let kept = current.filter { !names.contains($0.name) }.map { old in
-                var shown = old.shown
-                if prefer.contains(old.name) { shown.isPreferred = true }
-                return Member(package: old.package, shown: shown)
+            // Another version of a package keeps the preference that was given to it.
+            let preferred = Set(current.filter(\.shown.isPreferred).map(\.name))
+            let members =
+                current.filter { !names.contains($0.name) }
+                + choices.map { choice in
+                    var shown = choice.shown
+                    shown.isPreferred = preferred.contains(choice.name)
+                    return Member(package: choice.package, shown: shown)
+                }
+            for name in prefer where !members.contains(where: { $0.name == name }) {
+                throw OperationError.notInstalled(name, profile: profile.text)
             }
-            return kept + choices
+            return Self.preferring(prefer, in: members)
+        }
+    }
+
+    /// The members with a new preference, which takes an older one away from those that show the same.
+    private static func preferring(_ names: [String], in members: [Member]) -> [Member] {
+        let preferred = members.filter { names.contains($0.name) }
+        let claimed = Set(preferred.flatMap(\.shown.exposure.paths))
+        return members.map { member in
+            var shown = member.shown
+            if names.contains(member.name) {
+                shown.isPreferred = true
+            } else if !claimed.isDisjoint(with: shown.exposure.paths) {
+                shown.isPreferred = false
+            }
+            return Member(package: member.package, shown: shown)
         }
     }
 
@@ -59,17 +84,34 @@ extension Session {
         }
     }
 
-    /// A package of the store, imported first if need be.
-    func obtain(_ text: String, options: ImportOptions, from store: Store) throws -> Metadata {
+    /// A request whose image, if it names one, is open.
+    private enum Wanted {
+        case image(Image, source: String)
+        case package(String, version: String?, text: String)
+    }
+
+    private func want(_ text: String, options: ImportOptions) throws -> Wanted {
         switch PackageRequest(parsing: text) {
-        case .image(let source): return try importImage(source, options: options, into: store).metadata
-        case .package(let name, let version):
+        case .image(let source): .image(try open(source, options: options), source: source)
+        case .package(let name, let version): .package(name, version: version, text: text)
+        }
+    }
+
+    /// A package of the store, imported first if need be.
+    private func obtain(_ wanted: Wanted, options: ImportOptions, from store: Store) throws -> Metadata {
+        switch wanted {
+        case .image(let image, let source):
+            return try importImage(image, from: source, options: options, into: store).metadata
+        case .package(let name, let version, let text):
             let found = try newest(name, version: version, in: store)
             let offer = try offers(of: name, in: store).last { version == nil || $0.version?.text == version }
             if let offer, try found.map({ try offer.isNewer(than: $0.version) }) ?? true {
                 var options = options
                 options.name = try PackageName(name)
-                return try importImage(offer.location, options: options, into: store).metadata
+                return try importImage(
+                    open(offer.location, options: options), from: offer.location, options: options,
+                    into: store
+                ).metadata
             }
             if let found { return try store.metadata(of: found.baseName) }
             throw OperationError.unknownPackage(text, remotes: try store.remotes().map(\.name))
@@ -88,7 +130,7 @@ extension Session {
     }
 
     /// What a package shows in a generation.
-    private func choice(_ package: Metadata, options: ImportOptions, prefer: [String]) throws -> Member {
+    private func choice(_ package: Metadata, options: ImportOptions) throws -> Member {
         var exposure =
             options.expose.isEmpty ? package.exposure : try self.exposure(of: package, wanted: options.expose)
         // A plain link into /usr/store leads somewhere only where that is this root's store.
@@ -104,8 +146,7 @@ extension Session {
             package: (package.name, package.version),
             shown: GenerationPackage(
                 baseName: package.storePath, exposure: exposure,
-                launchDescription: try launchDescription(of: package, exposure: exposure).text,
-                isPreferred: prefer.contains(package.name)))
+                launchDescription: try launchDescription(of: package, exposure: exposure).text))
     }
 
     /// Makes a generation from the active one and activates it; nothing where it would be the same.
@@ -174,4 +215,9 @@ extension Session {
             return Member(package: (package.name, package.version), shown: shown)
         }
     }
+}
+
+extension Exposure {
+    /// What it shows, commands and data, as two packages may have it in common.
+    fileprivate var paths: [String] { commands.map { "bin/" + $0.name } + data }
 }

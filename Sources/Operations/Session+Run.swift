@@ -117,11 +117,17 @@ extension Session {
         }
         let temporary = ".\(StoreLayout.Name.program).\(getpid())"
         try programs.unlink(temporary)
-        let copy = try programs.open(beneath: temporary, flags: O_WRONLY | O_CREAT | O_EXCL)
-        try copy.copyContents(of: own)
-        try copy.setMode(0o755)
-        try copy.setTimes(Int(status.st_mtim.tv_sec))
-        try copy.synchronize()
-        try programs.rename(temporary, to: programs, as: StoreLayout.Name.program)
+        do {
+            let copy = try programs.open(beneath: temporary, flags: O_WRONLY | O_CREAT | O_EXCL)
+            try copy.copyContents(of: own)
+            try copy.setMode(0o755)
+            try copy.setTimes(Int(status.st_mtim.tv_sec))
+            try copy.synchronize()
+            try programs.rename(temporary, to: programs, as: StoreLayout.Name.program)
+        } catch {
+            // The first error is the one to report.
+            try? programs.unlink(temporary)
+            throw error
+        }
     }
 }

@@ -73,8 +73,10 @@ enum PathRules {
 
 /// What bytes say at the borders of a path in a file.
 enum PathBorders {
-    /// Bytes that may stand before a path in text or a C string: white space, control characters and punctuation
-    /// that begins a word. After others (`s/usr/x`, `${prefix}/usr`, `%s/usr`) it is the tail of something.
+    /// Bytes that may stand before a path in text or a C string: white space, control characters and
+    /// punctuation that begins a word.
+    ///
+    /// After others (`s/usr/x`, `${prefix}/usr`, `%s/usr`) it is the tail of something.
     private static let beginners: [Bool] = (0..<256).map { value in
         value <= 0x20 || "\"'`=:;,(<>[{|&!^".utf8.contains(UInt8(value))
     }

@@ -3,7 +3,9 @@ public import StoreLayout
 
 /// A tree whose files work at their store path.
 public struct RelocatedTree: Sendable {
-    /// The tree: links rewritten, the loader's cache and the aliases added. Contents are in the staging area.
+    /// The tree: links rewritten, the loader's cache and the aliases added.
+    ///
+    /// Contents are in the staging area.
     public let tree: Tree
 
     /// Where it works.

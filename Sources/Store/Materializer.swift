@@ -87,6 +87,8 @@ final class Materializer {
             try? objects.unlink(object.directory + "/" + object.name)
         }
         committed = 0
+        // Only those that are empty now can be removed.
+        for directory in Set(made.map(\.directory)) { try? objects.removeDirectory(directory) }
     }
 
     private func place(

@@ -5,6 +5,17 @@ private import Glibc
 
 /// Text for people, JSON for programs, messages beside both.
 enum Console {
+    /// Takes the places of standard streams that are closed.
+    ///
+    /// Otherwise a file of the store might get one of them, and the messages with it. Reading and writing there is
+    /// refused as before, and programs that sxs starts find them closed.
+    static func reserveStandardStreams() {
+        for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
+            let flags = descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY
+            _ = open("/dev/null", flags | O_CLOEXEC)
+        }
+    }
+
     /// Prints a line of results.
     static func print(_ text: String) {
         write(text + "\n", to: STDOUT_FILENO)
@@ -77,8 +88,18 @@ enum Console {
             if count > 0 {
                 rest = rest.dropFirst(count)
             } else if errno != EINTR {
-                // Nobody reads any more: results go nowhere, which the caller must see.
-                Glibc.exit(descriptor == STDOUT_FILENO ? 1 : 0)
+                // What cannot be told is no reason to leave work undone.
+                guard descriptor == STDOUT_FILENO else { return }
+                // A reader that went away, such as head(1), is no news to anybody.
+                if errno != EPIPE {
+                    let reason = String(cString: strerror(errno))
+                    note(
+                        """
+                        cannot write the results: \(reason.prefix(1).lowercased() + reason.dropFirst())
+                        hint: what was to be done is done; see 'sxs list'
+                        """)
+                }
+                Glibc.exit(1)
             }
         }
     }

@@ -7,6 +7,7 @@ private import Glibc
 @main
 enum Program {
     static func main() {
+        Console.reserveStandardStreams()
         do {
             try Launcher.runIfLauncher()
         } catch {

@@ -82,12 +82,14 @@ import Testing
     @Test func anImageCutAtAnyPlaceIsRefused() throws {
         let fixture = try WalkFixture()
         try fixture.write("usr/bin/x", "#!/bin/sh\n", mode: 0o755)
-        let image = try fixture.ociArchive("x.oci.tar", layers: [fixture.tar("layer.tar")])
+        // Without the zeros that fill a tape's record: each byte of the archive counts.
+        let layer = try fixture.tar("layer.tar", options: ["-b", "1"])
+        let image = try fixture.ociArchive("x.oci.tar", layers: [layer])
         let bytes = try Data(contentsOf: URL(fileURLWithPath: image))
         let cut = fixture.directory.appending(path: "cut-1.tar")
         _ = try fixture.session().importImage(image, options: fixture.options())
         let before = try fixture.state()
-        for length in stride(from: 0, to: bytes.count - 1024, by: 512) {
+        for length in Array(stride(from: 0, to: bytes.count, by: 256)) + [bytes.count - 1] {
             try bytes.prefix(length).write(to: cut)
             #expect(throws: (any Error).self, "cut at \(length)") {
                 try fixture.session().importImage(cut.path, options: fixture.options("cut"))
@@ -136,34 +138,47 @@ import Testing
         #expect(try fixture.state() == before)
     }
 
-    /// A root on a file system of 1 MiB: every write may be the one that finds it full.
+    /// A root on a file system with ever more room: each write is the one that finds it full once.
     @Test func aFullDiskChangesNothing() throws {
         let fixture = try WalkFixture()
         try fixture.writeHello()
         let small = try fixture.tar("hello-1.tar")
-        try fixture.run("sh", ["-c", "head -c 3000000 /dev/urandom > tree/usr/share/greeting/big"])
+        try fixture.run("sh", ["-c", "head -c 300000 /dev/urandom > tree/usr/share/greeting/big"])
+        // Relocation makes other contents of this one, which take their room beside those of the image.
+        try fixture.run(
+            "sh",
+            ["-c", "{ echo '#!/bin/sh'; seq -f '# /usr/share/greeting/text %g' 8000; } > tree/usr/bin/hello"])
         let big = try fixture.tar("hello-2.tar")
         let root = fixture.directory.appending(path: "root")
         try FileManager.default.createDirectory(at: root, withIntermediateDirectories: true)
         // In a mount namespace of its own, so that nothing stays mounted whatever happens.
-        let program = fixture.program
         let output = try fixture.run(
             "unshare",
             [
-                "--mount", "sh", "-c",
+                "--mount", "bash", "-c",
                 """
-                mount -t tmpfs -o size=2500k tmpfs '\(root.path)' || exit 9
-                SXS_TEST=1 '\(program)' install --root '\(root.path)' '\(small)' || exit 8
-                before=$(find '\(root.path)' | grep -v -e /tmp/ -e index.sqlite | sort)
-                '\(program)' install --root '\(root.path)' '\(big)' && exit 7
-                after=$(find '\(root.path)' | grep -v -e /tmp/ -e index.sqlite | sort)
-                [ "$before" = "$after" ] || exit 6
-                [ -z "$(ls '\(root.path)/tmp')" ] || exit 5
-                '\(program)' list --root '\(root.path)'
+                root='\(root.path)' sxs='\(fixture.program)' small='\(small)' big='\(big)'
+                state() {
+                    find "$root" -path "$root/tmp" -prune -o -path "$root/lock" -prune \\
+                        -o -name 'index.sqlite*' -prune -o -printf '%p %y %m %l %n\\n' | sort
+                }
+                mount -t tmpfs -o size=1G tmpfs "$root" || exit 9
+                "$sxs" install --root "$root" "$small" || exit 8
+                used=$(($(df --output=used -k "$root" | tail -n 1) + 8))
+                before=$(state)
+                for room in 0 8 40 200 320 400 560 640 720 800 900 1000 1100 1200 1400 1600 2000 3000; do
+                    mount -o remount,size=$((used + room))k "$root" || exit 7
+                    if "$sxs" install --root "$root" "$big"; then echo "fits into $room"; exit 0; fi
+                    [ "$(state)" = "$before" ] || { diff <(state) <(echo "$before"); exit 6; }
+                    [ -z "$(ls "$root/tmp")" ] || exit 5
+                    "$sxs" list --root "$root" | grep -q 'hello  1' || exit 4
+                done
+                exit 3
                 """,
             ])
-        #expect(output.contains("No space") || output.contains("no space"), "\(output)")
-        #expect(output.contains("hello  1"), "\(output)")
+        #expect(output.contains("no space left") || output.contains("is full"), "\(output)")
+        #expect(output.contains("hint: the file system is full"), "\(output)")
+        #expect(output.contains("fits into") && !output.contains("fits into 0"), "\(output)")
     }
 }
 

@@ -49,6 +49,8 @@ final class WalkFixture {
         let file = tree.appending(path: path)
         try FileManager.default.createDirectory(
             at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        // A tree may be written twice, as the next version.
+        try run("rm", ["-f", file.path])
         try FileManager.default.createSymbolicLink(atPath: file.path, withDestinationPath: target)
     }
 
@@ -59,7 +61,7 @@ final class WalkFixture {
         try write("usr/share/greeting/odd name ü", "x")
         try write("usr/share/greeting/private", "x", mode: 0o600)
         try link("usr/bin/hi", to: "/usr/bin/hello")
-        try run("ln", ["usr/share/greeting/text", "usr/share/greeting/same"], in: tree)
+        try run("ln", ["-f", "usr/share/greeting/text", "usr/share/greeting/same"], in: tree)
         try run("mkdir", ["-p", "usr/share/greeting/empty"], in: tree)
     }
 

@@ -56,7 +56,7 @@ final class RelocationFixture {
         try source.write(to: file, atomically: true, encoding: .utf8)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["gcc", "-O2", "-o", output.path] + options + [file.path]
+        process.arguments = ["gcc", "-O2", "-o", output.path, file.path] + options
         try process.run()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else { throw CocoaError(.executableLoad) }
