@@ -20,6 +20,10 @@ LEFT_ALONE = {
     "/usr/lib/os-release": "says which system the host is",
     "/usr/lib/debug": "debugging symbols, which a debugger looks up by build ID",
 }
+# What Emacs puts together while it runs, so that no file of the image has it to be relocated.
+JOINED = {
+    "/usr/share/info": "put together by Info from /usr/, share/ and info/, as a place where manuals may be",
+}
 OURS = ["/usr/store", "/usr/_"]
 HOST = ["/usr", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/bin", "/sbin"]
 
@@ -79,6 +83,8 @@ def check_accesses(room, environment, directory, image):
                 left_alone.setdefault(prefix, set()).add(path)
             elif _searched(line, path, directories):
                 allowed[path] = "looked for on the user's PATH"
+            elif path in JOINED:
+                allowed[path] = JOINED[path]
             elif _absent(line, path, image):
                 allowed[path] = "not in the image: whatever the host has"
             else:
