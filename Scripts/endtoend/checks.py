@@ -7,17 +7,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+from image.alternatives import exists
+
 # What a relocated program may name outside its store path, and why.
-LEFT_ALONE = [
-    ("/bin/sh", "the host's shell, as every program expects"),
-    ("/usr/bin/env", "the host's env, as scripts expect"),
-    ("/usr/local", "the host administrator's own files"),
-    ("/usr/src", "sources for the host's kernel"),
-    ("/usr/lib/modules", "modules of the host's kernel"),
-    ("/usr/lib/firmware", "firmware of the host's devices"),
-    ("/usr/lib/os-release", "says which system the host is"),
-    ("/usr/lib/debug", "debugging symbols, which a debugger looks up by build ID"),
-]
+LEFT_ALONE = {
+    "/bin/sh": "the host's shell, as every program expects",
+    "/usr/bin/env": "the host's env, as scripts expect",
+    "/usr/local": "the host administrator's own files",
+    "/usr/src": "sources for the host's kernel",
+    "/usr/lib/modules": "modules of the host's kernel",
+    "/usr/lib/firmware": "firmware of the host's devices",
+    "/usr/lib/os-release": "says which system the host is",
+    "/usr/lib/debug": "debugging symbols, which a debugger looks up by build ID",
+}
+# What Emacs puts together while it runs, so that no file of the image has it to be relocated.
+JOINED = {
+    "/usr/share/info": "put together by Info from /usr/, share/ and info/, as a place where manuals may be",
+}
 OURS = ["/usr/store", "/usr/_"]
 HOST = ["/usr", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/bin", "/sbin"]
 
@@ -26,24 +32,44 @@ def _under(path, prefixes):
     return next((p for p in prefixes if path == p or path.startswith(p + "/")), None)
 
 
-def check_accesses(room, environment, directory):
+def _searched(line, path, directories):
+    """Whether an access is one of a search for a command on PATH that found nothing there."""
+    call = line.split("(")[0].split()[-1]
+    looked = call in ("execve", "execveat") or call in ("access", "faccessat", "faccessat2") and "X_OK" in line
+    return looked and "ENOENT" in line and os.path.dirname(path) in directories
+
+
+def _absent(line, path, image):
+    """Whether the image has neither the path nor, unless a directory was asked for, its parent.
+
+    Never for libraries: the loader must not look for those outside the store, whether they exist or not.
+    """
+    if re.search(r"\.so(\.|$)", path) or re.match(r"/lib[^/]*(/|$)|/usr/lib/[^/]*-linux-gnu[^/]*(/|$)", path):
+        return False
+    if exists(image, path):
+        return False
+    return "O_DIRECTORY" in line or not exists(image, os.path.dirname(path))
+
+
+def check_accesses(room, environment, directory, image):
     """Under strace, `emacs --batch` names nothing of the host's /usr, /lib… and /opt but what is left alone."""
     log = directory / "strace.log"
+    environment = environment | {"PATH": environment["PATH"] + ":/usr/sbin:/sbin"}
     command = [
         "strace", "-f", "-s", "4096", "-e", "trace=%file", "-o", str(log),
         sys.executable, "-B", str(Path(__file__).with_name("room.py")), room.specification(), "--",
         "emacs", "--batch", "--eval", "(progn (require 'org) (princ (org-version)))",
     ]
     result = subprocess.run(
-        command, env=environment | {"PATH": environment["PATH"] + ":/usr/sbin:/sbin"}, capture_output=True, text=True,
-        stdin=subprocess.DEVNULL, check=False)
+        command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=300)
     assert result.returncode == 0, f"exit status {result.returncode}\n{result.stderr}"
     lines = log.read_text(errors="replace").splitlines()
     # What comes before is this script's Python and sxs itself, making the namespace.
     starts = [n for n, line in enumerate(lines) if re.search(r'execve\("/usr/(store|_)/', line)]
     starts = starts or [n for n, line in enumerate(lines) if re.search(r'execve\("[^"]*/store/[^"]*emacs', line)]
     assert starts, "emacs was not started from /usr/store: no execve of it in the trace"
-    allowed, refused = {}, []
+    allowed, left_alone, refused = {}, {}, []
+    directories = environment["PATH"].split(":")
     for line in lines[starts[0]:]:
         for path in re.findall(r'"(/[^"]*)"', line.split(" = ")[0]):
             path = os.path.normpath(path)
@@ -52,13 +78,21 @@ def check_accesses(room, environment, directory):
                 continue
             if not _under(path, HOST) or path == "/usr" or _under(path, OURS):
                 continue
-            reason = next((r for p, r in LEFT_ALONE if _under(path, [p])), None)
-            if reason:
-                allowed.setdefault(path, reason)
+            prefix = _under(path, LEFT_ALONE)
+            if prefix:
+                left_alone.setdefault(prefix, set()).add(path)
+            elif _searched(line, path, directories):
+                allowed[path] = "looked for on the user's PATH"
+            elif path in JOINED:
+                allowed[path] = JOINED[path]
+            elif _absent(line, path, image):
+                allowed[path] = "not in the image: whatever the host has"
             else:
                 refused.append(line)
+    for prefix, paths in sorted(left_alone.items()):
+        print(f"        {prefix} ({len(paths)} paths): left alone: {LEFT_ALONE[prefix]}")
     for path, reason in sorted(allowed.items()):
-        print(f"        {path}: left alone: {reason}")
+        print(f"        {path}: {reason}")
     assert not refused, f"{len(refused)} accesses to the host's files:\n" + "\n".join(refused[:40])
 
 
@@ -128,9 +162,11 @@ def check_missing_library(runner):
         file.unlink()
     host = sorted((runner.directory / "debian-root/usr/lib").glob("*/libselinux.so.1"))
     assert host, "the Debian root has no libselinux.so.1 that could be fallen back to"
+    if runner.options.user is not None:
+        subprocess.run(["chown", "-R", f"{runner.options.user}:{runner.options.user}", image], check=True)
     runner.sxs("install", str(image), "--name", "incomplete", "--version", "1", "--expose", "dir")
     room = runner.room("debian-root")
-    environment = runner.environment("/usr/bin:/bin")
+    environment = runner.environment("/usr/bin")
     result = room.run(["/bin/sh", "-c", "exec /var/lib/sxs-test/profiles/default/current/bin/dir /"], environment)
     errors = result.stderr.decode("utf-8", "replace")
     assert result.returncode != 0, "the program ran, with a library that is not its image's"

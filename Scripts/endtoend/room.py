@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
-MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x1, 0x20, 0x1000, 0x4000, 0x40000
 MNT_DETACH = 2
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}
 
@@ -35,12 +35,13 @@ def _mount(source, target, kind=None, flags=0, options=None):
 class Room:
     """A root directory and what is bound into it: a list of (path outside, path inside)."""
 
-    def __init__(self, root, binds=(), user=None):
+    def __init__(self, root, binds=(), user=None, readonly=False):
         self.root, self.binds, self.user = str(root), [(str(a), str(b)) for a, b in binds], user
+        self.readonly = readonly
 
     def specification(self):
         """What `enter` needs, as text."""
-        return json.dumps({"root": self.root, "binds": self.binds, "user": self.user})
+        return json.dumps({"root": self.root, "binds": self.binds, "user": self.user, "readonly": self.readonly})
 
     def run(self, command, environment, timeout=600):
         """Runs a command inside; its result, with output as bytes."""
@@ -74,6 +75,10 @@ class Room:
                 with open(inside, "w"):
                     pass
             _mount(source, inside, flags=MS_BIND | MS_REC)
+        if self.readonly:
+            # Of the root alone: what is mounted in it stays as it is. An ordinary user may not drop flags.
+            kept = os.statvfs(self.root).f_flag & (os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC)
+            _mount("none", self.root, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
         os.chdir(self.root)
         number = PIVOT_ROOT.get(platform.machine())
         if number is None:

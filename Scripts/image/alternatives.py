@@ -21,6 +21,8 @@ def registered(script):
     running the script (a command substitution, say) is passed over.
     """
     script = re.sub(r"\\\n\s*", " ", script)
+    # A list of names is often one quoted assignment over several lines.
+    script = re.sub(r"(?m)^(\s*\w+=\")([^\"]*)\"", lambda m: m[1] + " ".join(m[2].split()) + '"', script)
     variables = [{}]
     loops = []
     found = []

@@ -156,7 +156,10 @@ class Tree:
                  "--library-path", libraries, python, "-S", "-m", "compileall", "-q",
                  "-s", root, "-p", "/", "-x", r"lib2to3/tests|/test/bad", library,
                  root / "usr/lib/python3/dist-packages"],
-                env={"PYTHONHOME": str(root / "usr"), "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}, check=True)
+                # What compileall itself imports would be written with the name of this temporary tree inside,
+                # and then found up to date.
+                env={"PYTHONHOME": str(root / "usr"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
+                     "LC_ALL": "C.UTF-8"}, check=True)
 
 
 def _loader(root, link):
