@@ -90,6 +90,7 @@ public enum LaunchDescriptionError: Error, Equatable, CustomStringConvertible {
     /// A line that nobody understands.
     case line(Int, file: String)
 
+    /// What is wrong, why, and what to do.
     public var description: String {
         switch self {
         case .invalid(let what, let text):

@@ -20,6 +20,7 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    /// What cannot run, why, and what to do.
     public var description: String {
         switch self {
         case .cannotExecute(let program, let code):

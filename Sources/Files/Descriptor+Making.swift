@@ -87,7 +87,9 @@ extension Descriptor {
 }
 
 extension Collection where Element == UInt8 {
-    /// Calls `body` with the bytes as a C string. There must be no NUL among them.
+    /// Calls `body` with the bytes as a C string.
+    ///
+    /// There must be no NUL among them.
     func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
         let terminated = ContiguousArray(self) + [0]
         return try terminated.withUnsafeBytes { bytes in

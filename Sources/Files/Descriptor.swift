@@ -130,7 +130,9 @@ public final class Descriptor: @unchecked Sendable {
         throw SystemError("rename \(path(of: name)) to", directory.path(of: newName))
     }
 
-    /// Gives `name` another name. The error number is in the error: EMLINK and EEXIST are often expected.
+    /// Gives `name` another name.
+    ///
+    /// The error number is in the error: EMLINK and EEXIST are often expected.
     public func link(_ name: String, to directory: Descriptor, as newName: String) throws {
         guard linkat(number, name, directory.number, newName, 0) == 0 else {
             throw SystemError("link \(path(of: name)) to", directory.path(of: newName))

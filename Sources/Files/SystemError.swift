@@ -23,6 +23,7 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
         self.code = code
     }
 
+    /// What failed, the system's reason, and what to do.
     public var description: String {
         let reason = String(cString: strerror(code))
         let text = "cannot \(attempt) \(subject): \(reason.prefix(1).lowercased() + reason.dropFirst())"

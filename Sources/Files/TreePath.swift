@@ -132,6 +132,7 @@ public enum PathError: Error, Equatable, CustomStringConvertible {
     /// It, or a component of it, is longer than file systems allow.
     case tooLong(String, limit: Int)
 
+    /// What is wrong with the path, and what to do.
     public var description: String {
         switch self {
         case .absolute(let path):

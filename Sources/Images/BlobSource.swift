@@ -109,7 +109,9 @@ final class ArchiveBlobs: BlobSource {
         throw ImageError.damaged(image: image, detail: "links at \(path.utf8.displayed) go round in a circle")
     }
 
-    /// A path without `.`, `..` and doubled slashes. It is only a key here, never opened.
+    /// A path without `.`, `..` and doubled slashes.
+    ///
+    /// It is only a key here, never opened.
     private static func normalized(_ path: String, from directory: String) -> String {
         var result: [Substring] = path.hasPrefix("/") ? [] : directory.split(separator: "/")
         for component in path.split(separator: "/") {
