@@ -38,7 +38,8 @@ extension Session {
         }
         let current = [root, StoreLayout.Name.profiles, profile.text, StoreLayout.Name.current].joined(
             separator: "/")
-        try Launcher.shell(in: StoreView(root: root), profile: current, command: arguments, seeds: seeds ?? [])
+        try Launcher.shell(
+            in: StoreView(root: root), profile: current, command: arguments, seeds: seeds ?? [])
     }
 
     private func program(
