@@ -81,6 +81,7 @@ let package = Package(
             name: "ActivationTests",
             dependencies: ["Activation", "Files", "StoreLayout", "activation-probe"],
             swiftSettings: settings),
+        .testTarget(name: "CommandTests", dependencies: ["sxs"], swiftSettings: settings),
         .testTarget(
             name: "OperationsTests", dependencies: ["Operations", "Files", "StoreLayout"],
             swiftSettings: settings),

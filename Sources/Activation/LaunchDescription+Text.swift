@@ -7,7 +7,7 @@ extension LaunchDescription {
     private static let tab = UInt8(ascii: "\t")
 
     /// The words that lines begin with.
-    private enum Word: String, CaseIterable {
+    private enum Word: String {
         case storePath = "store-path"
         case command
         case searchPath = "search-path"
@@ -15,10 +15,7 @@ extension LaunchDescription {
         case setDefault = "set-default"
 
         init?(_ bytes: ArraySlice<UInt8>) {
-            guard let word = Self.allCases.first(where: { bytes.elementsEqual($0.rawValue.utf8) }) else {
-                return nil
-            }
-            self = word
+            self.init(rawValue: String(decoding: bytes, as: UTF8.self))
         }
     }
 
@@ -32,14 +29,10 @@ extension LaunchDescription {
                 ]
         }
         append(.storePath, Array(storePath.utf8))
-        for (command, program) in commands.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
-            append(.command, command, program.bytes)
-        }
+        for command in commands { append(.command, command.name, command.program.bytes) }
         for path in searchPath { append(.searchPath, path.bytes) }
         for path in seeds { append(.seed, path.bytes) }
-        for (variable, value) in defaults.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
-            append(.setDefault, variable + [UInt8(ascii: "=")] + value)
-        }
+        for entry in defaults { append(.setDefault, entry.name + [UInt8(ascii: "=")] + entry.value) }
         return text
     }
 
@@ -50,16 +43,18 @@ extension LaunchDescription {
     ///   - file: What messages call it.
     public init(parsing text: Bytes, file: String) throws(LaunchDescriptionError) {
         var lines = text.split(separator: Self.newline, omittingEmptySubsequences: false)[...]
-        guard text.count <= Self.longest, lines.popFirst()?.elementsEqual(Self.heading.utf8) == true else {
+        guard text.count <= Self.longest,
+            let heading = lines.popFirst(), Array(heading) == Array(Self.heading.utf8)
+        else {
             throw .heading(file: file)
         }
         // Every line is ended: a file that was cut off is not taken for a whole one.
         guard lines.popLast()?.isEmpty == true else { throw .line(lines.count + 2, file: file) }
         var baseName: String?
-        var commands: [Bytes: TreePath] = [:]
+        var commands: [Command] = []
         var searchPath: [TreePath] = []
         var seeds: [TreePath] = []
-        var defaults: [Bytes: Bytes] = [:]
+        var defaults: [Default] = []
         for (index, line) in lines.enumerated() {
             let error = LaunchDescriptionError.line(index + 2, file: file)
             guard let space = line.firstIndex(of: Self.space), let word = Word(line[..<space]) else {
@@ -69,12 +64,13 @@ extension LaunchDescription {
             switch word {
             case .storePath:
                 let prefix = Array((StoreLayout.storeDirectory + "/").utf8)
-                guard baseName == nil, rest.starts(with: prefix) else { throw error }
+                guard baseName == nil, Array(rest.prefix(prefix.count)) == prefix else { throw error }
                 baseName = String(decoding: rest.dropFirst(prefix.count), as: UTF8.self)
             case .command:
-                guard let tab = rest.firstIndex(of: Self.tab), let path = Self.path(rest[(tab + 1)...]),
-                    commands.updateValue(path, forKey: Array(rest[..<tab])) == nil
-                else { throw error }
+                guard let tab = rest.firstIndex(of: Self.tab), let path = Self.path(rest[(tab + 1)...]) else {
+                    throw error
+                }
+                commands.append(Command(name: Array(rest[..<tab]), program: path))
             case .searchPath:
                 guard let path = Self.path(rest) else { throw error }
                 searchPath.append(path)
@@ -82,9 +78,9 @@ extension LaunchDescription {
                 guard let path = Self.path(rest) else { throw error }
                 seeds.append(path)
             case .setDefault:
-                guard let equals = rest.firstIndex(of: UInt8(ascii: "=")),
-                    defaults.updateValue(Array(rest[(equals + 1)...]), forKey: Array(rest[..<equals])) == nil
-                else { throw error }
+                guard let equals = rest.firstIndex(of: UInt8(ascii: "=")) else { throw error }
+                defaults.append(
+                    Default(name: Array(rest[..<equals]), value: Array(rest[(equals + 1)...])))
             }
         }
         guard let baseName else { throw .line(lines.count + 2, file: file) }
@@ -94,7 +90,8 @@ extension LaunchDescription {
 
     private static func path(_ bytes: ArraySlice<UInt8>) -> TreePath? {
         // Only as it is written: a path has one spelling.
-        guard let path = try? TreePath(parsing: bytes), path.bytes.elementsEqual(bytes) else { return nil }
+        let bytes = Array(bytes)
+        guard let path = try? TreePath(parsing: bytes), path.bytes == bytes else { return nil }
         return path
     }
 }

@@ -14,8 +14,29 @@ public struct LaunchDescription: Equatable, Sendable {
     /// The base name of the store path: `<hash>-<name>-<version>`.
     public let baseName: String
 
-    /// The programs by command name, as paths in the store path's tree.
-    public let commands: [Bytes: TreePath]
+    /// A command and its program.
+    struct Command: Equatable, Sendable {
+        /// The launcher's name.
+        let name: Bytes
+
+        /// The program, as a path in the store path's tree.
+        let program: TreePath
+    }
+
+    /// A variable and its value.
+    struct Default: Equatable, Sendable {
+        /// The variable's name.
+        let name: Bytes
+
+        /// Its value where the environment has none.
+        let value: Bytes
+    }
+
+    /// The commands, sorted by name.
+    ///
+    /// Not a dictionary, nor is ``defaults``: for one of bytes the runtime has to search all conformances of the
+    /// program, which takes longer than all else a launcher does.
+    let commands: [Command]
 
     /// Directories of the tree that are appended to `PATH`.
     public let searchPath: [TreePath]
@@ -23,46 +44,81 @@ public struct LaunchDescription: Equatable, Sendable {
     /// Paths below `etc` that hosts without them are shown from the tree.
     public let seeds: [TreePath]
 
-    /// Variables that are set where the environment does not have them, with their values.
-    public let defaults: [Bytes: Bytes]
+    /// Variables that are set where the environment does not have them, sorted by name.
+    let defaults: [Default]
 
     /// Creates a description.
     ///
+    /// - Parameters:
+    ///   - baseName: The base name of the store path.
+    ///   - commands: The programs by command name, as paths in the store path's tree.
+    ///   - searchPath: Directories of the tree that are appended to `PATH`.
+    ///   - seeds: Paths below `etc` that hosts without them are shown from the tree.
+    ///   - defaults: Variables that are set where the environment does not have them, with their values.
     /// - Throws: ``LaunchDescriptionError`` for what a line cannot hold or a launcher would not do.
     public init(
         baseName: String, commands: [Bytes: TreePath], searchPath: [TreePath] = [], seeds: [TreePath] = [],
         defaults: [Bytes: Bytes] = [:]
+    ) throws(LaunchDescriptionError) {
+        try self.init(
+            baseName: baseName, commands: commands.map { Command(name: $0, program: $1) },
+            searchPath: searchPath, seeds: seeds, defaults: defaults.map { Default(name: $0, value: $1) })
+    }
+
+    /// Creates a description of commands and defaults in any order, each name once.
+    init(
+        baseName: String, commands: [Command], searchPath: [TreePath], seeds: [TreePath], defaults: [Default]
     ) throws(LaunchDescriptionError) {
         guard let name = try? TreePath(parsing: Array(baseName.utf8)), !baseName.isEmpty,
             Array(baseName.utf8) == name.name
         else {
             throw .invalid("store path", Array(baseName.utf8).displayed)
         }
-        for (command, program) in commands {
-            guard let path = try? TreePath(parsing: command), path.name == command else {
-                throw .invalid("command", command.displayed)
+        let commands = commands.sorted { Self.precedes($0.name, $1.name) }
+        var previous: Bytes?
+        for command in commands {
+            let name = command.name
+            guard let path = try? TreePath(parsing: name), path.name == name, name != previous else {
+                throw .invalid("command", name.displayed)
             }
-            guard program != .root else { throw .invalid("program of command", command.displayed) }
+            guard !command.program.bytes.isEmpty else { throw .invalid("program of command", name.displayed) }
+            previous = name
         }
         // A colon would split PATH.
         for path in searchPath where path.bytes.contains(UInt8(ascii: ":")) {
             throw .invalid("search path", path.description)
         }
         for path in seeds where Seed(path, source: []) == nil { throw .invalid("seed", path.description) }
-        for (variable, value) in defaults {
-            let isName = variable.first.map { !(0x30...0x39).contains($0) } ?? false
-            guard isName, variable.allSatisfy(Self.isVariable) else {
-                throw .invalid("variable", variable.displayed)
+        let defaults = defaults.sorted { Self.precedes($0.name, $1.name) }
+        previous = nil
+        for entry in defaults {
+            let name = entry.name
+            let isName = name.first.map { !(0x30...0x39).contains($0) } ?? false
+            guard isName, name.allSatisfy(Self.isVariable), name != previous else {
+                throw .invalid("variable", name.displayed)
             }
-            guard value.allSatisfy({ $0 != 0 && $0 != UInt8(ascii: "\n") }) else {
-                throw .invalid("value of variable", variable.displayed)
+            guard entry.value.allSatisfy({ $0 != 0 && $0 != UInt8(ascii: "\n") }) else {
+                throw .invalid("value of variable", name.displayed)
             }
+            previous = name
         }
         self.baseName = baseName
         self.commands = commands
         self.searchPath = searchPath
         self.seeds = seeds
         self.defaults = defaults
+    }
+
+    /// The program of a command, as a path in the store path's tree; `nil` if there is no such command.
+    func program(of name: Bytes) -> TreePath? {
+        commands.first { $0.name == name }?.program
+    }
+
+    private static func precedes(_ left: Bytes, _ right: Bytes) -> Bool {
+        for index in 0..<min(left.count, right.count) where left[index] != right[index] {
+            return left[index] < right[index]
+        }
+        return left.count < right.count
     }
 
     /// The absolute path of the store path.
@@ -90,6 +146,7 @@ public enum LaunchDescriptionError: Error, Equatable, CustomStringConvertible {
     /// A line that nobody understands.
     case line(Int, file: String)
 
+    /// What is wrong, why, and what to do.
     public var description: String {
         switch self {
         case .invalid(let what, let text):

@@ -1,5 +1,6 @@
 public import Files
 private import Glibc
+private import StoreLayout
 
 /// Why a program does not start.
 public enum LaunchError: Error, Equatable, CustomStringConvertible {
@@ -20,6 +21,7 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    /// What cannot run, why, and what to do.
     public var description: String {
         switch self {
         case .cannotExecute(let program, let code):
@@ -40,6 +42,10 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    private static func isStored(_ program: Bytes) -> Bool {
+        program.starts(with: (StoreLayout.storeDirectory + "/").utf8)
+    }
+
     private static func isThere(_ program: Bytes) -> Bool {
         program.withCString { access($0, F_OK) == 0 }
     }
@@ -55,7 +61,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     private static func hint(_ program: Bytes, _ code: Int32) -> String {
         switch code {
         case ENOENT where isThere(program): "install the package again, and look at 'sxs report' for it"
-        case ENOENT: "the package was removed or is damaged; install it again"
+        case ENOENT where isStored(program): "the package was removed or is damaged; install it again"
+        case ENOENT: "check its spelling; it is sought in PATH, and 'sxs list' shows what is installed"
         case ENOEXEC: "install the package for this architecture"
         case EACCES, EPERM:
             "the file must be executable, and the file system of the store not mounted with 'noexec'"

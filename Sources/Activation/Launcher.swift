@@ -32,7 +32,7 @@ public enum Launcher {
         guard description.baseName == link.baseName else {
             throw LaunchError.foreignDescription(file: link.descriptionPath, baseName: description.baseName)
         }
-        guard let program = description.commands[link.command] else {
+        guard let program = description.program(of: link.command) else {
             throw LaunchError.noCommand(link.command.displayed, file: link.descriptionPath)
         }
         try run(
@@ -57,7 +57,7 @@ public enum Launcher {
     ) throws -> Never {
         var environment = environment
         environment.appendSearchPath(description.searchPath.map(description.path))
-        for (variable, value) in description.defaults { environment.setDefault(variable, value) }
+        for entry in description.defaults { environment.setDefault(entry.name, entry.value) }
         let seeds = description.seeds.compactMap { Seed($0, in: description.storePath) }
         try view.enter(seeds: seeds, method: method(environment))
         throw execute(program, arguments: [program] + arguments, environment: environment)

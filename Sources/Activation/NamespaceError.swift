@@ -39,6 +39,7 @@ public enum NamespaceError: Error, Equatable, CustomStringConvertible {
         case unknown
     }
 
+    /// What the kernel refused, why, and what to do.
     public var description: String {
         switch self {
         case .refused(let code, let cause):

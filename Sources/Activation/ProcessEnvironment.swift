@@ -56,8 +56,12 @@ public struct ProcessEnvironment: Equatable, Sendable {
         guard !directories.isEmpty else { return }
         let colon = UInt8(ascii: ":")
         var list = self[name] ?? unset
-        var known = Set(list.split(separator: colon, omittingEmptySubsequences: false).map { Array($0) })
-        for directory in directories where known.insert(directory).inserted { list += [colon] + directory }
+        var known = list.split(separator: colon, omittingEmptySubsequences: false).map { Array($0) }
+        // A short list, and no set: see LaunchDescription.commands.
+        for directory in directories where !known.contains(directory) {
+            known.append(directory)
+            list += [colon] + directory
+        }
         set(Array(name.utf8), list)
     }
 

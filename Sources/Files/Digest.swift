@@ -58,9 +58,10 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
         }
     }
 
-    /// The text for people.
+    /// The algorithm's name, a colon and the digest in hexadecimal.
     public var description: String { "sha256:" + hex }
 
+    /// Whether one comes before the other, bytewise.
     public static func < (left: Digest, right: Digest) -> Bool {
         for index in 0..<4 where left.words[index] != right.words[index] {
             return left.words[index] < right.words[index]

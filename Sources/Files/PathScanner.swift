@@ -83,7 +83,8 @@ public struct PathScanner: Sendable {
         switch word {
         case 0x7273_752f, 0x6e69_622f, 0x7470_6f2f, 0x6374_652f: return next == 0x2f  // usr, bin, opt, etc
         case 0x6269_6c2f: return true  // lib, lib64, lib32, libx32, libexec
-        case 0x6962_732f: return next == 0x6e && pointer.load(fromByteOffset: 5, as: UInt8.self) == 0x2f  // sbin
+        case 0x6962_732f:  // sbin
+            return next == 0x6e && pointer.load(fromByteOffset: 5, as: UInt8.self) == 0x2f
         default: return false
         }
     }

@@ -18,7 +18,13 @@ public protocol Progress: AnyObject {
 public final class NoProgress: Progress {
     /// Creates it.
     public init() {}
+
+    /// Does nothing.
     public func begin(_ title: String, total: Int?) {}
+
+    /// Does nothing.
     public func advance(to bytes: Int) {}
+
+    /// Does nothing.
     public func end() {}
 }

@@ -23,7 +23,7 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
         self.code = code
     }
 
-    /// The sentence for people, and a hint.
+    /// What failed, the system's reason, and what to do.
     public var description: String {
         let reason = String(cString: strerror(code))
         return """

@@ -23,11 +23,24 @@ public struct TreePath: Hashable, Sendable, Comparable, CustomStringConvertible 
     ///
     /// - Throws: ``PathError`` for an absolute path, `..`, control characters and excess length.
     public init(parsing name: some Collection<UInt8>) throws(PathError) {
+        try self.init(parsing: Array(name))
+    }
+
+    /// Creates a path from what an archive or directory names.
+    ///
+    /// The same as for any collection, but without generic code: archives have many names, and a launcher little time.
+    ///
+    /// - Throws: ``PathError`` for an absolute path, `..`, control characters and excess length.
+    public init(parsing name: Bytes) throws(PathError) {
         guard name.first != UInt8(ascii: "/") else { throw .absolute(name.displayed) }
         var bytes: Bytes = []
         bytes.reserveCapacity(name.count)
-        for component in name.split(separator: UInt8(ascii: "/")) {
-            if component.count == 1, component.first == UInt8(ascii: ".") { continue }
+        var start = 0
+        while start < name.count {
+            let end = name[start...].firstIndex(of: UInt8(ascii: "/")) ?? name.count
+            let component = name[start..<end]
+            start = end + 1
+            if component.isEmpty || component.count == 1 && component.first == UInt8(ascii: ".") { continue }
             try Self.check(component, in: name)
             if !bytes.isEmpty { bytes.append(UInt8(ascii: "/")) }
             bytes.append(contentsOf: component)
@@ -42,10 +55,11 @@ public struct TreePath: Hashable, Sendable, Comparable, CustomStringConvertible 
         self.bytes = bytes
     }
 
-    private static func check(
-        _ component: some Collection<UInt8>, in name: some Collection<UInt8>
-    ) throws(PathError) {
-        if component.elementsEqual("..".utf8) { throw .climbs(name.displayed) }
+    private static func check(_ component: ArraySlice<UInt8>, in name: Bytes) throws(PathError) {
+        let dot = UInt8(ascii: ".")
+        if component.count == 2, component.first == dot, component.last == dot {
+            throw .climbs(name.displayed)
+        }
         guard component.count <= longestComponent else {
             throw .tooLong(component.prefix(64).displayed + "…", limit: longestComponent)
         }
@@ -132,7 +146,7 @@ public enum PathError: Error, Equatable, CustomStringConvertible {
     /// It, or a component of it, is longer than file systems allow.
     case tooLong(String, limit: Int)
 
-    /// The text for people.
+    /// What is wrong with the path, and what to do.
     public var description: String {
         switch self {
         case .absolute(let path):

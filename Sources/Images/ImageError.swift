@@ -30,7 +30,7 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
     /// There is nothing at the path, or no image.
     case notAnImage(path: String, reason: String)
 
-    /// The sentence for people, and a hint.
+    /// What is wrong with the image, why, and what to do.
     public var description: String {
         switch self {
         case .truncated(let image, let detail):

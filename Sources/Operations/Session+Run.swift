@@ -28,10 +28,18 @@ extension Session {
 
     /// Runs a shell, or a command, that sees the store and finds the profile's commands.
     public func shell(_ arguments: [Bytes]) throws -> Never {
-        _ = try openStore()
+        let store = try openStore()
+        let generation = try store.currentGeneration(of: profile)
+        let seeds = try generation.map { try store.packages(of: $0) }?.flatMap { shown in
+            let package = try store.metadata(of: shown.baseName)
+            return try package.launch.seeds.compactMap {
+                Seed(try TreePath(parsing: $0.utf8), in: StoreLayout.storeDirectory + "/" + package.storePath)
+            }
+        }
         let current = [root, StoreLayout.Name.profiles, profile.text, StoreLayout.Name.current].joined(
             separator: "/")
-        try Launcher.shell(in: StoreView(root: root), profile: current, command: arguments)
+        try Launcher.shell(
+            in: StoreView(root: root), profile: current, command: arguments, seeds: seeds ?? [])
     }
 
     private func program(

@@ -71,7 +71,9 @@ public struct Session {
 
     /// Opens the store for writing, making it if there is none.
     func openStoreForWriting() throws -> Store {
-        try Store.open(root: root, forWriting: true)
+        // The system's store is for every user, however strict the administrator's umask is.
+        if geteuid() == 0 { umask(0o022) }
+        return try Store.open(root: root, forWriting: true)
     }
 
     /// Runs `body` as the one writer.

@@ -1,3 +1,4 @@
+private import Activation
 internal import ArgumentParser
 private import Files
 private import FoundationEssentials
@@ -49,7 +50,12 @@ enum Console {
         let isOurs = SXS.exitCode(for: error) == .failure
         guard isOurs else { SXS.exit(withError: error) }
         if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
-        fail(error)
+        // Like a shell: 127 for a program that is not there, 126 for one that cannot run.
+        switch error {
+        case let error as LaunchError: fail(error, status: error.exitStatus)
+        case is NamespaceError: fail(error, status: 126)
+        default: fail(error)
+        }
     }
 
     /// Bytes as people read them: `7.1 MB`.

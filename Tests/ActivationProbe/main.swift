@@ -27,9 +27,10 @@ do {
         print(StoreView(roots: [arguments[2]]).isVisible())
     case "enter" where arguments.count > 4:
         let separator = arguments.firstIndex(of: "--") ?? arguments.count
-        let seeds = arguments[4..<separator].compactMap { text -> Seed? in
+        let seeds = arguments[4..<separator].compactMap { text in
             let parts = text.split(separator: "=").map { Array($0.utf8) }
-            return Seed(try! TreePath(parsing: parts[0].dropFirst()), source: parts[1])
+            guard let path = try? TreePath(parsing: parts[0].dropFirst()) else { exit(64) }
+            return Seed(path, source: parts[1])
         }
         let roots = arguments[3].split(separator: "|").map(String.init)
         guard let method = StoreView.Method(rawValue: arguments[2]) else { exit(64) }

@@ -30,9 +30,11 @@ final class Host {
 
     init() throws {
         var template = Array("/tmp/sxs-activation-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw CocoaError(.fileWriteUnknown) }
-        directory = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        guard let made = mkdtemp(&template) else { throw CocoaError(.fileWriteUnknown) }
+        directory = String(cString: made)
         chmod(directory, 0o755)
+        // An ordinary user reads what the superuser makes here, whatever the umask of who runs the tests.
+        umask(0o022)
         try Self.spawning.withLock {
             try FileManager.default.copyItem(atPath: Self.builtProbe, toPath: probe)
         }
@@ -102,6 +104,31 @@ final class Host {
         try Self.spawning.withLock { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) }
     }
 
+    /// How long a script may run: far longer than any needs, so that one that hangs fails its test instead.
+    private static let limit = Duration.seconds(60)
+
+    /// Waits for a process, and ends it and its whole group when the limit is over.
+    private static func wait(for process: pid_t) throws -> Int32 {
+        let end = ContinuousClock.now + limit
+        var isLate = false
+        // Left unreaped until its group is dead, so that the group's number cannot be another's by then.
+        var information = siginfo_t()
+        while waitid(P_PID, id_t(process), &information, WEXITED | WNOHANG | WNOWAIT) == 0,
+            information._sifields._sigchld.si_pid == 0, !isLate
+        {
+            isLate = ContinuousClock.now > end
+            usleep(2000)
+        }
+        kill(-process, SIGKILL)
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        if isLate { throw Hang() }
+        return status
+    }
+
+    /// A script did not end in time.
+    struct Hang: Error {}
+
     /// Runs a shell script; `$P` is the probe, `$D` the directory.
     func run(
         _ script: String, as caller: Caller = .superuser, in working: String = "/",
@@ -119,7 +146,8 @@ final class Host {
         var signals = sigset_t()
         sigemptyset(&signals)
         posix_spawnattr_setsigmask(&attributes, &signals)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        // A group of its own, that can be ended as a whole.
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -138,8 +166,7 @@ final class Host {
         guard code == 0 else {
             throw CocoaError(.executableNotLoadable)
         }
-        var status: Int32 = 0
-        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        let status = try Self.wait(for: process)
         let isSignal = status & 0x7f != 0
         return Outcome(
             output: try String(contentsOfFile: output, encoding: .utf8),
