@@ -105,7 +105,7 @@ import Testing
     {
         let outcome = try use(
             """
-            $B/cat /etc/emacs/file; $S shell -- cat /etc/emacs/file; $S run box --command cat -- /etc/emacs/file
+            $B/cat /etc/groff/file; $S shell -- cat /etc/groff/file; $S run box --command cat -- /etc/groff/file
             ls -A /etc
             """, as: user, before: "mount -t tmpfs -o mode=755 none /etc")
         #expect(outcome.lines == ["a seed", "a seed", "a seed"])
