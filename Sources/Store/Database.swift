@@ -87,6 +87,8 @@ final class Database {
         if mode == .writable {
             try execute("PRAGMA journal_mode = WAL")
             try execute("PRAGMA synchronous = FULL")
+            // Emptied when the last connection closes: the next one would read all of it, and write it out again.
+            try execute("PRAGMA journal_size_limit = 0")
             // The write-ahead log stays when the last connection closes, so that users who may not create files
             // here can still read.
             var isPersistent: Int32 = 1
