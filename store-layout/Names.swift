@@ -11,6 +11,7 @@ public enum NameError: Error, Equatable, CustomStringConvertible {
     /// An architecture nobody knows.
     case architecture(String)
 
+    /// What is wrong with the name, and a hint.
     public var description: String {
         switch self {
         case .name(let text):
@@ -62,6 +63,7 @@ public struct PackageName: Hashable, Sendable, CustomStringConvertible {
         self.text = text
     }
 
+    /// The text.
     public var description: String { text }
 }
 
@@ -81,6 +83,7 @@ public struct PackageVersion: Hashable, Sendable, CustomStringConvertible {
         self.text = text
     }
 
+    /// The text.
     public var description: String { text }
 }
 
@@ -98,6 +101,7 @@ public struct ProfileName: Hashable, Sendable, CustomStringConvertible {
         self.text = text
     }
 
+    /// The text.
     public var description: String { text }
 }
 
@@ -156,5 +160,6 @@ public enum Architecture: String, Hashable, Sendable, CaseIterable, Codable, Cus
         allCases.map(\.rawValue).joined(separator: ", ")
     }
 
+    /// The name in systemd's spelling.
     public var description: String { rawValue }
 }

@@ -1,6 +1,8 @@
 public import Files
 
-/// Every path name of the contract on disk. No other file holds one.
+/// Every path name of the contract on disk.
+///
+/// No other file holds one.
 ///
 /// The written contract is `README.md` beside this file.
 public enum StoreLayout {

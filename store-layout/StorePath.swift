@@ -93,8 +93,10 @@ public struct StorePath: Hashable, Sendable, Comparable, CustomStringConvertible
         inner.bytes.isEmpty ? Array(path.utf8) : Array(path.utf8) + [UInt8(ascii: "/")] + inner.bytes
     }
 
+    /// The path.
     public var description: String { path }
 
+    /// By name, then by version, both as text.
     public static func < (left: StorePath, right: StorePath) -> Bool {
         (left.name.text, left.version.text, left.baseName)
             < (right.name.text, right.version.text, right.baseName)

@@ -26,6 +26,7 @@ public struct ListingError: Error, Equatable, CustomStringConvertible {
     /// What is wrong.
     public let reason: String
 
+    /// The line, what is wrong with it, and a hint.
     public var description: String {
         """
         the listing is damaged at line \(line): \(reason)

@@ -33,6 +33,7 @@ public struct DatabaseError: Error, Equatable, CustomStringConvertible {
     /// SQLite's primary result code.
     public var primaryCode: Int32 { code & 0xff }
 
+    /// What failed and why, and a hint in a line of its own.
     public var description: String {
         let hint =
             switch primaryCode {
