@@ -54,6 +54,12 @@ public enum StoreLayout {
         public static let generationPrefix = "generation-"
         /// What made a generation, in its directory.
         public static let generationDescription = "generation.json"
+        /// A generation's packages and what is shown of them, in its directory.
+        public static let generationPackages = "packages"
+        /// A generation's directory of commands.
+        public static let commands = "bin"
+        /// A generation's directory of manual pages and other data.
+        public static let data = "share"
         /// The index.
         public static let index = "index.sqlite"
         /// Further roots for garbage collection.

@@ -32,6 +32,10 @@ public struct TreePath: Hashable, Sendable, Comparable, CustomStringConvertible 
     ///
     /// - Throws: ``PathError`` for an absolute path, `..`, control characters and excess length.
     public init(parsing name: Bytes) throws(PathError) {
+        if Self.isCanonical(name) {
+            bytes = name
+            return
+        }
         guard name.first != UInt8(ascii: "/") else { throw .absolute(name.displayed) }
         var bytes: Bytes = []
         bytes.reserveCapacity(name.count)
@@ -53,6 +57,27 @@ public struct TreePath: Hashable, Sendable, Comparable, CustomStringConvertible 
 
     private init(unchecked bytes: Bytes) {
         self.bytes = bytes
+    }
+
+    /// Whether a name is a path as it stands, which nearly every one is; the root is not among them.
+    private static func isCanonical(_ name: Bytes) -> Bool {
+        guard !name.isEmpty, name.count <= longestPath else { return false }
+        return name.withUnsafeBufferPointer { bytes in
+            var start = 0
+            for index in 0...bytes.count {
+                guard index == bytes.count || bytes[index] == UInt8(ascii: "/") else {
+                    guard bytes[index] >= 0x20, bytes[index] != 0x7f else { return false }
+                    continue
+                }
+                let length = index - start
+                guard length > 0, length <= longestComponent else { return false }
+                // "." and "..".
+                let isDots = length <= 2 && bytes[start..<index].allSatisfy { $0 == UInt8(ascii: ".") }
+                if isDots { return false }
+                start = index + 1
+            }
+            return true
+        }
     }
 
     private static func check(_ component: ArraySlice<UInt8>, in name: Bytes) throws(PathError) {

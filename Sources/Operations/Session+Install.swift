@@ -207,12 +207,13 @@ struct Member: Equatable {
 extension Session {
     /// The packages of a generation.
     func members(of generation: Generation, in store: Store) throws -> [Member] {
-        try store.packages(of: generation).map { shown in
-            guard let package = try store.package(baseName: shown.baseName) else {
+        let names = try store.names(of: generation)
+        return try store.packages(of: generation).map { shown in
+            guard let package = names[shown.baseName] else {
                 throw OperationError.missingFile(
                     StoreLayout.storeDirectory + "/" + shown.baseName, package: shown.baseName)
             }
-            return Member(package: (package.name, package.version), shown: shown)
+            return Member(package: package, shown: shown)
         }
     }
 }

@@ -33,6 +33,7 @@ public struct DatabaseError: Error, Equatable, CustomStringConvertible {
     /// SQLite's primary result code.
     public var primaryCode: Int32 { code & 0xff }
 
+    /// What failed and why, and a hint in a line of its own.
     public var description: String {
         let hint =
             switch primaryCode {
@@ -87,6 +88,8 @@ final class Database {
         if mode == .writable {
             try execute("PRAGMA journal_mode = WAL")
             try execute("PRAGMA synchronous = FULL")
+            // Emptied when the last connection closes: the next one would read all of it, and write it out again.
+            try execute("PRAGMA journal_size_limit = 0")
             // The write-ahead log stays when the last connection closes, so that users who may not create files
             // here can still read.
             var isPersistent: Int32 = 1

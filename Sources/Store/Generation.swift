@@ -39,14 +39,10 @@ public struct GenerationPackage: Sendable, Equatable {
     }
 }
 
-/// `generation.json`: what a generation was made of, and by what.
+/// `generation.json`: which generation it is, and what made it.
+///
+/// What it shows is in the file beside it: see ``GenerationListing``.
 struct GenerationDescription: Codable {
-    struct Package: Codable {
-        var storePath: String
-        var exposure: Exposure
-        var isPreferred: Bool
-    }
-
     var formatVersion: Int
     var profile: String
     var number: Int
@@ -54,5 +50,4 @@ struct GenerationDescription: Codable {
     var created: String
     var command: String
     var host: String?
-    var packages: [Package]
 }

@@ -3,14 +3,27 @@ internal import StoreLayout
 
 /// The links of a generation, checked for collisions before anything is made.
 struct GenerationPlan {
-    /// Links in `bin`.
-    private(set) var commands: [(name: String, target: Bytes)] = []
-    /// Directories to be made in `share`, parents first; the first is `share` itself.
-    private(set) var directories: [TreePath] = []
-    /// Links in `share`, grouped by directory as in ``directories``.
-    private(set) var links: [TreePath: [(name: Bytes, target: Bytes)]] = [:]
+    /// Directories to be made, parents first; the first two are `bin` and `share`.
+    private(set) var directories = [commands, data]
+    /// Links, grouped by directory as in ``directories``.
+    private(set) var links: [TreePath: [Link]] = [:]
     /// Commands that need a launcher, by package.
     private(set) var launchers: [(package: GenerationPackage, commands: [String])] = []
+
+    /// A link of the generation.
+    struct Link {
+        /// Its name in its directory.
+        let name: String
+        /// Where it leads.
+        let target: Bytes
+        /// The index of the package that shows it.
+        let package: Int
+        /// Whether a parent may have another link in its place.
+        let isContested: Bool
+    }
+
+    private static let commands = TreePath.root.appending(StoreLayout.Name.commands.utf8)
+    private static let data = TreePath.root.appending(StoreLayout.Name.data.utf8)
 
     /// Who shows a path.
     private struct Claim {
@@ -18,26 +31,24 @@ struct GenerationPlan {
         let target: Bytes
     }
 
-    /// Plans a generation.
+    /// Plans a generation of packages that are all different.
     ///
+    /// - Parameters:
+    ///   - packages: The packages.
+    ///   - gone: Packages of the parent that are not among them, or not the same.
     /// - Throws: ``StoreError/collision(path:owners:)``, ``StoreError/invalidExposure(package:what:)``.
-    init(_ packages: [GenerationPackage]) throws {
+    init(_ packages: [GenerationPackage], gone: [GenerationPackage] = []) throws {
         var claims: [TreePath: Claim] = [:]
-        var names: Set<String> = []
-        for (index, package) in packages.enumerated() where names.insert(package.baseName).inserted {
+        for (index, package) in packages.enumerated() {
             let store = StoreLayout.storeDirectory + "/" + package.baseName + "/"
             var launched: [String] = []
             for command in package.exposure.commands {
                 let name = try Self.component(command.name, of: package)
                 let path = try Self.path(command.path, of: package)
-                let target =
-                    command.needsLauncher
-                    ? "../../../../\(StoreLayout.Name.shims)/\(package.baseName)/\(command.name)".utf8.map {
-                        $0
-                    }
-                    : Array(store.utf8) + path.bytes
+                let launcher = "../../../../\(StoreLayout.Name.shims)/\(package.baseName)/\(command.name)"
+                let target = command.needsLauncher ? Array(launcher.utf8) : Array(store.utf8) + path.bytes
                 if command.needsLauncher { launched.append(command.name) }
-                let shown = ("bin" as TreePath).appending(name.utf8)
+                let shown = Self.commands.appending(name.utf8)
                 try Self.claim(shown, Claim(package: index, target: target), in: &claims, packages)
             }
             for data in package.exposure.data {
@@ -51,7 +62,17 @@ struct GenerationPlan {
             }
             if !launched.isEmpty { launchers.append((package, launched)) }
         }
-        try arrange(claims, packages)
+        try arrange(claims, packages, contested: Self.shown(by: gone))
+    }
+
+    /// Paths that packages show in a generation.
+    private static func shown(by packages: [GenerationPackage]) -> Set<Bytes> {
+        var paths: Set<Bytes> = []
+        for exposure in packages.map(\.exposure) {
+            for command in exposure.commands { paths.insert(commands.appending(command.name.utf8).bytes) }
+            for path in exposure.data { paths.insert(Array(path.utf8.dropFirst("usr/".utf8.count))) }
+        }
+        return paths
     }
 
     /// Gives a path to a package, unless another has it.
@@ -77,7 +98,9 @@ struct GenerationPlan {
 
     /// Sorts claims into directories; a path that one package shows as a file and another as a directory is a
     /// collision like any other.
-    private mutating func arrange(_ claims: [TreePath: Claim], _ packages: [GenerationPackage]) throws {
+    private mutating func arrange(
+        _ claims: [TreePath: Claim], _ packages: [GenerationPackage], contested: Set<Bytes>
+    ) throws {
         // Shorter paths sort first, so a file above is decided on before what is below it.
         let paths = claims.keys.sorted()
         var dropped: Set<TreePath> = []
@@ -92,14 +115,13 @@ struct GenerationPlan {
                 above = directory.parent
             }
         }
-        var made: Set<TreePath> = []
+        var made = Set(directories)
         for path in paths where !dropped.contains(path) {
             guard let claim = claims[path], let parent = path.parent else { continue }
-            if parent == "bin" {
-                commands.append((String(decoding: path.name, as: UTF8.self), claim.target))
-                continue
-            }
-            links[parent, default: []].append((path.name, claim.target))
+            links[parent, default: []].append(
+                Link(
+                    name: String(decoding: path.name, as: UTF8.self), target: claim.target,
+                    package: claim.package, isContested: contested.contains(path.bytes)))
             var missing: [TreePath] = []
             var above: TreePath? = parent
             while let directory = above, !directory.bytes.isEmpty, made.insert(directory).inserted {

@@ -68,7 +68,9 @@ final class Materializer {
         }
     }
 
-    /// Moves new objects to where other imports find them. Their bytes must be on disk.
+    /// Moves new objects to where other imports find them.
+    ///
+    /// Their bytes must be on disk.
     func commitObjects() throws {
         var directories: Set<String> = []
         for object in made[committed...] {

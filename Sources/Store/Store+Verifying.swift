@@ -39,6 +39,7 @@ public struct Problem: Sendable, Hashable, CustomStringConvertible {
         self.kind = kind
     }
 
+    /// What is wrong, for people.
     public var description: String { "\(path): \(kind.rawValue)" }
 }
 

@@ -51,6 +51,7 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
     /// There is no such remote.
     case unknownRemote(String)
 
+    /// The sentence, and a hint in a line of its own.
     public var description: String {
         let (sentence, hint) = text
         return sentence + "\nhint: " + hint

@@ -60,12 +60,14 @@ public final class TreeBuilder: TreeSink {
         self.objects = objects
     }
 
+    /// A directory; one that is there keeps what is in it.
     public func directory(_ path: TreePath, mode: UInt16, attributes: [ExtendedAttribute]) throws {
         let place = try place(path)
         let kept = try keep(attributes, of: path)
         tree.insert(Tree.Node(kind: .directory, mode: mode & 0o777, attributes: kept), at: place)
     }
 
+    /// A symbolic link.
     public func symlink(_ path: TreePath, target: Bytes) throws {
         let place = try place(path)
         guard !place.bytes.isEmpty else { throw StoreError.rootIsNoDirectory }
@@ -75,6 +77,7 @@ public final class TreeBuilder: TreeSink {
         tree.insert(Tree.Node(kind: .symlink(target: target), mode: 0o777), at: place)
     }
 
+    /// Another name of a file that came before.
     public func hardLink(_ path: TreePath, to target: TreePath) throws {
         let place = try place(path)
         guard !place.bytes.isEmpty else { throw StoreError.rootIsNoDirectory }
@@ -85,6 +88,7 @@ public final class TreeBuilder: TreeSink {
         tree.insert(node, at: place)
     }
 
+    /// A regular file, replacing what is at the path; its bytes follow.
     public func beginFile(_ path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], size: Int?) throws
     {
         let place = try place(path)
@@ -93,6 +97,7 @@ public final class TreeBuilder: TreeSink {
         current = OpenFile(path: place, mode: mode & 0o777, attributes: try keep(attributes, of: path))
     }
 
+    /// The next bytes of the file.
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
         guard !bytes.isEmpty else { return }
         let open = try grow(by: bytes.count)
@@ -112,6 +117,7 @@ public final class TreeBuilder: TreeSink {
         open.size += bytes.count
     }
 
+    /// The next bytes of the file, all zeros.
     public func appendHole(_ count: Int) throws {
         guard count >= 0 else { throw StoreError.entryOrder("a hole of \(count) bytes") }
         let open = try grow(by: count)
@@ -134,6 +140,7 @@ public final class TreeBuilder: TreeSink {
         open.size += count
     }
 
+    /// Ends the file: its digest is known from here on.
     public func endFile() throws {
         guard let open = current else { throw StoreError.entryOrder("a file ends that did not begin") }
         current = nil
@@ -178,16 +185,19 @@ public final class TreeBuilder: TreeSink {
         tree.insert(node(id), at: open.path)
     }
 
+    /// Removes what earlier layers put at a path.
     public func remove(_ path: TreePath) throws {
         try checkNoFileIsOpen()
         tree.remove(try resolveParent(of: path))
     }
 
+    /// Removes what earlier layers put below a path.
     public func removeChildren(of path: TreePath) throws {
         try checkNoFileIsOpen()
         tree.removeChildren(of: try resolveParent(of: path))
     }
 
+    /// Counts something that is not taken over.
     public func omit(_ omission: Omission, at path: TreePath) {
         omissions[omission, default: 0] += 1
     }

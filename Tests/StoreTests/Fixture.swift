@@ -84,4 +84,4 @@ extension Store {
     func status(_ path: String) throws -> stat? { try root.status(of: path) }
 }
 
-let mainProfile = try! ProfileName("default")
+var mainProfile: ProfileName { get throws { try ProfileName("default") } }

@@ -158,26 +158,128 @@ import Testing
         #expect(try store.generations(of: mainProfile).map(\.number) == [1, 2, 3])
     }
 
-    @Test func aHundredPackagesCostLittle() throws {
-        let packages = try (0..<100).map { number in
+    /// Inode numbers of all links of a generation, by path in it.
+    private func inodes(_ generation: Generation) throws -> [String: UInt64] {
+        let directory = try store.generationDirectory(generation.number, of: mainProfile)
+        var result: [String: UInt64] = [:]
+        for path in ["bin", "share/man/man1"] {
+            for entry in try directory.directory(beneath: path).list() {
+                result["\(path)/\(entry.text)"] = entry.inode
+            }
+        }
+        return result
+    }
+
+    private func hundredPackages() throws -> [GenerationPackage] {
+        try (0..<100).map { number in
             try package(
                 "p\(number)", commands: ["a\(number)", "b\(number)"], launched: ["c\(number)"],
                 data: ["usr/share/man/man1/a\(number).1.gz"])
         }
-        let again = packages.map { GenerationPackage(baseName: $0.baseName, exposure: $0.exposure) }
-        _ = try make(packages)
-        var usage = rusage()
-        let seconds = {
-            getrusage(RUSAGE_SELF.rawValue, &usage)
-            return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
-                + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+    }
+
+    @Test func aGenerationOfAHundredPackagesMakesInodesForWhatChangedOnly() throws {
+        let packages = try hundredPackages()
+        let first = try make(Array(packages.dropLast()))
+        let second = try make(try store.packages(of: first) + [packages[99]], parent: 1)
+        let kept = try store.packages(of: second).filter { $0.baseName != packages[0].baseName }
+        let third = try make(kept, parent: 2)
+        let (one, two) = (try inodes(first), try inodes(second))
+        #expect(one.count == 4 * 99 && two.count == 4 * 100)
+        #expect(Set(one.values).count == one.count, "different links are different inodes")
+        let added = two.filter { one[$0.key] == nil }
+        #expect(
+            added.keys.sorted() == ["bin/a99", "bin/b99", "bin/c99", "share/man/man1/a99.1.gz"])
+        #expect(two.filter { one[$0.key] == $0.value }.count == one.count)
+        #expect(try inodes(third) == two.filter { !["a0", "b0", "c0", "a0.1.gz"].contains(name($0.key)) })
+    }
+
+    private func name(_ path: String) -> Substring { path.split(separator: "/").last ?? "" }
+
+    @Test func launchersOfKeptPackagesAreNotLookedAtAgain() throws {
+        let packages = [
+            try package("a", commands: [], launched: ["a"]), try package("b", commands: [], launched: ["b"]),
+        ]
+        let first = try make(packages)
+        let kept = try store.packages(of: first)
+        let shims = try store.root.directory(beneath: "shims")
+        try shims.removeTree(packages[0].baseName)
+        let second = try make(kept, parent: 1)
+        #expect(try shims.list().map(\.text) == [packages[1].baseName])
+        // What an installation brings is made whatever the parent has.
+        _ = try make(packages, parent: 2)
+        #expect(Set(try shims.list().map(\.text)) == Set(packages.map(\.baseName)))
+        // Without a parent that has made it, it must be there.
+        try shims.removeTree(packages[0].baseName)
+        #expect(throws: StoreError.self) { try make(kept) }
+        #expect(second.number == 2)
+    }
+
+    @Test func linksThatLeadElsewhereAreNotShared() throws {
+        let a = try package("a", commands: ["vi", "same"])
+        var b = try package("b", commands: ["vi"])
+        let first = try make([a])
+        b.isPreferred = true
+        let second = try make([a, b], parent: 1)
+        #expect(try link("profiles/default/generation-2/bin/vi") == "/usr/store/\(b.baseName)/usr/bin/vi")
+        #expect(try link("profiles/default/generation-1/bin/vi") == "/usr/store/\(a.baseName)/usr/bin/vi")
+        let inode = { (generation: Generation, name: String) in
+            try store.generationDirectory(generation.number, of: mainProfile)
+                .status(of: "bin/\(name)")?.st_ino
         }
-        let start = seconds()
-        for _ in 0..<5 { _ = try make(again) }
-        let each = (seconds() - start) / 5
-        #expect(try store.root.directory(beneath: "profiles/default/generation-2/bin").list().count == 300)
-        // Debug builds and other tests in this process count too; the promise is 10 ms in release.
-        #expect(each < 0.5, "\(each) s")
-        print("generation of 100 packages: \(each * 1000) ms of CPU")
+        #expect(try inode(first, "vi") != inode(second, "vi"))
+        #expect(try inode(first, "same") == inode(second, "same"))
+    }
+
+    @Test func aParentThatIsGoneCostsNothingButTime() throws {
+        let a = try package("a", commands: ["a"], launched: ["b"])
+        _ = try make([a])
+        try store.root.directory(beneath: "profiles/default").removeTree("generation-1")
+        let second = try make([a], parent: 1)
+        #expect(second.number == 2 && second.parent == 1)
+        #expect(try link("profiles/default/generation-2/bin/a") == "/usr/store/\(a.baseName)/usr/bin/a")
+    }
+
+    @Test func aPackageGivenTwiceIsThereOnce() throws {
+        let a = try package("a", commands: ["a"])
+        let generation = try make([a, a])
+        #expect(generation.packages == [a.baseName])
+        #expect(try store.packages(of: generation) == [a])
+    }
+
+    @Test func namesOfAGenerationAreThoseOfItsPackages() throws {
+        let packages = [try package("a", commands: ["a"]), try package("b", commands: ["b"])]
+        _ = try make(packages)
+        let second = try make([packages[1]])
+        let names = try store.names(of: second)
+        #expect(Array(names.keys) == [packages[1].baseName])
+        #expect(names[packages[1].baseName]?.name == "b" && names[packages[1].baseName]?.version == "1")
+    }
+
+    @Test(arguments: [
+        "", "sxs-packages 1", "sxs-packages 2\n", "sxs-packages 1\npackage x", "sxs-packages 1\ndata x\n",
+        "sxs-packages 1\nlink a\tb\n", "sxs-packages 1\npackage x\nlink a\n", "sxs-packages 1\n\n",
+        "sxs-packages 1\npackage x\nother y\n", "sxs-packages 1\npackage x\ndata a\tb\n",
+    ])
+    func aDamagedListOfPackagesIsRefused(text: String) throws {
+        let a = try package("a", commands: ["a"])
+        let generation = try make([a])
+        let directory = try store.generationDirectory(1, of: mainProfile)
+        try directory.replaceFile("packages", contents: text.utf8)
+        let error = try #require(throws: StoreError.self) { try store.packages(of: generation) }
+        #expect("\(error)".contains("generation-1/packages"))
+        #expect("\(error)".contains("\nhint: "))
+    }
+
+    @Test func theWriteAheadLogIsEmptiedWhenTheStoreIsClosed() throws {
+        // Not the suite's store, which stays open: the last connection empties it.
+        let path = fixture.root + "/alone"
+        do {
+            let alone = try Store.open(root: path, forWriting: true)
+            try alone.addRemote(name: "r", kind: "directory", location: "/")
+        }
+        let log = try #require(try Descriptor.directory(path).status(of: "index.sqlite-wal"))
+        #expect(log.st_size == 0)
+        #expect(try Store.open(root: path, forWriting: false).remotes().map(\.name) == ["r"])
     }
 }

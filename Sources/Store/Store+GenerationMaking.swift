@@ -1,0 +1,235 @@
+public import Files
+internal import Glibc
+public import StoreLayout
+
+/// The generation that the next one is made from, as far as it can be used again.
+private struct ParentGeneration {
+    let directory: Descriptor
+    private let packages: [String: GenerationPackage]
+
+    init(_ directory: Descriptor) throws {
+        self.directory = directory
+        packages = Dictionary(
+            try GenerationListing.read(in: directory).map { ($0.baseName, $0) },
+            uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Whether it has a package and shows the same of it.
+    func has(_ package: GenerationPackage) -> Bool {
+        guard let old = packages[package.baseName] else { return false }
+        return old.exposure == package.exposure && old.isPreferred == package.isPreferred
+    }
+
+    /// Its packages that `others` lack, or of which they show something else.
+    func packages(missingFrom others: [GenerationPackage]) -> [GenerationPackage] {
+        var missing = packages
+        for package in others where has(package) { missing[package.baseName] = nil }
+        return Array(missing.values)
+    }
+}
+
+extension Store {
+    /// Makes the next generation of a profile, and does not switch to it.
+    ///
+    /// What `parent` shows in the same place is not made again: it gets a further hard link, without an inode.
+    ///
+    /// - Parameters:
+    ///   - profile: The profile.
+    ///   - packages: Its packages, all registered.
+    ///   - parent: The generation it is made from.
+    ///   - command: The command that makes it.
+    /// - Throws: ``StoreError/collision(path:owners:)`` and others, before anything is changed.
+    public func makeGeneration(
+        profile: ProfileName, packages: [GenerationPackage], parent: Int?, command: String
+    ) throws -> Generation {
+        try withWriterLock(command: command) {
+            var seen: Set<String> = []
+            let packages = packages.filter { seen.insert($0.baseName).inserted }
+            try checkAreRegistered(packages, parent: parent, of: profile)
+            // A parent that is gone or damaged only costs time: all is made anew.
+            let old = parent.flatMap { try? ParentGeneration(generationDirectory($0, of: profile)) }
+            let kept = packages.map { old?.has($0) ?? false }
+            let plan = try GenerationPlan(packages, gone: old?.packages(missingFrom: packages) ?? [])
+            let profiles = try root.directory(beneath: StoreLayout.Name.profiles)
+            if try profiles.status(of: profile.text) == nil {
+                try profiles.makeDirectory(profile.text)
+                try profiles.directory(beneath: profile.text).setMode(0o755)
+            }
+            let directory = try profiles.directory(beneath: profile.text)
+            let generation = Generation(
+                profile: profile, number: try nextNumber(of: profile, in: directory), parent: parent,
+                created: Timestamp.now, command: command, packages: packages.map(\.baseName))
+
+            try makeLaunchers(plan, beside: old)
+            let temporary = try temporary()
+            let (name, new) = try ImportArea.makeHeldDirectory(in: temporary)
+            // Swept by the next writer if it cannot be removed now; gone where all went well.
+            defer { try? temporary.removeTree(name) }
+            try makeLinks(plan, in: new, like: old?.directory, sharing: kept)
+            try describe(generation, packages, in: new)
+            try new.setMode(0o755)
+            try root.synchronizeFileSystem()
+            let newName = "\(StoreLayout.Name.generationPrefix)\(generation.number)"
+            try temporary.rename(name, to: directory, as: newName)
+            do {
+                try directory.synchronize()
+                try database.transaction { try insert(generation) }
+            } catch {
+                // The reason for undoing is what is reported; what stays is adopted by the next writer.
+                try? directory.rename(newName, to: temporary, as: name)
+                throw error
+            }
+            return generation
+        }
+    }
+
+    /// Refuses packages that are not in the index; those of the parent are asked for in one query.
+    private func checkAreRegistered(
+        _ packages: [GenerationPackage], parent: Int?, of profile: ProfileName
+    ) throws {
+        let sql = """
+            SELECT base_name FROM generation_package JOIN package USING (base_name)
+            WHERE profile = ? AND number = ?
+            """
+        let known = Set(try database.query(sql, [.text(profile.text), .optional(parent)]) { $0.text(0) })
+        for package in packages where !known.contains(package.baseName) {
+            guard try self.package(baseName: package.baseName) != nil else {
+                throw StoreError.unknownPackage(package.baseName)
+            }
+        }
+    }
+
+    /// One more than every number that was given out; enters generations that a crash kept out of the index.
+    private func nextNumber(of profile: ProfileName, in directory: Descriptor) throws -> Int {
+        let sql = "SELECT number FROM generation WHERE profile = ?"
+        var known = Set(try database.query(sql, [.text(profile.text)]) { $0.integer(0) })
+        for entry in try directory.list() {
+            guard let number = Self.generationNumber(entry.text), known.insert(number).inserted else {
+                continue
+            }
+            try adopt(number, of: profile, in: directory)
+        }
+        return (known.max() ?? 0) + 1
+    }
+
+    /// Enters the generation of a directory into the index.
+    func adopt(_ number: Int, of profile: ProfileName, in directory: Descriptor) throws {
+        let name = "\(StoreLayout.Name.generationPrefix)\(number)"
+        let place = try directory.directory(beneath: name)
+        let description = try JSON.decode(
+            GenerationDescription.self, from: StoreLayout.Name.generationDescription, in: place)
+        let packages = try GenerationListing.read(in: place)
+        let generation = Generation(
+            profile: profile, number: number, parent: description.parent,
+            created: Timestamp.seconds(description.created) ?? 0, command: description.command,
+            packages: packages.map(\.baseName))
+        try database.transaction { try insert(generation) }
+    }
+
+    private func insert(_ generation: Generation) throws {
+        let profile = DatabaseValue.text(generation.profile.text)
+        try database.run(
+            "INSERT INTO generation (profile, number, parent, created, command) VALUES (?, ?, ?, ?, ?)",
+            [
+                profile, .integer(generation.number), .optional(generation.parent),
+                .integer(generation.created), .text(generation.command),
+            ])
+        for (position, name) in generation.packages.enumerated() {
+            try database.run(
+                "INSERT INTO generation_package (profile, number, position, base_name) VALUES (?, ?, ?, ?)",
+                [profile, .integer(generation.number), .integer(position), .text(name)])
+        }
+    }
+
+    // MARK: - Files of a generation
+
+    /// Makes the launchers that a plan needs, where they are not there yet.
+    ///
+    /// - Parameter parent: A generation whose launchers were made with it, and are not looked at again.
+    private func makeLaunchers(_ plan: GenerationPlan, beside parent: ParentGeneration?) throws {
+        let missing = plan.launchers.filter {
+            $0.package.launchDescription != nil || parent?.has($0.package) != true
+        }
+        guard !missing.isEmpty else { return }
+        let shims = try root.directory(beneath: StoreLayout.Name.shims)
+        let program = "../../\(StoreLayout.Name.programs)/\(StoreLayout.Name.program)"
+        for (package, commands) in missing {
+            if try shims.status(of: package.baseName) == nil {
+                try shims.makeDirectory(package.baseName)
+                try shims.directory(beneath: package.baseName).setMode(0o755)
+            }
+            let directory = try shims.directory(beneath: package.baseName)
+            let there = Set(try directory.list().map(\.text))
+            let name = StoreLayout.Name.launchDescription
+            if let text = package.launchDescription {
+                if try !there.contains(name) || directory.open(beneath: name).readAll() != text {
+                    try directory.replaceFile(name, contents: text)
+                }
+            } else if !there.contains(name) {
+                throw StoreError.damagedDescription(path: directory.path(of: name), reason: "it is missing")
+            }
+            for command in commands where !there.contains(command) {
+                try directory.makeSymlink(command, target: program.utf8)
+            }
+        }
+    }
+
+    /// Makes the directories and links of a plan.
+    ///
+    /// - Parameters:
+    ///   - directory: The new generation.
+    ///   - parent: A generation to share links with.
+    ///   - kept: By package, whether the parent has it and shows the same of it.
+    private func makeLinks(
+        _ plan: GenerationPlan, in directory: Descriptor, like parent: Descriptor?, sharing kept: [Bool]
+    ) throws {
+        for path in plan.directories {
+            try directory.makeDirectory(path.bytes, mode: 0o755)
+            let place = try directory.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
+            try place.setMode(0o755)
+            // Absent where the parent shows nothing there, or a link.
+            let old = parent.flatMap { try? $0.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY) }
+            for link in plan.links[path] ?? [] {
+                if let old, kept[link.package], !link.isContested,
+                    // Refused where a link has all the names it can have (EMLINK), is somebody else's, lies where
+                    // the parent has a directory, or the file system has no hard links of symbolic links.
+                    (try? old.link(link.name, to: place, as: link.name)) != nil
+                {
+                    continue
+                }
+                try place.makeSymlink(link.name, target: link.target)
+            }
+        }
+    }
+
+    private func describe(
+        _ generation: Generation, _ packages: [GenerationPackage], in directory: Descriptor
+    ) throws {
+        let description = GenerationDescription(
+            formatVersion: StoreLayout.formatVersion, profile: generation.profile.text,
+            number: generation.number, parent: generation.parent, created: Timestamp.text(generation.created),
+            command: generation.command, host: Self.hostName())
+        let files = [
+            (StoreLayout.Name.generationDescription, try JSON.encode(description)),
+            (StoreLayout.Name.generationPackages, GenerationListing.text(packages)),
+        ]
+        for (name, text) in files {
+            let file = try directory.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
+            try text.withUnsafeBytes { try file.write($0) }
+            try file.setMode(0o444)
+        }
+    }
+
+    /// What the host's distribution calls itself; `nil` if it does not say.
+    private static func hostName() -> String? {
+        for path in ["/etc/os-release", "/usr/lib/os-release"] {
+            // A host without the file is no error: nobody needs it.
+            guard let bytes = try? Descriptor.file(path).readAll(limit: 64 << 10) else { continue }
+            for line in bytes.split(separator: 0x0a) where line.hasPrefix("PRETTY_NAME=") {
+                let value = line.dropFirst("PRETTY_NAME=".utf8.count).filter { $0 != 0x22 && $0 != 0x27 }
+                return value.displayed
+            }
+        }
+        return nil
+    }
+}
