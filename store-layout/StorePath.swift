@@ -96,6 +96,7 @@ public struct StorePath: Hashable, Sendable, Comparable, CustomStringConvertible
     /// The text for people.
     public var description: String { path }
 
+    /// By name, then by version, both as text.
     public static func < (left: StorePath, right: StorePath) -> Bool {
         (left.name.text, left.version.text, left.baseName)
             < (right.name.text, right.version.text, right.baseName)
