@@ -25,6 +25,9 @@ struct GenerationPlan {
     private static let commands = TreePath.root.appending(StoreLayout.Name.commands.utf8)
     private static let data = TreePath.root.appending(StoreLayout.Name.data.utf8)
 
+    /// Directories from a generation up to the root of the store.
+    private static let depth = 3
+
     /// Who shows a path.
     private struct Claim {
         let package: Int
@@ -57,7 +60,9 @@ struct GenerationPlan {
                     let shown = try? TreePath(
                         parsing: path.bytes.dropFirst(4))
                 else { throw StoreError.invalidExposure(package: package.baseName, what: data) }
-                let target = Array(store.utf8) + path.bytes
+                // Relative, so that programs of the host find it also where /usr/store is not this root's store.
+                let climb = String(repeating: "../", count: shown.components.count - 1 + Self.depth)
+                let target = Array("\(climb)\(StoreLayout.Name.store)/\(package.baseName)/".utf8) + path.bytes
                 try Self.claim(shown, Claim(package: index, target: target), in: &claims, packages)
             }
             if !launched.isEmpty { launchers.append((package, launched)) }
