@@ -78,7 +78,11 @@ extension Store {
     private func currentNumber(of profile: ProfileName) throws -> Int? {
         let link = "\(StoreLayout.Name.profiles)/\(profile)/\(StoreLayout.Name.current)"
         guard let target = try root.readSymlink(link) else { return nil }
-        return Self.generationNumber(String(decoding: target, as: UTF8.self))
+        guard let number = Self.generationNumber(String(decoding: target, as: UTF8.self)) else {
+            throw StoreError.damagedDescription(
+                path: root.path(of: link), reason: "it leads to '\(target.displayed)', which is no generation")
+        }
+        return number
     }
 
     static func generationNumber(_ name: String) -> Int? {

@@ -169,6 +169,12 @@ import Testing
                 for room in 0 8 40 200 320 400 560 640 720 800 900 1000 1100 1200 1400 1600 2000 3000; do
                     mount -o remount,size=$((used + room))k "$root" || exit 7
                     if "$sxs" install --root "$root" "$big"; then echo "fits into $room"; exit 0; fi
+                    # Full only when the generation was made: the package is whole in the store, and not shown.
+                    if "$sxs" path-info --root "$root" | grep -q 'hello  2'; then
+                        "$sxs" verify --root "$root" || exit 2
+                        [ "$(ls "$root/profiles/default")" = "$(printf 'current\\ngeneration-1')" ] || exit 6
+                        before=$(state)
+                    fi
                     [ "$(state)" = "$before" ] || { diff <(state) <(echo "$before"); exit 6; }
                     [ -z "$(ls "$root/tmp")" ] || exit 5
                     "$sxs" list --root "$root" | grep -q 'hello  1' || exit 4

@@ -205,6 +205,13 @@ import Testing
         #expect(try fixture.state() == before)
     }
 
+    @Test func aSwitchThatLeadsNowhereIsNamed() throws {
+        let fixture = try Self.installed()
+        try fixture.run("ln", ["-sfn", "elsewhere", "root/profiles/default/current"])
+        let outcome = try Self.run("sxs list", in: fixture)
+        #expect(outcome.status == 1 && outcome.output.contains("'elsewhere'"), "\(outcome)")
+    }
+
     @Test func whatMayNotBeReadIsNamed() throws {
         let fixture = try Self.installed()
         try fixture.run("sh", ["-c", "cp hello-1.tar secret-1.tar; mkdir locked own; cp -a root hidden"])
