@@ -23,7 +23,7 @@ import Testing
         let text = try whole().text
         for length in 0..<text.count {
             let part = Array(text[..<length])
-            if part.last == UInt8(ascii: "\n"), part.count { $0 == UInt8(ascii: "\n") } > 1 {
+            if part.last == UInt8(ascii: "\n"), part.count(where: { $0 == UInt8(ascii: "\n") }) > 1 {
                 #expect(throws: Never.self) { try LaunchDescription(parsing: part, file: "launch") }
             } else {
                 #expect(throws: LaunchDescriptionError.self) {

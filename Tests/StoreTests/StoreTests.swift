@@ -91,7 +91,7 @@ import Testing
             let task = Task.detached {
                 var holder = ""
                 let store = try Store.open(root: root, forWriting: true)
-                try store.withWriterLock(
+                _ = try store.withWriterLock(
                     command: "second",
                     onWait: {
                         holder = $0
