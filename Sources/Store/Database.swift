@@ -38,7 +38,8 @@ public struct DatabaseError: Error, Equatable, CustomStringConvertible {
         let hint =
             switch primaryCode {
             case SQLITE_BUSY: "another program holds the index; try again when it has ended"
-            case SQLITE_FULL: "the file system is full; free some space and try again; what was active still is"
+            case SQLITE_FULL:
+                "the file system is full; free some space and try again; what was active still is"
             case SQLITE_CORRUPT, SQLITE_NOTADB:
                 "move \(path) away; the next command that writes makes it anew from the manifests"
             default: "check that you may read and write \(path), or choose another store with --root DIR"

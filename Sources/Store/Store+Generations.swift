@@ -80,7 +80,8 @@ extension Store {
         guard let target = try root.readSymlink(link) else { return nil }
         guard let number = Self.generationNumber(String(decoding: target, as: UTF8.self)) else {
             throw StoreError.damagedDescription(
-                path: root.path(of: link), reason: "it leads to '\(target.displayed)', which is no generation")
+                path: root.path(of: link), reason: "it leads to '\(target.displayed)', which is no generation"
+            )
         }
         return number
     }
