@@ -67,8 +67,12 @@ extension Session {
         try Image.open(ImageReference(parsing: source), platform: options.platform)
     }
 
+    /// Imports an image that is open.
+    ///
+    /// - Parameter accept: Asked before a new package is registered; what it throws stops that.
     func importImage(
-        _ image: Image, from source: String, options: ImportOptions, into store: Store
+        _ image: Image, from source: String, options: ImportOptions, into store: Store,
+        accept: (Metadata) throws -> Void = { _ in }
     ) throws -> ImportResult {
         if let known = try knownImport(of: image, options: options, in: store) { return known }
         let unpacked = try unpack(image, source: source, options: options, into: store)
@@ -79,7 +83,7 @@ extension Session {
             result = ImportResult(metadata: known, wasKnown: true)
         } else {
             let relocated = try relocate(unpacked, in: store)
-            let metadata = try register(unpacked, relocated, options: options, in: store)
+            let metadata = try register(unpacked, relocated, options: options, in: store, accept: accept)
             result = ImportResult(metadata: metadata, wasKnown: false)
         }
         if let key = importKey(of: image, options: options) {
@@ -163,7 +167,8 @@ extension Session {
 
     /// Makes the relocated tree part of the store.
     private func register(
-        _ unpacked: UnpackedTree, _ relocated: RelocatedTree, options: ImportOptions, in store: Store
+        _ unpacked: UnpackedTree, _ relocated: RelocatedTree, options: ImportOptions, in store: Store,
+        accept: (Metadata) throws -> Void
     ) throws -> Metadata {
         let finder = ExposureFinder(
             tree: unpacked.tree, packages: unpacked.packages,
@@ -183,6 +188,7 @@ extension Session {
                 searchPath: finder.searchPath.map { "\($0)" }, seeds: relocated.seeds.map { "\($0)" }),
             omissions: Dictionary(
                 unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +))
+        try accept(metadata)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let report = Array(try encoder.encode(relocated.report))

@@ -36,24 +36,41 @@ extension Session {
         // Images first: one that cannot be opened is no reason to make a store.
         let wanted = try requests.map { try want($0, options: options) }
         let store = try openStoreForWriting()
-        let packages = try wanted.map { try obtain($0, options: options, from: store) }
-        let choices = try packages.map { try choice($0, options: options) }
-        let names = Set(packages.map(\.name))
+        let current = try store.currentGeneration(of: profile).map { try members(of: $0, in: store) } ?? []
+        var choices: [Member] = []
+        for want in wanted {
+            let package = try obtain(want, options: options, from: store) { package in
+                // An image that cannot be shown beside what is there stays out of the store.
+                let choice = try choice(package, exposure: package.exposure)
+                let members = Self.preferring(prefer, in: Self.adding(choices + [choice], to: current))
+                try store.checkGeneration(of: members.map(\.shown))
+            }
+            let exposure =
+                options.expose.isEmpty
+                ? package.exposure : try self.exposure(of: package, wanted: options.expose)
+            choices.append(try choice(package, exposure: exposure))
+        }
         return try change(store) { current in
-            // Another version of a package keeps the preference that was given to it.
-            let preferred = Set(current.filter(\.shown.isPreferred).map(\.name))
-            let members =
-                current.filter { !names.contains($0.name) }
-                + choices.map { choice in
-                    var shown = choice.shown
-                    shown.isPreferred = preferred.contains(choice.name)
-                    return Member(package: choice.package, shown: shown)
-                }
+            let members = Self.adding(choices, to: current)
             for name in prefer where !members.contains(where: { $0.name == name }) {
                 throw OperationError.notInstalled(name, profile: profile.text)
             }
             return Self.preferring(prefer, in: members)
         }
+    }
+
+    /// The members of a generation with others in place of, or beside, those there are.
+    ///
+    /// Another version of a package keeps the preference that was given to it.
+    private static func adding(_ choices: [Member], to current: [Member]) -> [Member] {
+        let names = Set(choices.map(\.name))
+        let preferred = Set(current.filter(\.shown.isPreferred).map(\.name))
+        return current.filter { !names.contains($0.name) }
+            + choices.map { choice in
+                var shown = choice.shown
+                shown.isPreferred = preferred.contains(choice.name)
+                return Member(package: choice.package, shown: shown)
+            }
     }
 
     /// The members with a new preference, which takes an older one away from those that show the same.
@@ -98,10 +115,16 @@ extension Session {
     }
 
     /// A package of the store, imported first if need be.
-    private func obtain(_ wanted: Wanted, options: ImportOptions, from store: Store) throws -> Metadata {
+    ///
+    /// - Parameter accept: Asked before a new package is registered; what it throws stops that.
+    private func obtain(
+        _ wanted: Wanted, options: ImportOptions, from store: Store, accept: (Metadata) throws -> Void
+    ) throws -> Metadata {
         switch wanted {
         case .image(let image, let source):
-            return try importImage(image, from: source, options: options, into: store).metadata
+            return try importImage(
+                image, from: source, options: options, into: store, accept: accept
+            ).metadata
         case .package(let name, let version, let text):
             let found = try newest(name, version: version, in: store)
             let offer = try offers(of: name, in: store).last { version == nil || $0.version?.text == version }
@@ -110,7 +133,7 @@ extension Session {
                 options.name = try PackageName(name)
                 return try importImage(
                     open(offer.location, options: options), from: offer.location, options: options,
-                    into: store
+                    into: store, accept: accept
                 ).metadata
             }
             if let found { return try store.metadata(of: found.baseName) }
@@ -130,9 +153,8 @@ extension Session {
     }
 
     /// What a package shows in a generation.
-    private func choice(_ package: Metadata, options: ImportOptions) throws -> Member {
-        var exposure =
-            options.expose.isEmpty ? package.exposure : try self.exposure(of: package, wanted: options.expose)
+    private func choice(_ package: Metadata, exposure: Exposure) throws -> Member {
+        var exposure = exposure
         // A plain link into /usr/store leads somewhere only where that is this root's store.
         if !StoreView(root: root).isVisible() {
             exposure.commands = exposure.commands.map {

@@ -29,6 +29,13 @@ private struct ParentGeneration {
 }
 
 extension Store {
+    /// Finds out whether a generation of these packages can be made; they need not be registered.
+    ///
+    /// - Throws: ``StoreError/collision(path:owners:)`` and ``StoreError/invalidExposure(package:what:)``.
+    public func checkGeneration(of packages: [GenerationPackage]) throws {
+        _ = try GenerationPlan(packages)
+    }
+
     /// Makes the next generation of a profile, and does not switch to it.
     ///
     /// What `parent` shows in the same place is not made again: it gets a further hard link, without an inode.

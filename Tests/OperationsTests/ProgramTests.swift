@@ -159,9 +159,9 @@ import Testing
         for part in ["bin/hello", "-hello-1", "-other-1", "--prefer"] {
             #expect(refused.output.contains(part), "\(refused)")
         }
-        // The package is in the store now; the profile is as it was.
-        let profile = { (state: String) in state.split(separator: "\n").filter { $0.contains("profiles") } }
-        #expect(try profile(fixture.state()) == profile(before))
+        // Neither the profile nor the store has anything of it.
+        #expect(try fixture.state() == before)
+        #expect(try Self.run("sxs import ./other-1.tar", in: fixture).status == 0)
         let shown = { try fixture.run("readlink", ["root/profiles/default/current/bin/hello"]) }
         for (line, owner) in [
             ("sxs install other --prefer other", "-other-1"),

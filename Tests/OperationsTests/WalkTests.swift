@@ -139,6 +139,12 @@ import Testing
         #expect(text.contains("hello") && text.contains("other") && text.contains("--prefer"))
         #expect(try fixture.state() == imported)
         #expect(before != imported)
+        // Nor does an image stay in the store that cannot be shown.
+        _ = try fixture.run("cp", [image, fixture.directory.appending(path: "third-1.tar").path])
+        #expect(throws: StoreError.self) {
+            try session.install([fixture.directory.appending(path: "third-1.tar").path])
+        }
+        #expect(try fixture.state() == imported)
         #expect(try session.install(["other"], prefer: ["other"]).added == ["other 1"])
         #expect(try session.list().map(\.name) == ["hello", "other"])
     }
