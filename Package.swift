@@ -32,7 +32,7 @@ let package = Package(
         .target(name: "ELF", swiftSettings: settings),
         .target(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
-            exclude: ["README.md", "decisions"], swiftSettings: settings),
+            exclude: ["README.md", "relocation.md", "decisions"], swiftSettings: settings),
 
         // 3: rooms, siblings that do not know each other.
         .target(
