@@ -44,16 +44,9 @@ extension Relocator {
         _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], from start: Int, extends: Bool,
         into plan: inout Plan
     ) {
-        var position = start
-        for offset in offsets.lazy.map(Int.init)
-        where offset >= position && PathBorders.canBegin(bytes, at: offset) {
-            guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths)
-            else {
-                continue
-            }
-            position = site.end
+        for site in sites(in: bytes, offsets: offsets, from: start) {
             if let prefix = site.aliasedPrefix() {
-                plan.alias(offset..<prefix.end, to: paths.path(prefix.node))
+                plan.alias(site.known.lowerBound..<prefix.end, to: paths.path(prefix.node))
             } else if extends, site.isComplete, let file = paths.followed(site.node), !paths.isDirectory(file)
             {
                 plan.replace(
@@ -93,16 +86,10 @@ extension Relocator {
 
     /// Full store paths for the paths of a format that takes any length.
     private func planFullPaths(_ bytes: UnsafeRawBufferPointer, offsets: [UInt32], into plan: inout Plan) {
-        var position = 0
-        for offset in offsets.lazy.map(Int.init)
-        where offset >= position && PathBorders.canBegin(bytes, at: offset) {
-            guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths)
-            else {
-                continue
-            }
-            position = site.end
-            guard site.saysEnough else { continue }
-            plan.insertStorePath(storePath, at: offset)
+        // `/usr/bin/x` of which only the directory is known may well be the host's.
+        for site in sites(in: bytes, offsets: offsets)
+        where site.saysEnough && (site.isComplete || site.prefixes.count > 2) {
+            plan.insertStorePath(storePath, at: site.known.lowerBound)
         }
     }
 
@@ -132,16 +119,13 @@ extension Relocator {
             plan.edits.append(Edit(offset: 4, length: 4, replacement: .bytes([1, 0, 0, 0])))
             plan.file.done[.bytecode, default: 0] += 1
         }
-        var position = 16
-        for offset in offsets.lazy.map(Int.init) where offset >= position {
-            let marshalled = Self.marshalledString(in: bytes, at: offset)
-            guard marshalled != nil || PathBorders.canBegin(bytes, at: offset),
-                case .image(let site) = PathSite.measure(
-                    bytes, at: offset, limit: marshalled ?? bytes.count, in: paths)
-            else { continue }
-            position = site.end
+        let limit = { (offset: Int) in
+            Self.marshalledString(in: bytes, at: offset)
+                ?? (PathBorders.canBegin(bytes, at: offset) ? bytes.count : nil)
+        }
+        for site in sites(in: bytes, offsets: offsets, from: 16, limit: limit) {
             if let prefix = site.aliasedPrefix() {
-                plan.alias(offset..<prefix.end, to: paths.path(prefix.node))
+                plan.alias(site.known.lowerBound..<prefix.end, to: paths.path(prefix.node))
             } else if site.saysEnough {
                 plan.leave(bytes[site.known].displayed, .tooShort)
             }
@@ -168,15 +152,31 @@ extension Relocator {
         _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], reason: RelocationReport.Reason,
         into plan: inout Plan
     ) {
-        var position = 0
-        for offset in offsets.lazy.map(Int.init)
-        where offset >= position && PathBorders.canBegin(bytes, at: offset) {
-            guard case .image(let site) = PathSite.measure(bytes, at: offset, limit: bytes.count, in: paths),
-                site.saysEnough
-            else { continue }
-            position = site.end
+        for site in sites(in: bytes, offsets: offsets) where site.saysEnough {
             plan.leave(bytes[site.known].displayed, reason)
         }
+    }
+
+    /// Paths of the image among those that may begin at `offsets`, ascending and apart.
+    ///
+    /// - Parameters:
+    ///   - start: Offsets below are somebody else's.
+    ///   - limit: Where a string that begins at an offset ends; `nil` where none can. By default as in text.
+    private func sites(
+        in bytes: UnsafeRawBufferPointer, offsets: [UInt32], from start: Int = 0,
+        limit: ((Int) -> Int?)? = nil
+    ) -> [PathSite] {
+        let limit = limit ?? { PathBorders.canBegin(bytes, at: $0) ? bytes.count : nil }
+        var result: [PathSite] = []
+        var position = start
+        for offset in offsets.lazy.map(Int.init) where offset >= position {
+            guard let end = limit(offset),
+                case .image(let site) = PathSite.measure(bytes, at: offset, limit: end, in: paths)
+            else { continue }
+            result.append(site)
+            position = site.end
+        }
+        return result
     }
 
     /// Absolute links into the image, and relative ones that climb out of it, as full store paths.

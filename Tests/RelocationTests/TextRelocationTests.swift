@@ -105,7 +105,7 @@ import Testing
         try fixture.file("usr/sbin/nginx", [1], mode: 0o755)
         try fixture.text(
             "usr/lib/systemd/system/nginx.service",
-            "[Service]\nExecStart=/usr/sbin/nginx -g\nExecReload=/bin/sh -c x\n")
+            "[Service]\nExecStart=/usr/sbin/nginx -g\nExecReload=/bin/sh -c /usr/sbin/others\n")
         try fixture.text(
             "usr/share/pkgconfig/x.pc", "prefix=/usr\nlibdir=${prefix}/lib\nincludedir=/usr/share/pkgconfig\n"
         )
@@ -113,7 +113,8 @@ import Testing
         let store = relocated.storePath.path
         #expect(
             try fixture.string("usr/lib/systemd/system/nginx.service", of: relocated.tree)
-                == "[Service]\nExecStart=\(store)/usr/sbin/nginx -g\nExecReload=/bin/sh -c x\n")
+                == "[Service]\nExecStart=\(store)/usr/sbin/nginx -g\nExecReload=/bin/sh -c /usr/sbin/others\n"
+        )
         #expect(
             try fixture.string("usr/share/pkgconfig/x.pc", of: relocated.tree)
                 == "prefix=\(store)/usr\nlibdir=${prefix}/lib\nincludedir=\(store)/usr/share/pkgconfig\n")
