@@ -30,9 +30,12 @@ final class Machine {
             arguments.firstIndex(of: marker).map { arguments[$0 + 1] }
             ?? (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? arguments[0]
         let built = URL(fileURLWithPath: bundle).deletingLastPathComponent().path + "/sxs"
-        try Self.spawning.withLock {
-            try FileManager.default.copyItem(atPath: built, toPath: directory + "/sxs")
-        }
+        // By cp(1): were it written here, a child of any other suite could inherit the descriptor and make it busy.
+        let copy = Process()
+        copy.executableURL = URL(fileURLWithPath: "/bin/cp")
+        copy.arguments = [built, directory + "/sxs"]
+        try copy.run()
+        copy.waitUntilExit()
         let outcome = try run(
             """
             mkdir -m 777 $D/home && cd $D && mkdir -p image/usr/bin image/etc/groff && cp /bin/busybox image/usr/bin
