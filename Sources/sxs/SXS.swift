@@ -14,10 +14,13 @@ enum Program {
             // Like a shell: 127 for a program that is not there, 126 for one that cannot run.
             Console.fail(error, status: (error as? LaunchError)?.exitStatus ?? 126)
         }
-        // Writing to a closed pipe is an error like any other, not death by signal.
-        signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try SXS.parseAsRoot()
+            // Not CommandLine.arguments, which is empty where /proc is not mounted.
+            let arguments = Launcher.arguments.dropFirst().map { String(decoding: $0, as: UTF8.self) }
+            var command = try SXS.parseAsRoot(arguments)
+            // Writing to a closed pipe is an error like any other, not death by signal; but a program that is run
+            // would inherit that.
+            if !(command is RunCommand || command is ShellCommand) { signal(SIGPIPE, SIG_IGN) }
             try command.run()
         } catch {
             Console.exit(for: error)

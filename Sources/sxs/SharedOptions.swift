@@ -1,3 +1,4 @@
+internal import Activation
 internal import ArgumentParser
 internal import Files
 private import Glibc
@@ -23,7 +24,8 @@ struct SharedOptions: ParsableArguments {
     func session() throws -> Session {
         try Session(
             root: root, profile: ProfileName(profile), progress: ProgressBar(),
-            command: (["sxs"] + CommandLine.arguments.dropFirst()).joined(separator: " "), note: Console.note)
+            command: "sxs " + Launcher.arguments.dropFirst().map(\.displayed).joined(separator: " "),
+            note: Console.note)
     }
 }
 

@@ -26,9 +26,11 @@ import Testing
                 $command -c 'exit 7'; echo $?
                 $command -c 'kill -TERM $$'; echo $?
                 $command -c 'exec sleep 30' & sleep 0.5; kill -TERM $!; wait $!; echo $?
+                # A program that writes to nobody dies, unless it was told to ignore that.
+                $command -c 'kill -PIPE $$; echo ignored'; echo $?
             done 2>/dev/null
             """, as: user)
-        #expect(outcome.lines == Array(repeating: ["7", "143", "143"], count: 3).flatMap { $0 })
+        #expect(outcome.lines == Array(repeating: ["7", "143", "143", "141"], count: 3).flatMap { $0 })
     }
 
     @Test(arguments: Machine.User.allCases) func directoryInputAndEnvironmentAreKept(_ user: Machine.User)

@@ -1,3 +1,4 @@
+internal import Activation
 internal import ArgumentParser
 internal import Files
 internal import Operations
@@ -58,11 +59,5 @@ struct ShellCommand: ParsableCommand {
 /// The last arguments of the process as the bytes they are: a file name need not be UTF-8, and `String` would
 /// change it.
 private func rawArguments(last count: Int) -> [Bytes] {
-    UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).suffix(count).map {
-        argument in
-        guard let argument else { return [] }
-        var length = 0
-        while argument[length] != 0 { length += 1 }
-        return UnsafeBufferPointer(start: argument, count: length).map { UInt8(bitPattern: $0) }
-    }
+    Array(Launcher.arguments.suffix(count))
 }

@@ -122,6 +122,10 @@ struct VerifyCommand: ParsableCommand {
 struct RemoteCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remote", abstract: "Places that packages come from.",
+        discussion: """
+            Example:
+              sxs remote add local /srv/images && sxs install emacs
+            """,
         subcommands: [Add.self, List.self, Remove.self])
 
     struct Add: ParsableCommand {
@@ -148,7 +152,12 @@ struct RemoteCommand: ParsableCommand {
     }
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "list", abstract: "Show the remotes.")
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "Show the remotes.",
+            discussion: """
+                Example:
+                  sxs remote list --json
+                """)
 
         @OptionGroup var shared: SharedOptions
 
@@ -162,7 +171,11 @@ struct RemoteCommand: ParsableCommand {
 
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "remove", abstract: "Forget a remote; packages that came from it stay.")
+            commandName: "remove", abstract: "Forget a remote; packages that came from it stay.",
+            discussion: """
+                Example:
+                  sxs remote remove local
+                """)
 
         @Argument(help: "Its name.")
         var name: String
