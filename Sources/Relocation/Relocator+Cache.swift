@@ -13,14 +13,24 @@ extension Relocator {
     /// Levels that `include` lines of ld.so.conf may nest.
     private static let includeDepth = 8
 
+    /// Where musl's loader looks, of which the aliases in it lead to those that the image has.
+    private static let muslDirectories = ["/lib", "/usr/lib"]
+
+    /// Libraries that musl's loader is itself, whatever file has their names.
+    ///
+    /// Source: `reserved` in `ldso/dynlink.c`, musl 1.2.
+    private static let muslReserved = ["c", "pthread", "rt", "m", "dl", "util", "xnet"].map {
+        Array("lib\($0).".utf8)
+    }
+
     /// The cache of the image's libraries, as its ldconfig would make it, with paths in the store.
     ///
     /// One cache lookup per library costs what it costs on the image's own system; one directory per library on
     /// RUNPATH costs a failed open each.
     func makeCache(for loader: Loader) throws -> GeneratedCache {
         guard loader.readsCache else {
-            return GeneratedCache(
-                bytes: [], names: Set(libraries(in: loader.directories, loader: loader).map(\.soname)))
+            let found = libraries(in: Self.muslDirectories.map { Array($0.utf8) }, loader: loader)
+            return GeneratedCache(bytes: [], names: Set(found.map(\.soname)))
         }
         let configured = try configuredDirectories("/etc/ld.so.conf", depth: Self.includeDepth)
         let entries = libraries(
@@ -114,6 +124,9 @@ extension Relocator {
             let own = directories(of: facts) + [file.path.parent ?? .root]
             let missing = facts.needed.filter { name in
                 if name.contains(UInt8(ascii: "/")) { return tree.resolve(name) == nil }
+                if loader?.readsCache == false, Self.muslReserved.contains(where: name.starts(with:)) {
+                    return false
+                }
                 return !names.contains(name)
                     && !own.contains { tree.resolve($0.appending(name).bytes) != nil }
                     && !searched.contains { tree.resolve($0.appending(name).bytes) != nil }

@@ -139,6 +139,27 @@ import Testing
         }
     }
 
+    @Test func muslsLoaderLooksInTheImageAlone() throws {
+        let fixture = try RelocationFixture()
+        try fixture.copy("/lib/ld-musl-x86_64.so.1", to: "lib/ld-musl-x86_64.so.1")
+        try fixture.compile(
+            "int greet(void){return 42;}", to: "usr/lib/libgreet.so.1",
+            ["-shared", "-fPIC", "-Wl,-soname,libgreet.so.1"], compiler: "musl-gcc")
+        try fixture.compile("int main(void){return 0;}", to: "usr/bin/a", [], compiler: "musl-gcc")
+        let relocated = try fixture.relocate()
+        #expect(relocated.report.loader == "lib/ld-musl-x86_64.so.1")
+        #expect(relocated.report.files.allSatisfy { $0.findings.isEmpty })
+        #expect(relocated.tree[StoreLayout.Tree.loaderCache] == nil)
+        let loader = try fixture.bytes("lib/ld-musl-x86_64.so.1", of: relocated.tree)
+        let strings = loader.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        #expect(!strings.contains("/lib:/usr/local/lib:/usr/lib"))
+        #expect(!strings.contains { $0.hasPrefix("%.*s/etc/ld-musl-") })
+        let path = try #require(strings.first { $0.hasPrefix("/usr/_/") && $0.contains(":") })
+        #expect(path.utf8.count == "/lib:/usr/local/lib:/usr/lib".utf8.count)
+        let targets = path.split(separator: ":").map { relocated.target(ofAliasIn: $0) }
+        #expect(targets == ["usr/lib", "lib"])
+    }
+
     @Test func aDamagedFileIsLeftAndNamed() throws {
         let fixture = try Self.system()
         var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: "/bin/cat")))

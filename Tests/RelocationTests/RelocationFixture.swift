@@ -50,13 +50,13 @@ final class RelocationFixture {
     }
 
     /// Compiles C source and adds the result.
-    func compile(_ source: String, to path: TreePath, _ options: [String]) throws {
+    func compile(_ source: String, to path: TreePath, _ options: [String], compiler: String = "gcc") throws {
         let file = directory.appending(path: "c-\(UUID().uuidString).c")
         let output = directory.appending(path: "o-\(UUID().uuidString)")
         try source.write(to: file, atomically: true, encoding: .utf8)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["gcc", "-O2", "-o", output.path, file.path] + options
+        process.arguments = [compiler, "-O2", "-o", output.path, file.path] + options
         try process.run()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else { throw CocoaError(.executableLoad) }
