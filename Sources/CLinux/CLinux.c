@@ -11,11 +11,9 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -29,10 +27,6 @@ int sxs_openat_beneath(int dirfd, const char *path, int flags, unsigned mode, in
     return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
 }
 
-int sxs_renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned flags) {
-    return renameat2(olddirfd, oldpath, newdirfd, newpath, flags);
-}
-
 int sxs_syncfs(int fd) { return syncfs(fd); }
 
 ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size) {
@@ -42,28 +36,14 @@ ssize_t sxs_flistxattr(int fd, char *list, size_t size) { return flistxattr(fd, 
 int sxs_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags) {
     return fsetxattr(fd, name, value, size, flags);
 }
-ssize_t sxs_lgetxattr(const char *path, const char *name, void *value, size_t size) {
-    return lgetxattr(path, name, value, size);
-}
-ssize_t sxs_llistxattr(const char *path, char *list, size_t size) { return llistxattr(path, list, size); }
 
 ssize_t sxs_copy_file_range(int fd_in, int fd_out, size_t length) {
     return copy_file_range(fd_in, NULL, fd_out, NULL, length, 0);
 }
 
-const void *sxs_memmem(const void *haystack, size_t haystack_length, const void *needle, size_t needle_length) {
-    return memmem(haystack, haystack_length, needle, needle_length);
-}
-
-ssize_t sxs_getrandom(void *buffer, size_t length) { return getrandom(buffer, length, 0); }
-
 int sxs_unshare(int flags) { return unshare(flags); }
 int sxs_mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data) {
     return mount(source, target, type, flags, data);
-}
-int sxs_umount2(const char *target, int flags) { return umount2(target, flags); }
-int sxs_pivot_root(const char *new_root, const char *put_old) {
-    return (int)syscall(SYS_pivot_root, new_root, put_old);
 }
 
 unsigned long sxs_mount_flags(int fd) {
@@ -121,9 +101,6 @@ char **sxs_argv(void) { return arguments; }
 char **sxs_environ(void) { return environ; }
 
 const char *sxs_execfn(void) { return (const char *)getauxval(AT_EXECFN); }
-
-unsigned sxs_major(uint64_t device) { return gnu_dev_major(device); }
-unsigned sxs_minor(uint64_t device) { return gnu_dev_minor(device); }
 
 int sxs_terminal_width(int fd) {
     struct winsize size;

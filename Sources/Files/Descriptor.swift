@@ -122,14 +122,6 @@ public final class Descriptor: @unchecked Sendable {
         }
     }
 
-    /// Renames `name` where nothing is at the new place; `false`, and nothing done, where something is.
-    public func rename(_ name: String, toFree newName: String, in directory: Descriptor) throws -> Bool {
-        let flags = UInt32(SXS_RENAME_NOREPLACE)
-        if sxs_renameat2(number, name, directory.number, newName, flags) == 0 { return true }
-        if errno == EEXIST || errno == ENOTEMPTY { return false }
-        throw SystemError("rename \(path(of: name)) to", directory.path(of: newName))
-    }
-
     /// Gives `name` another name.
     ///
     /// The error number is in the error: EMLINK and EEXIST are often expected.

@@ -12,38 +12,22 @@
    refuses symbolic links in every component. */
 int sxs_openat_beneath(int dirfd, const char *path, int flags, unsigned mode, int follow);
 
-/* renameat2(2). flags: SXS_RENAME_NOREPLACE, SXS_RENAME_EXCHANGE. */
-#define SXS_RENAME_NOREPLACE 1
-#define SXS_RENAME_EXCHANGE 2
-int sxs_renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned flags);
-
 /* syncfs(2). */
 int sxs_syncfs(int fd);
 
-/* Extended attributes (xattr(7)) of an open file, and of a path without
-   following a link. */
+/* Extended attributes (xattr(7)) of an open file. */
 ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size);
 ssize_t sxs_flistxattr(int fd, char *list, size_t size);
 int sxs_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
-ssize_t sxs_lgetxattr(const char *path, const char *name, void *value, size_t size);
-ssize_t sxs_llistxattr(const char *path, char *list, size_t size);
 
 /* copy_file_range(2), from and to the current offsets. */
 ssize_t sxs_copy_file_range(int fd_in, int fd_out, size_t length);
 
-/* memmem(3). */
-const void *sxs_memmem(const void *haystack, size_t haystack_length, const void *needle, size_t needle_length);
-
-/* getrandom(2), without blocking flags. */
-ssize_t sxs_getrandom(void *buffer, size_t length);
-
-/* unshare(2), mount(2), umount2(2), pivot_root(2). */
+/* unshare(2), mount(2). */
 #define SXS_CLONE_NEWNS 0x00020000
 #define SXS_CLONE_NEWUSER 0x10000000
 int sxs_unshare(int flags);
 int sxs_mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
-int sxs_umount2(const char *target, int flags);
-int sxs_pivot_root(const char *new_root, const char *put_old);
 
 /* open(2) flag: a place in the file tree, for fchdir(2) and *at calls; needs no read permission. */
 #define SXS_O_PATH 010000000
@@ -75,10 +59,6 @@ char **sxs_environ(void);
 
 /* getauxval(3): AT_EXECFN as a path, or NULL. */
 const char *sxs_execfn(void);
-
-/* Device numbers as the kernel packs them. */
-unsigned sxs_major(uint64_t device);
-unsigned sxs_minor(uint64_t device);
 
 /* The stream's descriptor-independent state: isatty(3) and the width of its
    terminal in columns, 0 when it is none. */
