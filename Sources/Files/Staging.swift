@@ -18,8 +18,10 @@ public final class Staging {
         public let isTruncated: Bool
         /// The first bytes as they came, at most 64: enough to tell a format.
         public let head: Bytes
-        /// Whether the bytes are in the staging directory; they are not where an equal object was in the store.
-        public let isStaged: Bool
+        /// The equal file there was, as a path below ``Staging/objects``; `nil` where the bytes are staged.
+        public let object: String?
+        /// Whether the bytes are in the staging directory.
+        public var isStaged: Bool { object == nil }
         /// Whether the bytes are no longer those that came.
         public fileprivate(set) var isRelocated = false
     }
@@ -27,12 +29,16 @@ public final class Staging {
     /// The directory.
     public let directory: Descriptor
 
+    /// Where files equal to contents may be found; nothing there is ever written.
+    public let objects: Descriptor?
+
     /// All contents, by ``ContentID/number``.
     public private(set) var contents: [Content] = []
 
     /// Creates a staging area in an empty directory.
-    public init(_ directory: Descriptor) {
+    public init(_ directory: Descriptor, objects: Descriptor? = nil) {
         self.directory = directory
+        self.objects = objects
     }
 
     /// The content of an identifier that this staging area gave out.
@@ -40,24 +46,25 @@ public final class Staging {
 
     /// Registers contents whose bytes were written to ``fileName(of:)`` of the next identifier, or need not be.
     public func add(
-        size: Int, digest: Digest, scanner: PathScanner, head: Bytes, isStaged: Bool
+        size: Int, digest: Digest, scanner: PathScanner, head: Bytes, object: String? = nil
     ) -> ContentID {
         contents.append(
             Content(
                 size: size, digest: digest, pathOffsets: scanner.offsets, isTruncated: scanner.isTruncated,
-                head: head, isStaged: isStaged))
+                head: head, object: object))
         return ContentID(contents.count - 1)
     }
 
-    /// The identifier that ``add(size:digest:scanner:head:isStaged:)`` gives out next.
+    /// The identifier that ``add(size:digest:scanner:head:object:)`` gives out next.
     public var nextID: ContentID { ContentID(contents.count) }
 
     /// The name of a content's file in ``directory``.
     public func fileName(of id: ContentID) -> String { String(id.number) }
 
-    /// Opens a staged content for reading.
+    /// Opens a content for reading, wherever its bytes are.
     public func open(_ id: ContentID) throws -> Descriptor {
-        try directory.open(beneath: fileName(of: id))
+        if let object = contents[id.number].object, let objects { return try objects.open(beneath: object) }
+        return try directory.open(beneath: fileName(of: id))
     }
 
     /// Overwrites ranges of a staged content; its size stays.
@@ -91,7 +98,7 @@ public final class Staging {
         try file.write(bytes, at: 0)
         return add(
             size: bytes.count, digest: Digest(hashing: bytes), scanner: PathScanner(),
-            head: Array(bytes.prefix(64)), isStaged: true)
+            head: Array(bytes.prefix(64)))
     }
 
     private static func digest(of file: Descriptor) throws -> Digest {

@@ -38,7 +38,7 @@ public struct ImportResult: Encodable, Sendable {
 
 /// An image that was unpacked into the store's temporary directory.
 ///
-/// Contents that equal objects of the store are not in the staging area but read from there.
+/// Contents that equal objects of the store are not copied to the staging area but read from there.
 struct UnpackedTree {
     let area: ImportArea
     let tree: Tree
@@ -127,7 +127,12 @@ extension Session {
         do {
             try image.read(into: area.builder, progress: progress)
             let tree = area.builder.tree
-            let read = { (path: TreePath) in try store.contents(of: path, in: tree, area: area) }
+            let read = { (path: TreePath) -> Bytes? in
+                guard let place = tree.resolve(path.bytes), case .file(let id) = tree[place]?.kind else {
+                    return nil
+                }
+                return try area.staging.open(id).readAll()
+            }
             let packages = try PackageDatabase.packages(in: tree, read: read)
             let listing = TreeListing.render(tree) { (area.staging[$0].size, area.staging[$0].digest) }
             let identity = try identify(
@@ -206,20 +211,5 @@ extension StorePath.Identity {
         StorePath.Identity(
             tree: tree, name: name, version: version, architecture: architecture, recipe: recipe,
             aliasSalt: salt)
-    }
-}
-
-extension Store {
-    /// The contents of a file of an image that is being imported; `nil` where there is no such file.
-    func contents(of path: TreePath, in tree: Tree, area: ImportArea) throws -> Bytes? {
-        guard let place = tree.resolve(path.bytes), let node = tree[place], case .file(let id) = node.kind
-        else {
-            return nil
-        }
-        let content = area.staging[id]
-        if content.isStaged { return try area.staging.open(id).readAll() }
-        let key = ObjectKey(digest: content.digest, mode: node.storedMode, attributes: node.attributes)
-        let name = [StoreLayout.Name.objects, key.directoryName, key.fileName()].joined(separator: "/")
-        return try root.open(beneath: name).readAll()
     }
 }

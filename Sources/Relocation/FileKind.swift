@@ -31,8 +31,13 @@ enum FileKind {
 
     private static let compressedMagic: [Bytes] = [
         [0x1f, 0x8b], [0xfd, 0x37, 0x7a, 0x58, 0x5a], [0x28, 0xb5, 0x2f, 0xfd], [0x42, 0x5a, 0x68],
-        [0x50, 0x4b, 0x03, 0x04], [0x04, 0x22, 0x4d, 0x18], [0x89, 0x50, 0x4e, 0x47], [0xff, 0xd8, 0xff],
+        [0x50, 0x4b, 0x03, 0x04], [0x04, 0x22, 0x4d, 0x18],
     ]
+
+    /// Whether a file's first bytes are those of a compressed format or archive.
+    static func isCompressed(_ head: some Collection<UInt8>) -> Bool {
+        compressedMagic.contains { head.starts(with: $0) }
+    }
 
     /// Bytes looked at to tell text from binary, as diff(1) and grep(1) do.
     private static let sampleSize = 8192
@@ -47,7 +52,7 @@ enum FileKind {
             self = ends(with: ".ko") || ends(with: ".hmac") ? .sealed : .elf
         } else if ends(with: ".mgc") || ends(with: ".mo") || ends(with: ".gmo") || ends(with: ".hmac") {
             self = .sealed
-        } else if Self.compressedMagic.contains(where: { bytes.starts(with: $0) }) {
+        } else if Self.isCompressed(bytes) {
             self = .compressed
         } else if ends(with: ".pyc"), bytes.count >= 16, bytes[2] == 0x0d, bytes[3] == 0x0a {
             self = .pythonBytecode

@@ -75,8 +75,7 @@ extension Relocator {
 
     /// Directories that an ld.so.conf names, with what it includes.
     private func configuredDirectories(_ path: String, depth: Int) throws -> [Bytes] {
-        guard depth > 0, let place = tree.resolve(path.utf8), case .file(let id) = tree[place]?.kind,
-            staging[id].isStaged
+        guard depth > 0, let place = tree.resolve(path.utf8), case .file(let id) = tree[place]?.kind
         else { return [] }
         var result: [Bytes] = []
         for line in try staging.open(id).readAll().split(separator: UInt8(ascii: "\n")) {

@@ -7,6 +7,10 @@ extension Relocator {
         let content = staging[id]
         var plan = Plan(file: RelocationReport.File(path: path.description))
         let isBytecode = path.name.suffix(4).elementsEqual(".pyc".utf8)
+        if FileKind.isCompressed(content.head), !PathRules.isUntouched(path) {
+            plan.leave("(whole file)", .compressed)
+            return plan
+        }
         guard content.isStaged, content.size > 0,
             !content.pathOffsets.isEmpty || facts[id] != nil || isBytecode,
             !PathRules.isUntouched(path)

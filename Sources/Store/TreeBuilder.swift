@@ -176,7 +176,8 @@ public final class TreeBuilder: TreeSink {
             try open.buffer.withUnsafeBytes { try file.write($0) }
         }
         let id = staging.add(
-            size: size, digest: digest, scanner: open.scanner, head: open.head, isStaged: key == nil)
+            size: size, digest: digest, scanner: open.scanner, head: open.head,
+            object: key.map { $0.directoryName + "/" + $0.fileName() })
         if let key {
             stored[key] = id
         } else if isShareable {

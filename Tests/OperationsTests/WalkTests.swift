@@ -47,6 +47,30 @@ import Testing
         #expect(lines(try list("a")) == lines(try list("b")))
     }
 
+    /// Relocation depends on nothing but the image: contents that the store has already are read all the same.
+    @Test func whatTheStoreHasAlreadyMakesNoDifference() throws {
+        let fixture = try WalkFixture()
+        try fixture.write("etc/ld.so.conf", "/data/x\n")
+        try fixture.run("mkdir", ["-p", "data/x", "lib64", "usr/bin"], in: fixture.tree)
+        for (source, target) in [
+            ("/lib64/ld-linux-x86-64.so.2", "lib64/"), ("/lib/x86_64-linux-gnu/libc.so.6", "data/x/"),
+            ("/bin/true", "usr/bin/"),
+        ] {
+            try fixture.run("cp", ["-L", source, target], in: fixture.tree)
+        }
+        let image = try fixture.tar("image.tar")
+        // Root b has an object equal to ld.so.conf, and no other of the image's.
+        try fixture.run("mkdir", ["other"])
+        try fixture.run("cp", ["-p", "tree/etc/ld.so.conf", "other/conf"])
+        _ = try fixture.session("b").importImage(
+            "dir:" + fixture.directory.appending(path: "other").path, options: fixture.options("other"))
+        for root in ["a", "b"] {
+            let metadata = try fixture.session(root).importImage(image, options: fixture.options()).metadata
+            let cache = "\(root)/store/\(metadata.storePath)/etc/ld.so.cache"
+            #expect(try fixture.run("strings", ["-a", cache]).contains("/data/x/libc.so.6"))
+        }
+    }
+
     @Test func aPublicMtreeProgramAgreesWithTheListing() throws {
         let fixture = try WalkFixture()
         try fixture.writeHello()

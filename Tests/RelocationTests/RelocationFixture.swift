@@ -27,8 +27,7 @@ final class RelocationFixture {
         scanner.finish()
         let added = staging.add(
             size: bytes.count, digest: Digest(hashing: bytes), scanner: scanner,
-            head: Array(bytes.prefix(64)),
-            isStaged: true)
+            head: Array(bytes.prefix(64)))
         tree.insert(Tree.Node(kind: .file(added), mode: mode), at: path)
     }
 

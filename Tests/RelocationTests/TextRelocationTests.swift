@@ -120,6 +120,20 @@ import Testing
                 == "prefix=\(store)/usr\nlibdir=${prefix}/lib\nincludedir=\(store)/usr/share/pkgconfig\n")
     }
 
+    @Test func aPackageConfigFileWithNothingButAPrefixIsRewritten() throws {
+        let fixture = try RelocationFixture()
+        try fixture.text("usr/share/pkgconfig/x.pc", "prefix=/usr\nName: x\n")
+        let relocated = try fixture.relocate()
+        let result = try fixture.string("usr/share/pkgconfig/x.pc", of: relocated.tree)
+        #expect(result == "prefix=\(relocated.storePath.path)/usr\nName: x\n")
+    }
+
+    @Test func compressedFilesAreCounted() throws {
+        let fixture = try RelocationFixture()
+        try fixture.file("usr/share/x/data.gz", [0x1f, 0x8b, 8, 0, 1, 2, 3])
+        #expect(try fixture.relocate().left("usr/share/x/data.gz").map(\.reason) == [.compressed])
+    }
+
     @Test func pythonBytecodeIsMarkedAndItsConstantsAreRewritten() throws {
         let fixture = try RelocationFixture()
         fixture.directory("usr/lib/python3/dist-packages")
