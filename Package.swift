@@ -21,6 +21,7 @@ let package = Package(
     targets: [
         // 1: C, each imported by the one room that wraps it.
         .target(name: "CLinux"),
+        .target(name: "CScan"),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CSquashFS", pkgConfig: "libsquashfs1", providers: [.apt(["libsquashfs-dev"])]),
@@ -29,7 +30,7 @@ let package = Package(
 
         // 2: vocabulary: bytes, files and trees; ELF; the contract on disk.
         .target(name: "Files", dependencies: ["CLinux", "CCrypto"], swiftSettings: settings),
-        .target(name: "ELF", swiftSettings: settings),
+        .target(name: "ELF", dependencies: ["CScan"], swiftSettings: settings),
         .target(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
             exclude: ["README.md", "relocation.md", "decisions"], swiftSettings: settings),
@@ -62,6 +63,10 @@ let package = Package(
         .executableTarget(
             name: "activation-probe", dependencies: ["Activation", "Files"], path: "Tests/ActivationProbe",
             swiftSettings: settings),
+        .executableTarget(
+            name: "relocation-bench",
+            dependencies: ["Files", "ELF", "StoreLayout", "Images", "Relocation", "Store"],
+            path: "Tests/RelocationBench", swiftSettings: settings),
         .testTarget(name: "HouseTests"),
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: settings),
         .testTarget(

@@ -27,6 +27,10 @@ int sxs_openat_beneath(int dirfd, const char *path, int flags, unsigned mode, in
     return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
 }
 
+const void *sxs_memmem(const void *large, size_t large_size, const void *small, size_t small_size) {
+    return memmem(large, large_size, small, small_size);
+}
+
 int sxs_syncfs(int fd) { return syncfs(fd); }
 
 ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size) {

@@ -1,3 +1,5 @@
+private import CScan
+
 /// Which 32-bit absolute addresses in x86 code count.
 enum AbsoluteAddresses {
     /// None: the program has no fixed address.
@@ -21,54 +23,49 @@ extension ReferenceScan {
 
     /// Looks for operands at a distance from the end of their instruction.
     private mutating func scanRelative(_ bytes: UnsafeRawBufferPointer, _ address: UInt64) {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let intervals = intervals
+        let start = bytes.bindMemory(to: UInt8.self).baseAddress
+        // An immediate of up to four bytes may come between the distance and the end.
+        let base = intervals.base &- 4
+        let length = intervals.span > .max - 4 ? .max : intervals.span + 4
         // The operand's descriptor (ModRM) is at `index`, its distance in the four bytes after.
-        let end = bytes.count - 4
         var index = 0
-        while index < end {
-            // Eight bytes at once: those with mod 00 and r/m 101 become 0, and a zero borrows from its high bit.
-            var hits: UInt64
-            let count: Int
-            if index <= end - 8 {
-                let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-                let difference = (word & (ones &* 0xc7)) ^ (ones &* 0x05)
-                hits = (difference &- ones) & ~difference & (ones &* 0x80)
-                count = 8
-            } else {
-                hits = 0x80
-                count = 1
+        while true {
+            index = sxs_next_relative(start, index, bytes.count, address, base, length)
+            guard index < bytes.count else { return }
+            let raw = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: index + 1, as: UInt32.self))
+            let target =
+                address &+ UInt64(index + 5) &+ UInt64(bitPattern: Int64(Int32(bitPattern: raw)))
+            if intervals.mayContain(target) || intervals.mayContain(target &+ 4) {
+                takeRelative(bytes, at: index + 1, target: target)
             }
-            while hits != 0 {
-                let place = index + hits.trailingZeroBitCount / 8
-                hits &= hits &- 1
-                // A borrow may mark the byte above a zero as well.
-                guard bytes[place] & 0xc7 == 0x05 else { continue }
-                let raw = UInt32(
-                    littleEndian: bytes.loadUnaligned(fromByteOffset: place + 1, as: UInt32.self))
-                // Addresses are modulo 2^64.
-                let distance = UInt64(bitPattern: Int64(Int32(bitPattern: raw)))
-                let target = address &+ UInt64(place + 5) &+ distance
-                if intervals.mayContain(target) || intervals.mayContain(target &+ 4) {
-                    takeRelative(bytes, at: place + 1, target: target)
-                }
-            }
-            index += count
+            index += 1
         }
     }
 
     /// Looks for 32-bit addresses.
     private mutating func scanAbsolute(_ bytes: UnsafeRawBufferPointer, isAnywhere: Bool) {
-        let intervals = intervals
-        for index in 1...bytes.count - 4 {
-            let raw = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self))
-            guard intervals.contains(UInt64(raw)) else { continue }
-            if isAnywhere {
-                // Distances of calls and jumps are none.
-                if bytes[index - 1] != 0xe8, bytes[index - 1] != 0xe9 { addresses.insert(UInt64(raw)) }
-            } else if isAbsolutePlausible(bytes, at: index) {
-                addresses.insert(UInt64(raw))
-            }
+        // None can be meant that is beyond them.
+        guard let base = UInt32(exactly: intervals.base) else { return }
+        let start = bytes.bindMemory(to: UInt8.self).baseAddress
+        let length = UInt32(clamping: intervals.span)
+        var index = 1
+        while true {
+            index = sxs_next_absolute(start, index, bytes.count, base, length)
+            guard index < bytes.count else { return }
+            takeAbsolute(bytes, at: index, isAnywhere: isAnywhere)
+            index += 1
+        }
+    }
+
+    @inline(__always)
+    private mutating func takeAbsolute(_ bytes: UnsafeRawBufferPointer, at index: Int, isAnywhere: Bool) {
+        let raw = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self))
+        guard intervals.contains(UInt64(raw)) else { return }
+        if isAnywhere {
+            // Distances of calls and jumps are none.
+            if bytes[index - 1] != 0xe8, bytes[index - 1] != 0xe9 { addresses.insert(UInt64(raw)) }
+        } else if isAbsolutePlausible(bytes, at: index) {
+            addresses.insert(UInt64(raw))
         }
     }
 

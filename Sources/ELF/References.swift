@@ -50,8 +50,10 @@ struct AddressSet {
 /// Sorted, disjoint address ranges, with a quick test for most addresses that are in none.
 struct IntervalSet {
     private let intervals: [Range<UInt64>]
-    private let base: UInt64
-    private let span: UInt64
+    /// The first interval's beginning; 0 without any.
+    let base: UInt64
+    /// From there to the end of the last.
+    let span: UInt64
     /// One bit for each 2^shift addresses of the span: whether an interval touches them.
     private let bits: [UInt64]
     private let shift: UInt64

@@ -1,3 +1,5 @@
+private import CLinux
+
 /// Bytes of unknown encoding: a path, a name, a link target.
 ///
 /// File names on Linux are bytes, not text; they become `String` only to be shown.
@@ -27,6 +29,16 @@ extension Collection where Element == UInt8 {
     /// Whether the bytes begin with the UTF-8 of `prefix`.
     public func hasPrefix(_ prefix: String) -> Bool {
         starts(with: prefix.utf8)
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// The offset of the first occurrence of some bytes; `nil` where they are not there.
+    public func firstOffset(of bytes: Bytes) -> Int? {
+        guard let start = baseAddress, let found = sxs_memmem(start, count, bytes, bytes.count) else {
+            return nil
+        }
+        return found - start
     }
 }
 

@@ -103,14 +103,8 @@ public final class Staging {
 
     private static func digest(of file: Descriptor) throws -> Digest {
         var hasher = Hasher256()
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 64)
-        defer { buffer.deallocate() }
-        var offset = 0
-        while true {
-            let count = try file.read(into: buffer, at: offset)
-            guard count > 0 else { return hasher.finalize() }
-            hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            offset += count
-        }
+        let mapped = try MappedFile(file)
+        withExtendedLifetime(mapped) { hasher.update(mapped.bytes) }
+        return hasher.finalize()
     }
 }

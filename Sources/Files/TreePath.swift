@@ -132,6 +132,11 @@ public struct TreePath: Hashable, Sendable, Comparable, CustomStringConvertible 
     /// The path as people read it.
     public var description: String { bytes.isEmpty ? "." : bytes.displayed }
 
+    /// All bytes at once: byte by byte, as an array hashes, costs an import a twentieth of its time.
+    public func hash(into hasher: inout Hasher) {
+        bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
+
     /// Bytewise order, the order of the canonical listing.
     public static func < (left: TreePath, right: TreePath) -> Bool {
         left.bytes.withUnsafeBytes { leftBytes in

@@ -24,8 +24,8 @@ struct ImagePaths {
     private var slots: [Node]
     private let mask: Int
 
-    init(_ tree: Tree) {
-        let paths = tree.sortedPaths
+    /// - Parameter paths: The tree's paths, sorted.
+    init(_ tree: Tree, paths: [TreePath]) {
         var capacity = 64
         while capacity < paths.count * 2 { capacity *= 2 }
         slots = [Node](repeating: -1, count: capacity)
@@ -33,6 +33,7 @@ struct ImagePaths {
         entries.reserveCapacity(paths.count)
         var numbers: [TreePath: Node] = [:]
         numbers.reserveCapacity(paths.count)
+        var links: [Node] = []
         for path in paths {
             let number = Node(entries.count)
             let node = tree[path]
@@ -40,6 +41,7 @@ struct ImagePaths {
             entries.append(
                 Entry(path: path, parent: parent, followed: number, isDirectory: node?.kind == .directory))
             numbers[path] = number
+            if case .symlink = node?.kind { links.append(number) }
             guard number != Self.root else { continue }
             path.name.withUnsafeBytes { name in
                 var slot = Self.hash(parent, name) & mask
@@ -47,9 +49,9 @@ struct ImagePaths {
                 slots[slot] = number
             }
         }
-        for (path, number) in numbers {
-            guard case .symlink = tree[path]?.kind else { continue }
-            entries[Int(number)].followed = tree.resolve(path.bytes).flatMap { numbers[$0] } ?? -1
+        for link in links {
+            let place = tree.resolve(entries[Int(link)].path.bytes)
+            entries[Int(link)].followed = place.flatMap { numbers[$0] } ?? -1
         }
     }
 

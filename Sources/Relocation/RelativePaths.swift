@@ -29,7 +29,7 @@ extension Relocator {
             let pattern = [0] + Array(relative.utf8)
             var offset = 0
             while offset < bytes.count,
-                let found = firstMatch(of: pattern, in: UnsafeRawBufferPointer(rebasing: bytes[offset...]))
+                let found = UnsafeRawBufferPointer(rebasing: bytes[offset...]).firstOffset(of: pattern)
             {
                 let range = (offset + found + 1)..<(offset + found + pattern.count)
                 if range.upperBound < bytes.count, [0, UInt8(ascii: "/")].contains(bytes[range.upperBound]),

@@ -70,7 +70,7 @@ extension Relocator {
         else {
             return false
         }
-        return name.withUnsafeBytes { firstMatch(of: Array(".so".utf8), in: $0) != nil }
+        return name.withUnsafeBytes { $0.firstOffset(of: Array(".so".utf8)) != nil }
     }
 
     /// Directories that an ld.so.conf names, with what it includes.

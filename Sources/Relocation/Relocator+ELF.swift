@@ -13,6 +13,9 @@ struct ELFFacts {
     /// Directories of DT_RUNPATH or DT_RPATH as the image has them.
     let searchPath: [Bytes]
     let isShared: Bool
+
+    /// Whether its headers name something, even if none of it looks like a path of an image.
+    var namesPaths: Bool { interpreter != nil || !searchPath.isEmpty }
 }
 
 /// The image's own dynamic loader.

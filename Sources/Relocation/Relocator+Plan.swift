@@ -12,7 +12,7 @@ extension Relocator {
             return plan
         }
         guard content.isStaged, content.size > 0,
-            !content.pathOffsets.isEmpty || facts[id] != nil || isBytecode,
+            !content.pathOffsets.isEmpty || facts[id]?.namesPaths == true || isBytecode,
             !PathRules.isUntouched(path)
         else { return plan }
 
@@ -103,8 +103,8 @@ extension Relocator {
         let pattern = Array("=/usr\n".utf8)
         var offset = 0
         while offset < bytes.count,
-            let found = firstMatch(
-                of: pattern, in: UnsafeRawBufferPointer(start: start + offset, count: bytes.count - offset))
+            let found = UnsafeRawBufferPointer(start: start + offset, count: bytes.count - offset)
+                .firstOffset(of: pattern)
         {
             plan.insertStorePath(storePath, at: offset + found + 1)
             offset += found + pattern.count
@@ -186,7 +186,7 @@ extension Relocator {
     /// Absolute links into the image, and relative ones that climb out of it, as full store paths.
     func relocateLinks(in tree: inout Tree) -> [Plan] {
         var plans: [Plan] = []
-        for path in tree.sortedPaths {
+        for path in sortedPaths {
             guard var node = tree[path], case .symlink(let target) = node.kind,
                 let absolute = Self.rootedTarget(target, of: path),
                 !PathRules.isHostTarget(absolute),
@@ -216,22 +216,6 @@ extension Relocator {
         guard climbs else { return nil }
         return stack.reduce(into: Bytes()) { $0 += [UInt8(ascii: "/")] + $1 }
     }
-}
-
-/// The offset of the first occurrence of `pattern`.
-func firstMatch(of pattern: Bytes, in bytes: UnsafeRawBufferPointer) -> Int? {
-    guard pattern.count <= bytes.count, let first = pattern.first else { return nil }
-    var offset = 0
-    while offset <= bytes.count - pattern.count {
-        guard let found = bytes[offset...].firstIndex(of: first), found <= bytes.count - pattern.count else {
-            return nil
-        }
-        if UnsafeRawBufferPointer(rebasing: bytes[found..<(found + pattern.count)]).elementsEqual(pattern) {
-            return found
-        }
-        offset = found + 1
-    }
-    return nil
 }
 
 extension Relocator.Plan {

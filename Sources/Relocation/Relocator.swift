@@ -37,6 +37,8 @@ public struct AliasTaken: Error {
 /// given to the aliases, ``apply(_:)`` writes. Files are looked at one after the other and mapped, not read.
 public struct Relocator {
     let tree: Tree
+    /// The tree's paths, sorted.
+    let sortedPaths: [TreePath]
     let paths: ImagePaths
     let staging: Staging
     let storePath: StorePath
@@ -87,8 +89,11 @@ public struct Relocator {
         _ tree: Tree, staging: Staging, to storePath: StorePath, progress: any Progress,
         isTaken: (Alias) throws -> Bool
     ) throws -> RelocatedTree {
+        let sortedPaths = tree.sortedPaths
         var relocator = Relocator(
-            tree: tree, paths: ImagePaths(tree), staging: staging, storePath: storePath, progress: progress)
+            tree: tree, sortedPaths: sortedPaths, paths: ImagePaths(tree, paths: sortedPaths),
+            staging: staging,
+            storePath: storePath, progress: progress)
         return try relocator.run(isTaken: isTaken)
     }
 
@@ -144,7 +149,7 @@ public struct Relocator {
     /// Every content once, with the first path that has it.
     private func uniqueFiles() -> [(id: ContentID, path: TreePath)] {
         var seen: Set<ContentID> = []
-        return tree.sortedPaths.compactMap { path in
+        return sortedPaths.compactMap { path in
             guard case .file(let id) = tree[path]?.kind, seen.insert(id).inserted else { return nil }
             return (id, path)
         }

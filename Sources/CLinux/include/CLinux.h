@@ -12,6 +12,9 @@
    refuses symbolic links in every component. */
 int sxs_openat_beneath(int dirfd, const char *path, int flags, unsigned mode, int follow);
 
+/* memmem(3): the first occurrence of the small in the large; null if there is none. */
+const void *sxs_memmem(const void *large, size_t large_size, const void *small, size_t small_size);
+
 /* syncfs(2). */
 int sxs_syncfs(int fd);
 

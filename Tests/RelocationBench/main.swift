@@ -1,0 +1,118 @@
+// Times the relocation of an image: CPU time of this process, stage by stage, and rates over its ELF files in memory.
+// Part of Scripts/bench-relocation.
+//
+//   relocation-bench IMAGE EMPTY-DIRECTORY [elf]
+//
+// With `elf`, relocation leaves all files but ELF files alone, as patchelf does.
+
+import ELF
+import Files
+import Foundation
+import Glibc
+import Images
+import Relocation
+import Store
+import StoreLayout
+
+/// CPU seconds of a piece of work, user and system.
+func seconds<Result>(_ work: () throws -> Result) rethrows -> (Double, Result) {
+    func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+    let start = now()
+    let result = try work()
+    return (now() - start, result)
+}
+
+/// What is printed, as JSON.
+struct Figures: Encodable {
+    var elfFiles = 0
+    var elfBytes = 0
+    var allBytes = 0
+    /// Reading, decompressing, hashing, looking for paths.
+    var readSeconds = 0.0
+    /// The whole of relocation, with the writing and hashing of what changed.
+    var relocationSeconds = 0.0
+    /// Looking for paths in ELF files that are in memory.
+    var pathScanSeconds = 0.0
+    /// Headers and references of the same files.
+    var referenceScanSeconds = 0.0
+}
+
+func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Figures {
+    var figures = Figures()
+    let store = try Store.open(root: directory, forWriting: true)
+    let area = try store.makeImport()
+    defer { try? area.discard() }
+    let image = try Image.open(ImageReference(parsing: source))
+    let progress = NoProgress()
+    (figures.readSeconds, _) = try seconds { try image.read(into: area.builder, progress: progress) }
+    let tree = area.builder.tree
+    let staging = onlyELF ? Staging(area.staging.directory) : area.staging
+    figures.allBytes = area.staging.contents.reduce(0) { $0 + $1.size }
+
+    for content in area.staging.contents.indices {
+        let id = ContentID(content)
+        let known = area.staging[id]
+        guard known.head.starts(with: ELFFile.magic) else {
+            if onlyELF {
+                _ = staging.add(
+                    size: known.size, digest: known.digest, scanner: PathScanner(), head: [], object: "")
+            }
+            continue
+        }
+        figures.elfFiles += 1
+        figures.elfBytes += known.size
+        let bytes = try area.staging.open(id).readAll()
+        bytes.withUnsafeBytes { bytes in
+            let (scan, scanner) = seconds {
+                var scanner = PathScanner()
+                scanner.update(bytes)
+                scanner.finish()
+                return scanner
+            }
+            figures.pathScanSeconds += scan
+            if onlyELF {
+                _ = staging.add(size: known.size, digest: known.digest, scanner: scanner, head: known.head)
+            }
+            figures.referenceScanSeconds +=
+                seconds {
+                    guard let elf = try? ELFFile(parsing: bytes) else { return }
+                    let intervals = scanner.offsets.compactMap { offset -> Range<UInt64>? in
+                        guard elf.region(atFileOffset: Int(offset)) == .data,
+                            let address = elf.address(ofFileOffset: Int(offset))
+                        else { return nil }
+                        return address..<(address + 16)
+                    }
+                    _ = elf.references(into: intervals)
+                }.0
+        }
+    }
+
+    let listing = TreeListing.render(tree) { (area.staging[$0].size, area.staging[$0].digest) }
+    let identity = StorePath.Identity(
+        tree: Digest(hashing: listing), name: try PackageName("bench"), version: try PackageVersion("1"),
+        architecture: .any)
+    (figures.relocationSeconds, _) = try seconds {
+        try Relocator.relocate(
+            tree, staging: staging, to: StorePath(identity), progress: progress, isTaken: { _ in false })
+    }
+    return figures
+}
+
+let arguments = CommandLine.arguments
+guard arguments.count == 3 || (arguments.count == 4 && arguments[3] == "elf") else {
+    FileHandle.standardError.write(Data("usage: relocation-bench IMAGE EMPTY-DIRECTORY [elf]\n".utf8))
+    exit(64)
+}
+do {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    let figures = try measure(arguments[1], in: arguments[2], onlyELF: arguments.count == 4)
+    print(String(decoding: try encoder.encode(figures), as: UTF8.self))
+} catch {
+    FileHandle.standardError.write(Data("relocation-bench: \(error)\n".utf8))
+    exit(1)
+}
