@@ -12,6 +12,8 @@ public struct RelocationReport: Codable, Sendable, Equatable {
         case shebang
         /// A symbolic link became the full store path.
         case symlink
+        /// A RUNPATH was given to a file, whose program headers got a segment for it.
+        case searchPath = "search path"
         /// A loader's built-in directory or file became an alias, or a path that cannot exist.
         case loader
         /// Python bytecode was marked as valid whatever its source's time.
@@ -82,6 +84,9 @@ public struct RelocationReport: Codable, Sendable, Equatable {
 
     /// The image's own loader; `nil` where the host's stays.
     public var loader: String?
+
+    /// Libraries that an image without a loader expects of the host, sorted.
+    public var hostLibraries: [String] = []
 
     /// How many libraries the generated loader cache lists.
     public var cachedLibraries = 0

@@ -11,7 +11,7 @@ struct GeneratedCache {
 
 extension Relocator {
     /// Levels that `include` lines of ld.so.conf may nest.
-    private static let includeDepth = 8
+    static let includeDepth = 8
 
     /// Where musl's loader looks, of which the aliases in it lead to those that the image has.
     private static let muslDirectories = ["/lib", "/usr/lib"]
@@ -32,7 +32,7 @@ extension Relocator {
             let found = libraries(in: Self.muslDirectories.map { Array($0.utf8) }, loader: loader)
             return GeneratedCache(bytes: [], names: Set(found.map(\.soname)))
         }
-        let configured = try configuredDirectories("/etc/ld.so.conf", depth: Self.includeDepth)
+        let configured = try configuredDirectories("/etc/ld.so.conf")
         let entries = libraries(
             in: configured + loader.directories + ["/lib", "/usr/lib"].map { Array($0.utf8) },
             loader: loader)
@@ -74,7 +74,7 @@ extension Relocator {
     }
 
     /// Directories that an ld.so.conf names, with what it includes.
-    private func configuredDirectories(_ path: String, depth: Int) throws -> [Bytes] {
+    func configuredDirectories(_ path: String, depth: Int = includeDepth) throws -> [Bytes] {
         guard depth > 0, let place = tree.resolve(path.utf8), case .file(let id) = tree[place]?.kind
         else { return [] }
         var result: [Bytes] = []
@@ -143,7 +143,7 @@ extension Relocator {
     }
 
     /// Directories of a file's RUNPATH that are in the image.
-    private func directories(of facts: ELFFacts) -> [TreePath] {
+    func directories(of facts: ELFFacts) -> [TreePath] {
         facts.searchPath.compactMap { entry in
             let origin = Array((facts.path.parent ?? .root).bytes)
             let text = String(decoding: entry, as: UTF8.self)

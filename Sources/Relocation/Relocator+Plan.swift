@@ -12,7 +12,8 @@ extension Relocator {
             return plan
         }
         guard content.isStaged, content.size > 0,
-            !content.pathOffsets.isEmpty || facts[id]?.namesPaths == true || isBytecode,
+            !content.pathOffsets.isEmpty || facts[id]?.namesPaths == true || isBytecode
+                || (loader == nil && facts[id] != nil),
             !PathRules.isUntouched(path)
         else { return plan }
 
@@ -219,6 +220,9 @@ extension Relocator {
 }
 
 extension Relocator.Plan {
+    /// Whether the file becomes another.
+    var changes: Bool { !edits.isEmpty || searchPath != nil }
+
     /// An equally long alias in place of `range`.
     mutating func alias(
         _ range: Range<Int>, to target: TreePath, as action: RelocationReport.Action = .aliased,

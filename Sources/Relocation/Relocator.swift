@@ -1,3 +1,4 @@
+internal import ELF
 public import Files
 public import StoreLayout
 
@@ -47,12 +48,17 @@ public struct Relocator {
     /// The image's own loader, by the place its file is at; nobody's where the host's is used.
     var loader: Loader?
 
+    /// The image's libraries where the host's loader is used.
+    var libraries = PrivateLibraries()
+
     /// ELF headers, by content.
     var facts: [ContentID: ELFFacts] = [:]
 
     /// One file's decided changes.
     struct Plan {
         var edits: [Edit] = []
+        /// The whole new RUNPATH, longer than what there was.
+        var searchPath: Bytes?
         var file: RelocationReport.File
     }
 
@@ -100,17 +106,19 @@ public struct Relocator {
     private mutating func run(isTaken: (Alias) throws -> Bool) throws -> RelocatedTree {
         let files = uniqueFiles()
         try survey(files)
+        if loader == nil { libraries = try findPrivateLibraries() }
         var report = RelocationReport()
         report.fileCount = files.count
         report.elfCount = facts.count
         report.loader = loader.map { "\($0.path)" }
+        report.hostLibraries = hostLibraries()
 
         var plans: [(id: ContentID, plan: Plan)] = []
         var done = 0
         progress.begin("relocating", total: files.reduce(0) { $0 + staging[$1.id].size })
         for file in files {
             let plan = try plan(file.id, at: file.path)
-            if !plan.edits.isEmpty || !plan.file.isEmpty { plans.append((file.id, plan)) }
+            if plan.changes || !plan.file.isEmpty { plans.append((file.id, plan)) }
             done += staging[file.id].size
             progress.advance(to: done)
         }
@@ -121,7 +129,9 @@ public struct Relocator {
         let names = AliasNames.assign(requests(in: plans.map(\.plan)), storePath: storePath)
         let aliases = names.map { Alias(name: $0.value, target: $0.key.target) }.sorted { $0.name < $1.name }
         for alias in aliases where try isTaken(alias) { throw AliasTaken(alias: alias) }
-        for (id, plan) in plans where !plan.edits.isEmpty { try apply(plan.edits, to: id, names: names) }
+        for index in plans.indices where plans[index].plan.changes {
+            try apply(&plans[index].plan, to: plans[index].id, names: names)
+        }
 
         if let loader {
             let cache = try makeCache(for: loader)
@@ -168,11 +178,13 @@ public struct Relocator {
     }
 
     /// Writes one file's changes: in place where no length changes, else as a new file.
-    private func apply(_ edits: [Edit], to id: ContentID, names: [AliasNames.Request: String]) throws {
+    private func apply(
+        _ plan: inout Plan, to id: ContentID, names: [AliasNames.Request: String]
+    ) throws {
         let path = { (request: AliasNames.Request) in
             Array((StoreLayout.aliasDirectory + "/" + (names[request] ?? "")).utf8)
         }
-        let patches = edits.map { edit in
+        let patches = plan.edits.map { edit in
             let bytes: Bytes =
                 switch edit.replacement {
                 case .alias(let request, let tail): path(request) + tail
@@ -183,7 +195,7 @@ public struct Relocator {
                 }
             return (offset: edit.offset, length: edit.length, bytes: bytes)
         }
-        guard patches.contains(where: { $0.length != $0.bytes.count }) else {
+        guard plan.searchPath != nil || patches.contains(where: { $0.length != $0.bytes.count }) else {
             try staging.patch(id, with: patches.map { ($0.offset, $0.bytes) })
             return
         }
@@ -196,6 +208,18 @@ public struct Relocator {
             position = patch.offset + patch.length
         }
         result.append(contentsOf: UnsafeRawBufferPointer(rebasing: file.bytes[position...]))
+        if let searchPath = plan.searchPath {
+            do {
+                result = try result.withUnsafeBytes { bytes in
+                    var editor = try ELFEditor(parsing: bytes)
+                    try editor.setSearchPath(searchPath)
+                    return try editor.bytes()
+                }
+                plan.file.done[.searchPath] = 1
+            } catch let error as ELFError {
+                plan.leave("RUNPATH (\(error))", .damaged)
+            }
+        }
         try staging.replace(id, with: result)
     }
 }
