@@ -16,6 +16,20 @@ public enum ELFError: Error, Equatable, Sendable, CustomStringConvertible {
     case cacheMachine(Machine)
     /// A name or path that cannot be in a loader cache.
     case cacheEntry(soname: String)
+    /// An object file, a memory dump or another file that is not linked for running.
+    case notLinked
+    /// Debugging information that was split off a program: headers without bytes.
+    case detachedDebugging
+    /// A program or library that asks for no interpreter.
+    case noInterpreter
+    /// A static program: there is nothing for a loader in it.
+    case notDynamic
+    /// A string that cannot be in an ELF file there: empty, too long or with a NUL.
+    case text(what: String)
+    /// A page size that is no power of two, or absurd.
+    case pageSize(Int)
+    /// What is to be changed does not fit, and cannot be put elsewhere.
+    case noRoom(structure: String, reason: String)
 
     /// What is wrong, where, and what to do.
     public var description: String {
@@ -47,6 +61,41 @@ public enum ELFError: Error, Equatable, Sendable, CustomStringConvertible {
             return """
                 the library '\(soname)' cannot be in a loader cache: its name or path is empty, too long or has a NUL
                 hint: rename the library in the image
+                """
+        case .notLinked:
+            return """
+                neither a program nor a shared library, but an object file, a kernel module or a memory dump
+                hint: only linked files have an interpreter and a search path to change
+                """
+        case .detachedDebugging:
+            return """
+                debugging information that was split off a program: it has the headers and none of the bytes
+                hint: change the program itself; debuggers find this file by its build ID all the same
+                """
+        case .noInterpreter:
+            return """
+                asks for no interpreter: it is a static program or a library
+                hint: only programs that are linked dynamically have one to change
+                """
+        case .notDynamic:
+            return """
+                has no dynamic section: it is a static program
+                hint: only programs and libraries that are linked dynamically have a search path and needed libraries
+                """
+        case .text(let what):
+            return """
+                not a usable \(what): it is empty, too long or has a NUL
+                hint: an interpreter may have 4095 bytes, a library's name 4096, a search path 1 MiB
+                """
+        case .pageSize(let size):
+            return """
+                \(size) bytes are no page size: it is not a power of two up to 1 GiB
+                hint: leave it out; the machine's largest is the default
+                """
+        case .noRoom(let structure, let reason):
+            return """
+                there is no room for a longer \(structure): \(reason)
+                hint: choose a text that is not longer than the present one
                 """
         }
     }
