@@ -39,7 +39,9 @@ extension Relocator {
     private var commonLibraryDirectories: [TreePath] {
         let names = ["/usr/lib64", "/usr/lib", "/usr/lib32", "/usr/local/lib64", "/usr/local/lib"]
         let triplets = tree.resolve("/usr/lib".utf8).map { directory in
-            tree.names(in: directory).filter { $0.firstOffset(of: "-linux-") != nil }.map(directory.appending)
+            tree.names(in: directory).filter { name in
+                name.withUnsafeBytes { $0.firstOffset(of: Array("-linux-".utf8)) != nil }
+            }.map { directory.appending($0) }
         }
         return (triplets ?? []) + names.compactMap { tree.resolve($0.utf8) }
     }
