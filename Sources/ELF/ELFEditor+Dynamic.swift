@@ -1,4 +1,7 @@
 extension ELFEditor {
+    /// Whether there is a dynamic section.
+    public var isDynamic: Bool { dynamicTable != nil }
+
     /// The directories in which the loader looks for needed libraries, separated by colons: `DT_RUNPATH`, or
     /// `DT_RPATH` where there is none; `nil` where there is neither.
     public var searchPath: [UInt8]? {
@@ -43,7 +46,7 @@ extension ELFEditor {
     public mutating func setSoname(_ name: [UInt8]) throws(ELFError) {
         guard type == .dynamic else { return }
         try Self.checkName(name, of: "library name")
-        var table = try dynamicSection()
+        var table = try dynamicSection(isForLoading: false)
         if !table.entries.contains(where: { $0.tag == DynamicTag.soname }) {
             table.entries.insert(DynamicEntry(tag: DynamicTag.soname, value: 0, text: name), at: 0)
         }
@@ -141,10 +144,21 @@ extension ELFEditor {
 
     // MARK: -
 
-    private func dynamicSection() throws(ELFError) -> DynamicTable {
+    /// The dynamic section, to be changed.
+    ///
+    /// - Parameter isForLoading: Whether the change is one that glibc's start-up code refuses where nobody loads the
+    ///   file: in the loader itself, and in static programs.
+    private func dynamicSection(isForLoading: Bool = true) throws(ELFError) -> DynamicTable {
         guard let dynamicTable, names != nil else { throw .notDynamic }
+        guard !dynamicTable.isBuiltIn else { throw .ownLoader }
+        if isForLoading, interpreterText == nil, let soname, Self.loaders.contains(where: soname.starts) {
+            throw .ownLoader
+        }
         return dynamicTable
     }
+
+    /// How names of glibc's loaders begin.
+    private static let loaders = ["ld-linux", "ld64.so", "ld.so."].map { Array($0.utf8) }
 
     private static func checkName(_ name: [UInt8], of what: String) throws(ELFError) {
         guard (1...DynamicInfo.longestName).contains(name.count), !name.contains(0) else {

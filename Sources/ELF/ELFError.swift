@@ -24,6 +24,8 @@ public enum ELFError: Error, Equatable, Sendable, CustomStringConvertible {
     case noInterpreter
     /// A static program: there is nothing for a loader in it.
     case notDynamic
+    /// A static program at any address or glibc's loader, whose code reads its own dynamic section.
+    case ownLoader
     /// A string that cannot be in an ELF file there: empty, too long or with a NUL.
     case text(what: String)
     /// A page size that is no power of two, or absurd.
@@ -81,6 +83,11 @@ public enum ELFError: Error, Equatable, Sendable, CustomStringConvertible {
             return """
                 has no dynamic section: it is a static program
                 hint: only programs and libraries that are linked dynamically have a search path and needed libraries
+                """
+        case .ownLoader:
+            return """
+                is its own loader, and crashes if its dynamic section asks for directories or libraries
+                hint: nothing is needed: a static program loads no libraries
                 """
         case .text(let what):
             return """

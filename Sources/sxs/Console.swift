@@ -1,6 +1,6 @@
 private import Activation
 internal import ArgumentParser
-private import Files
+internal import Files
 private import FoundationEssentials
 private import Glibc
 
@@ -20,6 +20,11 @@ enum Console {
     /// Prints a line of results.
     static func print(_ text: String) {
         write(text + "\n", to: STDOUT_FILENO)
+    }
+
+    /// Prints a line of results whose encoding is not known.
+    static func print(_ line: Bytes) {
+        write(line + [UInt8(ascii: "\n")], to: STDOUT_FILENO)
     }
 
     /// Prints a value as JSON, keys sorted.
@@ -88,7 +93,11 @@ enum Console {
     }
 
     private static func write(_ text: String, to descriptor: Int32) {
-        var rest = Array(text.utf8)[...]
+        write(Array(text.utf8), to: descriptor)
+    }
+
+    private static func write(_ bytes: Bytes, to descriptor: Int32) {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count > 0 {
