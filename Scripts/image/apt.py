@@ -34,9 +34,12 @@ class Apt:
     packages it has installed.
     """
 
-    def __init__(self, cache, suite=None):
-        self.suite = suite
-        self.directory = Path(cache).resolve() / (suite or own_suite())
+    def __init__(self, cache, suite=None, architecture=None):
+        self.suite, self.architecture = suite, architecture or machine_architecture()
+        directory = suite or own_suite()
+        if self.architecture != machine_architecture():
+            directory += "-" + self.architecture
+        self.directory = Path(cache).resolve() / directory
         for name in ("lists/partial", "archives/partial"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         # Empty: nothing is installed.
@@ -110,7 +113,8 @@ class Apt:
             "Dir::Cache::PkgCache": "",
             "Dir::Cache::SrcPkgCache": "",
             "Dir::Log": here,
-            "APT::Architecture": architecture(),
+            "APT::Architecture": self.architecture,
+            "APT::Architectures::": self.architecture,
             "APT::Install-Recommends": "false",
             "APT::Install-Suggests": "false",
             "APT::Immediate-Configure": "false",
@@ -131,7 +135,7 @@ class Apt:
             entries = [dict(e, suite=self.suite) for e in entries]
         lines = []
         for entry in entries:
-            options = [f"arch={architecture()}"]
+            options = [f"arch={self.architecture}"]
             if entry["signed-by"]:
                 options.append(f"signed-by={entry['signed-by']}")
             line = f"deb [{' '.join(options)}] {entry['uri']} {entry['suite']} {' '.join(entry['components'])}"
@@ -142,7 +146,7 @@ class Apt:
         return "\n".join(lines) + "\n"
 
 
-def architecture():
+def machine_architecture():
     """This machine's architecture, as dpkg names it."""
     return subprocess.run(
         ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()

@@ -2,6 +2,7 @@
 
 import io
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -13,6 +14,9 @@ from . import alternatives
 # Directories of the usr-merge, and where a 64-bit loader has a directory of its own.
 MERGED = ["bin", "sbin", "lib"]
 LIB64 = {"amd64", "ppc64el", "loong64"}
+
+# Architectures whose programs run in an emulator of this name, where the machine is another.
+EMULATORS = {"arm64": "aarch64", "ppc64el": "ppc64le", "riscv64": "riscv64", "s390x": "s390x"}
 
 # What base-files', base-passwd's and libc-bin's scripts copy on a new system.
 COPIES = {
@@ -152,7 +156,7 @@ class Tree:
             if loader is None or not library.is_dir():
                 continue
             subprocess.run(
-                [loader.resolve() if not loader.is_symlink() else _loader(root, loader),
+                self._emulator() + [loader.resolve() if not loader.is_symlink() else _loader(root, loader),
                  "--library-path", libraries, python, "-S", "-m", "compileall", "-q",
                  "-s", root, "-p", "/", "-x", r"lib2to3/tests|/test/bad", library,
                  root / "usr/lib/python3/dist-packages"],
@@ -160,6 +164,18 @@ class Tree:
                 # and then found up to date.
                 env={"PYTHONHOME": str(root / "usr"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
                      "LC_ALL": "C.UTF-8"}, check=True)
+
+
+    def _emulator(self):
+        """What starts the tree's programs, where this machine cannot."""
+        name = EMULATORS.get(self.architecture)
+        if name is None or platform.machine() == name:
+            return []
+        program = shutil.which(f"qemu-{name}-static")
+        if program is None:
+            raise OSError(f"compiling Python's modules for {self.architecture} needs qemu-{name}-static: "
+                          "install qemu-user-static")
+        return [program]
 
 
 def _loader(root, link):

@@ -24,6 +24,9 @@ public struct DynamicInfo: Hashable, Sendable {
     /// Where the dynamic string table is in the file.
     public let strings: Range<Int>?
 
+    /// Where the global offset table is in memory (`DT_PLTGOT`).
+    let offsetTable: UInt64?
+
     /// Tables, each within the file.
     struct Tables: Hashable, Sendable {
         /// Relocations with addends, without, and the PLT's.
@@ -55,7 +58,7 @@ public struct DynamicInfo: Hashable, Sendable {
                     throw .tooMany(structure: "list of needed libraries", limit: Self.mostNeeded)
                 }
                 neededOffsets.append(value)
-            case 2, 4...10, 14, 15, 17...20, 23, 29, 30, 35, 36, 0x6fff_fff0...0x6fff_ffff, 0x6fff_fef5:
+            case 2...10, 14, 15, 17...20, 23, 29, 30, 35, 36, 0x6fff_fff0...0x6fff_ffff, 0x6fff_fef5:
                 values[tag] = value
             default: break
             }
@@ -84,6 +87,7 @@ public struct DynamicInfo: Hashable, Sendable {
         soname = if let value = values[14] { try string(value, longest: Self.longestName) } else { nil }
         rpath = if let value = values[15] { try string(value, longest: Self.longestPath) } else { nil }
         runpath = if let value = values[29] { try string(value, longest: Self.longestPath) } else { nil }
+        offsetTable = values[3]
         flags = values[30] ?? 0
         flags1 = values[0x6fff_fffb] ?? 0
 

@@ -102,6 +102,13 @@ struct IntervalSet {
         mayContain(address) && search(address)
     }
 
+    /// Whether an interval has one of the `count` addresses from `address` on.
+    func touches(_ address: UInt64, _ count: UInt64) -> Bool {
+        let index = firstIndex(of: intervals) { $0.upperBound > address }
+        // Addresses wrap around, intervals do not.
+        return index < intervals.count && intervals[index].lowerBound < max(address, address &+ count)
+    }
+
     private func search(_ address: UInt64) -> Bool {
         let index = firstIndex(of: intervals) { $0.lowerBound > address }
         return index > 0 && intervals[index - 1].contains(address)
@@ -112,40 +119,86 @@ extension ELFFile {
     /// Every address the file refers to that lies in one of `intervals`.
     ///
     /// Linkers store a string as the tail of another that ends alike, so a reference may point into the middle of
-    /// a string. Looked at are instructions (x86-64, arm64, fixed-address x86), relocations, aligned words of
+    /// a string. Looked at are instructions (x86-64, x86, arm64, riscv64), relocations, aligned words of
     /// loaded data, and symbols of data. What looks like an instruction and is none makes a
     /// reference too many, never one too few.
     ///
-    /// Not seen are tables of 32-bit distances to strings, as LLVM makes of some arrays of strings.
+    /// Of tables of 32-bit distances, those that LLVM and Swift make are known.
     ///
     /// - Parameter intervals: Address ranges, of strings for example.
     /// - Complexity: Linear in the file's size: 0.5 to 1.5 GB/s.
     public func references(into intervals: [Range<UInt64>]) -> References {
         var scan = ReferenceScan(IntervalSet(intervals), view)
         guard !scan.intervals.isEmpty else { return References(addresses: [], loads: [], isComplete: true) }
+        var isComplete = scanCode(&scan)
         let isFixed = type == .executable
-        var isComplete = false
-        switch machine {
-        case .x86_64:
-            for code in codeSpans {
-                scan.scanX86(code, absolute: isFixed ? .plausible : .none, relative: true)
-            }
-            isComplete = true
-        case .x86:
-            for code in codeSpans { scan.scanX86(code, absolute: .anywhere, relative: false) }
-            // Other programs add to a register that points to the global offset table: not decidable.
-            isComplete = isFixed || codeSpans.isEmpty
-        case .arm64:
-            for code in codeSpans { scan.scanARM64(code) }
-            isComplete = true
-        default:
-            isComplete = codeSpans.isEmpty
-        }
         for range in wordRanges(isFixed: isFixed) { scan.scanWords(range) }
+        if isFixed, machine == .arm64 || machine == .riscv {
+            // Constants between functions.
+            for code in codeSpans { scan.scanWords(code.range) }
+        }
         scanTables(&scan)
+        isComplete = scanRelative(&scan) && isComplete
         return References(
             addresses: scan.addresses.sorted(), loads: scan.loads.sorted(),
             isComplete: isComplete && type != .relocatable)
+    }
+
+    /// Looks at the instructions; whether all that they refer to is known then.
+    private func scanCode(_ scan: inout ReferenceScan) -> Bool {
+        let isFixed = type == .executable
+        let spans = codeSpans
+        guard !spans.isEmpty else { return true }
+        switch machine {
+        case .x86_64:
+            for code in spans { scan.scanX86(code, absolute: isFixed ? .plausible : .none, relative: true) }
+            return true
+        case .x86:
+            let table = offsetTable
+            for code in spans {
+                scan.scanX86(code, absolute: .anywhere, relative: false)
+                if let table { scan.scanTableDistances(code, table: table) }
+            }
+            // Go adds to a register that holds the address of an instruction.
+            return isFixed || (table != nil && !isGo)
+        case .arm64: return scan.scanARM64(spans, starts: functionStarts, isFixed: isFixed)
+        case .riscv: return is64Bit && scan.scanRISCV(spans, starts: functionStarts, isFixed: isFixed)
+        default: return false
+        }
+    }
+
+    /// Looks at distances in read-only data; whether all of them could be looked at.
+    private func scanRelative(_ scan: inout ReferenceScan) -> Bool {
+        guard is64Bit, type == .dynamic else { return true }
+        let data = readOnlyData
+        if sections.contains(where: { $0.name.hasPrefix("swift5_") }) {
+            for range in data { scan.scanRelativePointers(range, mapping: mapping) }
+        }
+        guard let tables = scan.relativeTables(data, mapping: mapping) else { return false }
+        guard tables.contains(where: { !$0.hits.isEmpty }) else { return true }
+        // Of what looks like a table, those are tables whose address is taken, each up to the next.
+        var users = ReferenceScan(IntervalSet(tables.map { $0.address..<$0.address + 1 }), view)
+        let isComplete = scanCode(&users)
+        let taken = users.addresses.sorted()
+        var next = 0
+        for table in tables {
+            while next < taken.count, taken[next] < table.address { next += 1 }
+            guard next < taken.count, taken[next] == table.address else { continue }
+            let end = next + 1 < taken.count ? taken[next + 1] : .max
+            for hit in table.hits where hit.place < end { scan.take(hit.target) }
+        }
+        return isComplete
+    }
+
+    /// Data that nobody writes to, nor the loader.
+    private var readOnlyData: [Range<Int>] {
+        disjoint(
+            sections.isEmpty
+                ? segments.filter { $0.type == Segment.load && !$0.isWritable }.map(\.fileRange)
+                : sections.filter {
+                    $0.isLoaded && !$0.isExecutable && !$0.isWritable && !Section.Kind.linkage.contains($0.type)
+                        && !$0.name.hasPrefix(".eh_frame") && $0.name != ".interp"
+                }.map(\.fileRange))
     }
 
     /// Where instructions are, without overlaps.
