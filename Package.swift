@@ -21,6 +21,10 @@ let package = Package(
     targets: [
         // 1: C, each imported by the one room that wraps it.
         .target(name: "CLinux"),
+        // The entry point of the programs that are launchers, too: see its CLauncher.c.
+        .target(
+            name: "CLauncher",
+            linkerSettings: [.unsafeFlags(["-Xlinker", "-e", "-Xlinker", "sxs_start"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CSquashFS", pkgConfig: "libsquashfs1", providers: [.apt(["libsquashfs-dev"])]),
@@ -53,14 +57,14 @@ let package = Package(
         .executableTarget(
             name: "sxs",
             dependencies: [
-                "Operations", "Files", "StoreLayout", "Activation", "Relocation",
+                "Operations", "Files", "StoreLayout", "Activation", "Relocation", "CLauncher",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
 
         // Tests.
         .executableTarget(
-            name: "activation-probe", dependencies: ["Activation", "Files"], path: "Tests/ActivationProbe",
+            name: "activation-probe", dependencies: ["Activation", "Files", "CLauncher"], path: "Tests/ActivationProbe",
             swiftSettings: settings),
         .testTarget(name: "HouseTests"),
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: settings),
@@ -79,7 +83,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "ActivationTests",
-            dependencies: ["Activation", "Files", "StoreLayout", "activation-probe"],
+            dependencies: ["Activation", "Files", "StoreLayout", "CLauncher", "activation-probe"],
             swiftSettings: settings),
         .testTarget(name: "CommandTests", dependencies: ["sxs"], swiftSettings: settings),
         .testTarget(
