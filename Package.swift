@@ -36,7 +36,9 @@ let package = Package(
         .target(name: "ELF", swiftSettings: settings),
         .target(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
-            exclude: ["README.md", "relocation.md", "decisions"], swiftSettings: settings),
+            exclude: ["README.md", "relocation.md", "hints.md", "decisions"],
+            resources: ["etc", "git", "nvim"].map { .embedInCode("hints/\($0).hints") },
+            swiftSettings: settings),
 
         // 3: rooms, siblings that do not know each other.
         .target(
@@ -64,8 +66,8 @@ let package = Package(
 
         // Tests.
         .executableTarget(
-            name: "activation-probe", dependencies: ["Activation", "Files", "CLauncher"], path: "Tests/ActivationProbe",
-            swiftSettings: settings),
+            name: "activation-probe", dependencies: ["Activation", "Files", "CLauncher"],
+            path: "Tests/ActivationProbe", swiftSettings: settings),
         .testTarget(name: "HouseTests"),
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: settings),
         .testTarget(

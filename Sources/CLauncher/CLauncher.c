@@ -197,6 +197,35 @@ static void append_directory(struct text *list, const char *store_path, const ch
     }
 }
 
+/* Whether it is a path in a tree as a description has it: no component is empty, `.` or `..`, and none has control
+   characters. */
+static int is_tree_path(const char *path) {
+    for (;;) {
+        size_t length = 0;
+        for (; path[length] && path[length] != '/'; length++)
+            if ((unsigned char)path[length] < 0x20 || path[length] == 0x7f) return 0;
+        if (length == 0 || length > NAME_MAX || is_equal(path, length, ".") || is_equal(path, length, "..")) return 0;
+        path += length;
+        if (!*path++) return 1;
+    }
+}
+
+/* Whether the bytes are a variable's name. */
+static int is_variable(const char *name, size_t length) {
+    for (size_t at = 0; at < length; at++) {
+        char byte = name[at];
+        int is_letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_';
+        if (!is_letter && (at == 0 || byte < '0' || byte > '9')) return 0;
+    }
+    return length > 0;
+}
+
+/* Whether a directory has a colon, which would split PATH. */
+static int has_colon(const char *path) {
+    while (*path && *path != ':') path++;
+    return *path == ':';
+}
+
 enum { longest_description = 32 << 10, most_variables = 1000, longest_search_path = 16 << 10 };
 
 /* Reads a description whole; 0 if it cannot be, or is longer than there is room for. */
@@ -247,6 +276,7 @@ static void run(char *path, size_t directory, char **arguments, char **environme
 
     for (size_t at = 0; at < count; at++) variables[at] = environment[at];
     variables[count] = NULL;
+    size_t inherited = count;
     char **search = find_variable(variables, "PATH", 4);
     begin(&search_path, list, sizeof list);
     append_string(&search_path, search ? *search : "PATH=" SXS_DEFAULT_SEARCH_PATH);
@@ -257,7 +287,8 @@ static void run(char *path, size_t directory, char **arguments, char **environme
     directories.is_full = search_path.is_full;
 
     program[0] = 0;
-    enum { no_command, other_command, this_command } has_command = no_command;
+    /* Whether the last command was this one: what follows a command is said of it. */
+    int is_mine = 0, has_command = 0;
     int is_first = 1, has_store_path = 0, is_missing = 0, is_always = 0, is_never = 0;
     char *end = description + length;
     for (char *line = description, *next; line < end; line = next) {
@@ -265,8 +296,6 @@ static void run(char *path, size_t directory, char **arguments, char **environme
             if (!*next) return;
         *next++ = 0;
         char *rest;
-        /* Lines after a command are of that command, and those before the first of all. */
-        int is_mine = has_command != other_command;
         if (is_first) {
             if (!is_equal(line, length_of(line), SXS_LAUNCH_HEADING)) return;
             is_first = 0;
@@ -274,13 +303,15 @@ static void run(char *path, size_t directory, char **arguments, char **environme
             if (has_store_path || !is_equal(rest, length_of(rest), store_path)) return;
             has_store_path = 1;
         } else if ((rest = after(line, "search-path "))) {
+            if (!is_tree_path(rest) || has_colon(rest)) return;
             append_directory(&directories, store_path, rest);
         } else if ((rest = after(line, "command "))) {
             size_t tab = 0;
             while (rest[tab] && rest[tab] != '\t') tab++;
-            if (!rest[tab]) return;
-            has_command = is_equal(rest, tab, command) ? this_command : other_command;
-            if (has_command == other_command) continue;
+            if (!rest[tab] || !is_tree_path(rest + tab + 1)) return;
+            has_command = 1;
+            is_mine = is_equal(rest, tab, command);
+            if (!is_mine) continue;
             if (program[0]) return;
             begin(&whole, program, sizeof program);
             append_string(&whole, store_path);
@@ -289,21 +320,26 @@ static void run(char *path, size_t directory, char **arguments, char **environme
             if (whole.is_full) return;
         } else if ((rest = after(line, "seed "))) {
             struct stat status;
+            if (!after(rest, "etc/") || !is_tree_path(rest)) return;
             begin(&whole, seed, sizeof seed);
             append(&whole, "/", 1);
             append_string(&whole, rest);
             if (whole.is_full) return;
             if (status_of(seed, &status, AT_SYMLINK_NOFOLLOW) == -ENOENT) is_missing = 1;
-        } else if ((rest = after(line, "set-default "))) {
+        } else if (has_command && (rest = after(line, "set-default "))) {
             size_t equals = 0;
             while (rest[equals] && rest[equals] != '=') equals++;
-            if (!rest[equals]) return;
-            if (!is_mine || find_variable(variables, rest, equals)) continue;
+            if (!rest[equals] || !is_variable(rest, equals)) return;
+            if (!is_mine) continue;
+            char **known = find_variable(variables, rest, equals);
+            if (known && known >= variables + inherited) return;
+            if (known) continue;
             if (count == most_variables) return;
             variables[count++] = rest;
             variables[count] = NULL;
-        } else if ((rest = after(line, "namespace "))) {
+        } else if (has_command && (rest = after(line, "namespace "))) {
             if (!is_mine) continue;
+            if (is_always || is_never) return;
             if (is_equal(rest, length_of(rest), "always")) is_always = 1;
             else if (is_equal(rest, length_of(rest), "never")) is_never = 1;
             else return;

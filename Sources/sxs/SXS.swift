@@ -50,6 +50,7 @@ struct SXS: ParsableCommand {
             DiffCommand.self,
             RollbackCommand.self, SwitchCommand.self, RunCommand.self, ShellCommand.self, ImportCommand.self,
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
+            HintCommand.self,
         ])
 
     /// The program's version.
