@@ -22,6 +22,10 @@ let package = Package(
         // 1: C, each imported by the one room that wraps it.
         .target(name: "CLinux"),
         .target(name: "CScan"),
+        // The entry point of the programs that are launchers, too: see its CLauncher.c.
+        .target(
+            name: "CLauncher",
+            linkerSettings: [.unsafeFlags(["-Xlinker", "-e", "-Xlinker", "sxs_start"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CSquashFS", pkgConfig: "libsquashfs1", providers: [.apt(["libsquashfs-dev"])]),
@@ -33,7 +37,9 @@ let package = Package(
         .target(name: "ELF", dependencies: ["CScan"], swiftSettings: settings),
         .target(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
-            exclude: ["README.md", "relocation.md", "decisions"], swiftSettings: settings),
+            exclude: ["README.md", "relocation.md", "hints.md", "decisions"],
+            resources: ["etc", "git", "nvim"].map { .embedInCode("hints/\($0).hints") },
+            swiftSettings: settings),
 
         // 3: rooms, siblings that do not know each other.
         .target(
@@ -54,15 +60,15 @@ let package = Package(
         .executableTarget(
             name: "sxs",
             dependencies: [
-                "Operations", "Files", "StoreLayout", "Activation", "Relocation",
+                "Operations", "Files", "StoreLayout", "Activation", "Relocation", "CLauncher",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
 
         // Tests.
         .executableTarget(
-            name: "activation-probe", dependencies: ["Activation", "Files"], path: "Tests/ActivationProbe",
-            swiftSettings: settings),
+            name: "activation-probe", dependencies: ["Activation", "Files", "CLauncher"],
+            path: "Tests/ActivationProbe", swiftSettings: settings),
         .executableTarget(
             name: "relocation-bench",
             dependencies: ["Files", "ELF", "StoreLayout", "Images", "Relocation", "Store"],
@@ -84,7 +90,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "ActivationTests",
-            dependencies: ["Activation", "Files", "StoreLayout", "activation-probe"],
+            dependencies: ["Activation", "Files", "StoreLayout", "CLauncher", "activation-probe"],
             swiftSettings: settings),
         .testTarget(name: "CommandTests", dependencies: ["sxs"], swiftSettings: settings),
         .testTarget(

@@ -42,12 +42,15 @@ public struct Metadata: Codable, Sendable, Equatable {
     public var launch: LaunchFacts
     /// What of the image was left out: numbers by ``Omission``'s raw values.
     public var omissions: [String: Int]
+    /// The user's hints that were applied, whose digests are part of the hash; `nil` where none was.
+    public var hints: [HintRecord]?
 
     /// Creates metadata; what the store fills in is empty.
     public init(
         storePath: StorePath, identity: StorePath.Identity, source: String, sourceDigest: String? = nil,
         summary: String? = nil, entrypoint: [String] = [], exposure: Exposure = Exposure(),
-        aliases: [AliasRecord] = [], launch: LaunchFacts = LaunchFacts(), omissions: [String: Int] = [:]
+        aliases: [AliasRecord] = [], launch: LaunchFacts = LaunchFacts(), omissions: [String: Int] = [:],
+        hints: [HintRecord] = []
     ) {
         formatVersion = StoreLayout.formatVersion
         self.storePath = storePath.baseName
@@ -68,6 +71,19 @@ public struct Metadata: Codable, Sendable, Equatable {
         self.aliases = aliases
         self.launch = launch
         self.omissions = omissions
+        self.hints = hints.isEmpty ? nil : hints
+    }
+
+    /// What the hash of the store path is made from; `nil` if a part of it is damaged.
+    public var identity: StorePath.Identity? {
+        let records = hints ?? []
+        let digests = records.compactMap { Digest(hex: $0.digest) }
+        guard let tree = Digest(hex: tree), let name = try? PackageName(name),
+            let version = try? PackageVersion(version), digests.count == records.count
+        else { return nil }
+        return StorePath.Identity(
+            tree: tree, name: name, version: version, architecture: architecture, recipe: recipe,
+            hints: digests, aliasSalt: aliasSalt)
     }
 }
 
@@ -91,11 +107,45 @@ public struct LaunchFacts: Codable, Sendable, Equatable {
     public var searchPath: [String]
     /// Paths below `/etc` that come from the tree where the host has none.
     public var seeds: [String]
+    /// What hints say of programs, the user's before those of sxs; `nil` where they say nothing.
+    public var rules: [LaunchRule]?
 
     /// Creates the facts.
-    public init(searchPath: [String] = [], seeds: [String] = []) {
+    public init(searchPath: [String] = [], seeds: [String] = [], rules: [LaunchRule] = []) {
         self.searchPath = searchPath
         self.seeds = seeds
+        self.rules = rules.isEmpty ? nil : rules
+    }
+}
+
+/// What a hint says of how programs are started.
+public struct LaunchRule: Codable, Sendable, Equatable {
+    /// The programs, as ``PathPattern``s.
+    public var programs: [String]
+    /// Variables that are set where the environment does not have them.
+    public var environment: [String: String]
+    /// Whether they get a namespace; `nil` where it does not say.
+    public var namespace: NamespaceUse?
+
+    /// Creates a rule.
+    public init(programs: [String], environment: [String: String], namespace: NamespaceUse?) {
+        self.programs = programs
+        self.environment = environment
+        self.namespace = namespace
+    }
+}
+
+/// A hint of the user's that was applied to a store path.
+public struct HintRecord: Codable, Sendable, Hashable {
+    /// Its name.
+    public var name: String
+    /// SHA-256 of its text, in hexadecimal.
+    public var digest: String
+
+    /// Creates a record.
+    public init(name: String, digest: String) {
+        self.name = name
+        self.digest = digest
     }
 }
 

@@ -72,6 +72,21 @@ public enum Schema {
                     kind TEXT NOT NULL,
                     location TEXT NOT NULL
                 ) STRICT, WITHOUT ROWID;
-                """)
+                """),
+        Migration(
+            name: "sources by hints; those noted before are read again",
+            sql: """
+                DROP TABLE source;
+                CREATE TABLE source (
+                    digest TEXT NOT NULL,
+                    name TEXT NOT NULL,
+                    version TEXT NOT NULL,
+                    architecture TEXT NOT NULL,
+                    hints TEXT NOT NULL,
+                    package INTEGER NOT NULL REFERENCES package (id) ON DELETE CASCADE,
+                    PRIMARY KEY (digest, name, version, architecture, hints)
+                ) STRICT, WITHOUT ROWID;
+                CREATE INDEX source_by_package ON source (package);
+                """),
     ]
 }

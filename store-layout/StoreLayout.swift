@@ -64,6 +64,8 @@ public enum StoreLayout {
         public static let index = "index.sqlite"
         /// Further roots for garbage collection.
         public static let collectionRoots = "gcroots"
+        /// What the user says of programs: see ``Hint``.
+        public static let hints = "hints"
         /// What can be fetched again.
         public static let cache = "cache"
         /// Unfinished work; each entry is held by a lock while it is worked on.
@@ -94,7 +96,8 @@ public enum StoreLayout {
     /// Directories that a new root gets, with their modes.
     public static let directories: [(name: String, mode: UInt32)] = [
         (Name.store, 0o755), (Name.manifests, 0o755), (Name.objects, 0o755), (Name.aliases, 0o755),
-        (Name.shims, 0o755), (Name.profiles, 0o755), (Name.collectionRoots, 0o755), (Name.cache, 0o755),
+        (Name.shims, 0o755), (Name.profiles, 0o755), (Name.hints, 0o755), (Name.collectionRoots, 0o755),
+        (Name.cache, 0o755),
         (Name.temporary, 0o700), (Name.programs, 0o755),
     ]
 

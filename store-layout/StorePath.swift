@@ -22,6 +22,8 @@ public struct StorePath: Hashable, Sendable, Comparable, CustomStringConvertible
         public let architecture: Architecture
         /// The version of the relocation recipe.
         public let recipe: Int
+        /// SHA-256 of the texts of the user's hints that were applied, sorted.
+        public let hints: [Digest]
         /// 0, or the number of times that aliases were named anew because another store path on the host had
         /// taken one.
         public let aliasSalt: Int
@@ -29,13 +31,14 @@ public struct StorePath: Hashable, Sendable, Comparable, CustomStringConvertible
         /// Creates an identity.
         public init(
             tree: Digest, name: PackageName, version: PackageVersion, architecture: Architecture,
-            recipe: Int = StoreLayout.recipeVersion, aliasSalt: Int = 0
+            recipe: Int = StoreLayout.recipeVersion, hints: [Digest] = [], aliasSalt: Int = 0
         ) {
             self.tree = tree
             self.name = name
             self.version = version
             self.architecture = architecture
             self.recipe = recipe
+            self.hints = hints.sorted()
             self.aliasSalt = aliasSalt
         }
 
@@ -49,7 +52,7 @@ public struct StorePath: Hashable, Sendable, Comparable, CustomStringConvertible
             architecture \(architecture)
             recipe \(recipe)
 
-            """ + (aliasSalt == 0 ? "" : "alias-salt \(aliasSalt)\n")
+            """ + hints.map { "hint \($0)\n" }.joined() + (aliasSalt == 0 ? "" : "alias-salt \(aliasSalt)\n")
         }
     }
 

@@ -13,6 +13,7 @@ extension LaunchDescription {
         case searchPath = "search-path"
         case seed
         case setDefault = "set-default"
+        case namespace
 
         init?(_ bytes: ArraySlice<UInt8>) {
             self.init(rawValue: String(decoding: bytes, as: UTF8.self))
@@ -29,10 +30,17 @@ extension LaunchDescription {
                 ]
         }
         append(.storePath, Array(storePath.utf8))
-        for command in commands { append(.command, command.name, command.program.bytes) }
         for path in searchPath { append(.searchPath, path.bytes) }
         for path in seeds { append(.seed, path.bytes) }
-        for entry in defaults { append(.setDefault, entry.name + [UInt8(ascii: "=")] + entry.value) }
+        for command in commands {
+            append(.command, command.name, command.program.bytes)
+            for entry in command.defaults {
+                append(.setDefault, entry.name + [UInt8(ascii: "=")] + entry.value)
+            }
+            if command.namespace != .automatic {
+                append(.namespace, Array(command.namespace.rawValue.utf8))
+            }
+        }
         return text
     }
 
@@ -54,7 +62,6 @@ extension LaunchDescription {
         var commands: [Command] = []
         var searchPath: [TreePath] = []
         var seeds: [TreePath] = []
-        var defaults: [Default] = []
         for (index, line) in lines.enumerated() {
             let error = LaunchDescriptionError.line(index + 2, file: file)
             guard let space = line.firstIndex(of: Self.space), let word = Word(line[..<space]) else {
@@ -70,22 +77,37 @@ extension LaunchDescription {
                 guard let tab = rest.firstIndex(of: Self.tab), let path = Self.path(rest[(tab + 1)...]) else {
                     throw error
                 }
-                commands.append(Command(name: Array(rest[..<tab]), program: path))
+                commands.append(
+                    Command(
+                        name: Array(rest[..<tab]), program: path, defaults: [Default](), namespace: .automatic
+                    ))
             case .searchPath:
                 guard let path = Self.path(rest) else { throw error }
                 searchPath.append(path)
             case .seed:
                 guard let path = Self.path(rest) else { throw error }
                 seeds.append(path)
+            // These are of the command before them.
             case .setDefault:
-                guard let equals = rest.firstIndex(of: UInt8(ascii: "=")) else { throw error }
-                defaults.append(
-                    Default(name: Array(rest[..<equals]), value: Array(rest[(equals + 1)...])))
+                guard let command = commands.popLast(), let equals = rest.firstIndex(of: UInt8(ascii: "="))
+                else { throw error }
+                let entry = Default(name: Array(rest[..<equals]), value: Array(rest[(equals + 1)...]))
+                commands.append(
+                    Command(
+                        name: command.name, program: command.program, defaults: command.defaults + [entry],
+                        namespace: command.namespace))
+            case .namespace:
+                guard let command = commands.popLast(), command.namespace == .automatic,
+                    let use = NamespaceUse(rawValue: String(decoding: rest, as: UTF8.self))
+                else { throw error }
+                commands.append(
+                    Command(
+                        name: command.name, program: command.program, defaults: command.defaults,
+                        namespace: use))
             }
         }
         guard let baseName else { throw .line(lines.count + 2, file: file) }
-        try self.init(
-            baseName: baseName, commands: commands, searchPath: searchPath, seeds: seeds, defaults: defaults)
+        try self.init(baseName: baseName, commands: commands, searchPath: searchPath, seeds: seeds)
     }
 
     private static func path(_ bytes: ArraySlice<UInt8>) -> TreePath? {

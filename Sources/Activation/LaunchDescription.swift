@@ -1,5 +1,5 @@
 public import Files
-private import StoreLayout
+public import StoreLayout
 
 /// What the launchers of a store path do: the file `launch` beside them.
 ///
@@ -14,29 +14,58 @@ public struct LaunchDescription: Equatable, Sendable {
     /// The base name of the store path: `<hash>-<name>-<version>`.
     public let baseName: String
 
-    /// A command and its program.
-    struct Command: Equatable, Sendable {
+    /// A command, its program, and what is set up for it.
+    public struct Command: Equatable, Sendable {
         /// The launcher's name.
-        let name: Bytes
+        public let name: Bytes
 
         /// The program, as a path in the store path's tree.
-        let program: TreePath
+        public let program: TreePath
+
+        /// Variables that are set where the environment does not have them, sorted by name.
+        public let defaults: [Default]
+
+        /// Whether it gets a private mount namespace.
+        public let namespace: NamespaceUse
+
+        /// Creates a command.
+        ///
+        /// - Parameters:
+        ///   - name: The launcher's name.
+        ///   - program: The program, as a path in the store path's tree.
+        ///   - defaults: Variables that are set where the environment does not have them, with their values.
+        ///   - namespace: Whether it gets a private mount namespace.
+        public init(
+            name: Bytes, program: TreePath, defaults: [Bytes: Bytes] = [:],
+            namespace: NamespaceUse = .automatic
+        ) {
+            self.init(
+                name: name, program: program, defaults: defaults.map { Default(name: $0, value: $1) },
+                namespace: namespace)
+        }
+
+        init(name: Bytes, program: TreePath, defaults: [Default], namespace: NamespaceUse) {
+            self.name = name
+            self.program = program
+            self.defaults = defaults.sorted { LaunchDescription.precedes($0.name, $1.name) }
+            self.namespace = namespace
+        }
     }
 
     /// A variable and its value.
-    struct Default: Equatable, Sendable {
+    public struct Default: Equatable, Sendable {
         /// The variable's name.
-        let name: Bytes
+        public let name: Bytes
 
         /// Its value where the environment has none.
-        let value: Bytes
+        public let value: Bytes
     }
 
     /// The commands, sorted by name.
     ///
-    /// Not a dictionary, nor is ``defaults``: for one of bytes the runtime has to search all conformances of the
+    /// Not a dictionary, nor are their defaults: for one of bytes the runtime has to search all conformances of the
     /// program, which takes longer than all else a launcher does.
-    let commands: [Command]
+    public let commands: [Command]
 
     /// Directories of the tree that are appended to `PATH`.
     public let searchPath: [TreePath]
@@ -44,30 +73,16 @@ public struct LaunchDescription: Equatable, Sendable {
     /// Paths below `etc` that hosts without them are shown from the tree.
     public let seeds: [TreePath]
 
-    /// Variables that are set where the environment does not have them, sorted by name.
-    let defaults: [Default]
-
     /// Creates a description.
     ///
     /// - Parameters:
     ///   - baseName: The base name of the store path.
-    ///   - commands: The programs by command name, as paths in the store path's tree.
+    ///   - commands: The commands in any order, each name once.
     ///   - searchPath: Directories of the tree that are appended to `PATH`.
     ///   - seeds: Paths below `etc` that hosts without them are shown from the tree.
-    ///   - defaults: Variables that are set where the environment does not have them, with their values.
     /// - Throws: ``LaunchDescriptionError`` for what a line cannot hold or a launcher would not do.
     public init(
-        baseName: String, commands: [Bytes: TreePath], searchPath: [TreePath] = [], seeds: [TreePath] = [],
-        defaults: [Bytes: Bytes] = [:]
-    ) throws(LaunchDescriptionError) {
-        try self.init(
-            baseName: baseName, commands: commands.map { Command(name: $0, program: $1) },
-            searchPath: searchPath, seeds: seeds, defaults: defaults.map { Default(name: $0, value: $1) })
-    }
-
-    /// Creates a description of commands and defaults in any order, each name once.
-    init(
-        baseName: String, commands: [Command], searchPath: [TreePath], seeds: [TreePath], defaults: [Default]
+        baseName: String, commands: [Command], searchPath: [TreePath] = [], seeds: [TreePath] = []
     ) throws(LaunchDescriptionError) {
         guard let name = try? TreePath(parsing: Array(baseName.utf8)), !baseName.isEmpty,
             Array(baseName.utf8) == name.name
@@ -89,8 +104,15 @@ public struct LaunchDescription: Equatable, Sendable {
             throw .invalid("search path", path.description)
         }
         for path in seeds where Seed(path, source: []) == nil { throw .invalid("seed", path.description) }
-        let defaults = defaults.sorted { Self.precedes($0.name, $1.name) }
-        previous = nil
+        for command in commands { try Self.check(command.defaults) }
+        self.baseName = baseName
+        self.commands = commands
+        self.searchPath = searchPath
+        self.seeds = seeds
+    }
+
+    private static func check(_ defaults: [Default]) throws(LaunchDescriptionError) {
+        var previous: Bytes?
         for entry in defaults {
             let name = entry.name
             let isName = name.first.map { !(0x30...0x39).contains($0) } ?? false
@@ -102,16 +124,21 @@ public struct LaunchDescription: Equatable, Sendable {
             }
             previous = name
         }
-        self.baseName = baseName
-        self.commands = commands
-        self.searchPath = searchPath
-        self.seeds = seeds
-        self.defaults = defaults
     }
 
-    /// The program of a command, as a path in the store path's tree; `nil` if there is no such command.
-    func program(of name: Bytes) -> TreePath? {
-        commands.first { $0.name == name }?.program
+    /// The same with commands of an earlier description of the store path, which other generations show.
+    ///
+    /// - Throws: ``LaunchDescriptionError`` if the other is of another store path.
+    public func adding(_ earlier: LaunchDescription) throws(LaunchDescriptionError) -> LaunchDescription {
+        guard earlier.baseName == baseName else { throw .invalid("store path", earlier.baseName) }
+        let others = earlier.commands.filter { command(named: $0.name) == nil }
+        return try LaunchDescription(
+            baseName: baseName, commands: commands + others, searchPath: searchPath, seeds: seeds)
+    }
+
+    /// A command by its name; `nil` if there is no such command.
+    func command(named name: Bytes) -> Command? {
+        commands.first { $0.name == name }
     }
 
     private static func precedes(_ left: Bytes, _ right: Bytes) -> Bool {

@@ -13,11 +13,14 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     /// The description beside the launcher is another store path's.
     case foreignDescription(file: String, baseName: String)
 
+    /// A hint forbids the namespace that the program would need.
+    case namespaceForbidden(program: Bytes, root: String)
+
     /// The status to exit with, as shells have it: 127 for what is not found, else 126.
     public var exitStatus: Int32 {
         switch self {
         case .cannotExecute(_, ENOENT), .noCommand: 127
-        case .cannotExecute, .foreignDescription: 126
+        case .cannotExecute, .foreignDescription, .namespaceForbidden: 126
         }
     }
 
@@ -33,6 +36,13 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
             """
             '\(name)' is no command of the package: \(file) does not name it
             hint: install the package again
+            """
+        case .namespaceForbidden(let program, let root):
+            """
+            cannot run \(program.displayed): its hint says 'namespace never', and \(StoreLayout.storeDirectory) is not \
+            \(root)/\(StoreLayout.Name.store) here
+            hint: as root, make \(StoreLayout.storeDirectory) a link to \(root)/\(StoreLayout.Name.store) and \
+            \(StoreLayout.aliasDirectory) one to \(root)/\(StoreLayout.Name.aliases), or run it in 'sxs shell'
             """
         case .foreignDescription(let file, let baseName):
             """

@@ -1,7 +1,7 @@
 private import CLinux
 public import Files
 private import Glibc
-private import StoreLayout
+internal import StoreLayout
 
 /// Runs programs of the store in place of this one.
 public enum Launcher {
@@ -14,6 +14,9 @@ public enum Launcher {
     public static var arguments: [Bytes] { ProcessEnvironment.strings(sxs_argv()) }
 
     /// If this process was started through a launcher, becomes its program; otherwise returns.
+    ///
+    /// Where nothing has to be shown, CLauncher did this already, before the process came so far: the two agree on
+    /// what a launcher is and does, and only this one has messages.
     ///
     /// To be called first of all, while the process has one thread. A start by any other name costs one readlink(2).
     public static func runIfLauncher() throws {
@@ -32,12 +35,11 @@ public enum Launcher {
         guard description.baseName == link.baseName else {
             throw LaunchError.foreignDescription(file: link.descriptionPath, baseName: description.baseName)
         }
-        guard let program = description.program(of: link.command) else {
+        guard let command = description.command(named: link.command) else {
             throw LaunchError.noCommand(link.command.displayed, file: link.descriptionPath)
         }
         try run(
-            description.path(of: program), of: description, in: StoreView(root: link.root),
-            arguments: Array(arguments.dropFirst()))
+            command, of: description, in: StoreView(root: link.root), arguments: Array(arguments.dropFirst()))
     }
 
     /// Becomes a program of the store.
@@ -45,21 +47,29 @@ public enum Launcher {
     /// The view is entered only where it is needed: if the store is not visible, or the host lacks a seed.
     ///
     /// - Parameters:
-    ///   - program: The absolute path of the program, which is its name (`argv[0]`) too.
+    ///   - command: The program, whose absolute path is its name (`argv[0]`) too, and what is set up for it.
     ///   - description: What the program's package needs.
     ///   - view: The stores it sees.
     ///   - arguments: Its arguments, without its name.
     ///   - environment: Its environment; the description's search path goes to the end of `PATH`.
     /// - Throws: ``NamespaceError`` or ``LaunchError``; the process should end then.
     public static func run(
-        _ program: Bytes, of description: LaunchDescription, in view: StoreView, arguments: [Bytes],
-        environment: ProcessEnvironment = .current
+        _ command: LaunchDescription.Command, of description: LaunchDescription, in view: StoreView,
+        arguments: [Bytes], environment: ProcessEnvironment = .current
     ) throws -> Never {
         var environment = environment
         environment.appendSearchPath(description.searchPath.map(description.path))
-        for entry in description.defaults { environment.setDefault(entry.name, entry.value) }
-        let seeds = description.seeds.compactMap { Seed($0, in: description.storePath) }
-        try view.enter(seeds: seeds, method: method(environment))
+        for entry in command.defaults { environment.setDefault(entry.name, entry.value) }
+        let program = description.path(of: command.program)
+        if command.namespace == .never {
+            guard view.isVisible() else {
+                throw LaunchError.namespaceForbidden(program: program, root: view.roots.first ?? "")
+            }
+        } else {
+            let seeds = description.seeds.compactMap { Seed($0, in: description.storePath) }
+            try view.enter(
+                seeds: seeds, method: method(environment), always: command.namespace == .always)
+        }
         throw execute(program, arguments: [program] + arguments, environment: environment)
     }
 

@@ -70,11 +70,14 @@ public struct StoreView: Sendable {
     ///   - seeds: What to show below `/etc` where the host has nothing; all else in `/etc` stays the host's. A host
     ///     without `/etc` is shown none.
     ///   - method: How; other than automatic it is meant for tests.
-    public func enter(seeds: [Seed] = [], method: Method = .automatic) throws(NamespaceError) {
+    ///   - always: Whether the mounts become its own also where nothing has to be shown.
+    public func enter(
+        seeds: [Seed] = [], method: Method = .automatic, always: Bool = false
+    ) throws(NamespaceError) {
         do {
             let missing = Self.missing(seeds)
             let isVisible = isVisible()
-            if isVisible, missing.isEmpty { return }
+            if isVisible, missing.isEmpty, !always { return }
             let directories = isVisible ? [] : try sourceDirectories()
             let place = WorkingDirectory()
             try PrivateNamespace.enter()

@@ -28,6 +28,14 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
     case missingFile(String, package: String)
     /// A user without a home directory and without `--root`.
     case noHome
+    /// A hint that is in no regular file.
+    case noTextFile(String)
+    /// No hint of that name.
+    case unknownHint(String)
+    /// Another hint of that name.
+    case hintExists(String, isBuiltIn: Bool)
+    /// A hint that comes with sxs cannot be removed.
+    case hintIsBuiltIn(String)
 
     /// The sentence for people, and a hint.
     public var description: String {
@@ -93,6 +101,26 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
             """
             \(path) of '\(package)' is not in the store
             hint: 'sxs verify \(package)' says what else is damaged; import the image again to mend it
+            """
+        case .noTextFile(let path):
+            """
+            \(path) is no regular file
+            hint: write the hint into a text file, and name that
+            """
+        case .unknownHint(let name):
+            """
+            there is no hint '\(name)'
+            hint: 'sxs hint list' shows all
+            """
+        case .hintExists(let name, let isBuiltIn):
+            """
+            there is another hint '\(name)'\(isBuiltIn ? ", which comes with sxs" : "")
+            hint: give the file another name\(isBuiltIn ? "" : ", or say 'sxs hint remove \(name)' first")
+            """
+        case .hintIsBuiltIn(let name):
+            """
+            the hint '\(name)' comes with sxs and cannot be removed
+            hint: 'sxs hint list' shows which can
             """
         case .noHome:
             """

@@ -47,6 +47,8 @@ struct UnpackedTree {
     let source: String
     let facts: ImageFacts
     let packages: [ImagePackage]?
+    /// The user's hints that say something of it.
+    let hints: [Hint]
 }
 
 extension Session {
@@ -74,8 +76,10 @@ extension Session {
         _ image: Image, from source: String, options: ImportOptions, into store: Store,
         accept: (Metadata) throws -> Void = { _ in }
     ) throws -> ImportResult {
-        if let known = try knownImport(of: image, options: options, in: store) { return known }
-        let unpacked = try unpack(image, source: source, options: options, into: store)
+        let hints = try userHints(in: store)
+        let key = importKey(of: image, options: options, hints: hints)
+        if let known = try knownImport(key, options: options, in: store) { return known }
+        let unpacked = try unpack(image, source: source, options: options, hints: hints, into: store)
         // What cannot be removed now is swept by the next writer.
         defer { try? unpacked.area.discard() }
         let result: ImportResult
@@ -86,26 +90,27 @@ extension Session {
             let metadata = try register(unpacked, relocated, options: options, in: store, accept: accept)
             result = ImportResult(metadata: metadata, wasKnown: false)
         }
-        if let key = importKey(of: image, options: options) {
+        if let key {
             try asWriter(of: store) { try store.record(key, gave: result.metadata.storePath) }
         }
         return result
     }
 
     /// What the index calls an import: the manifest's digest and what the user said; `nil` without a digest.
-    private func importKey(of image: Image, options: ImportOptions) -> ImportedSource? {
+    private func importKey(of image: Image, options: ImportOptions, hints: [Hint]) -> ImportedSource? {
         image.facts.digest.map {
             ImportedSource(
                 digest: $0.hex, name: options.name?.text, version: options.version?.text,
-                architecture: options.platform?.rawValue)
+                architecture: options.platform?.rawValue,
+                hints: hints.isEmpty ? nil : Digest(hashing: hints.flatMap(\.digest.bytes)).hex)
         }
     }
 
     /// The import of the same manifest under the same name, without reading a layer.
-    private func knownImport(of image: Image, options: ImportOptions, in store: Store) throws -> ImportResult?
-    {
-        guard options.expose.isEmpty, let key = importKey(of: image, options: options),
-            let baseName = try store.package(from: key)
+    private func knownImport(
+        _ key: ImportedSource?, options: ImportOptions, in store: Store
+    ) throws -> ImportResult? {
+        guard options.expose.isEmpty, let key, let baseName = try store.package(from: key)
         else { return nil }
         return ImportResult(metadata: try store.metadata(of: baseName), wasKnown: true)
     }
@@ -121,7 +126,7 @@ extension Session {
 
     /// Reads the image into a tree, and finds out what it is.
     private func unpack(
-        _ image: Image, source: String, options: ImportOptions, into store: Store
+        _ image: Image, source: String, options: ImportOptions, hints: [Hint], into store: Store
     ) throws -> UnpackedTree {
         let area = try store.makeImport()
         do {
@@ -142,9 +147,11 @@ extension Session {
             {
                 note("\(identity.name): left out \(omission.text(count: count))")
             }
+            let applied = hints.filter { $0.applies(to: identity.name, with: tree.nodes.keys) }
             return UnpackedTree(
-                area: area, tree: tree, listing: listing, identity: identity, source: source,
-                facts: image.facts, packages: packages)
+                area: area, tree: tree, listing: listing,
+                identity: identity.with(hints: applied.map(\.digest)), source: source, facts: image.facts,
+                packages: packages, hints: applied)
         } catch {
             // What cannot be removed now is swept by the next writer; the first error is the one to report.
             try? area.discard()
@@ -159,6 +166,7 @@ extension Session {
             do {
                 return try Relocator.relocate(
                     unpacked.tree, staging: unpacked.area.staging, to: storePath, progress: progress,
+                    hints: unpacked.hints + Hint.builtIn,
                     isTaken: { alias in
                         let owner = try store.aliasOwner(alias.name)
                         return owner != nil && owner != storePath.baseName
@@ -190,9 +198,11 @@ extension Session {
             exposure: try finder.exposure(for: identity.name.text, wanted: options.expose),
             aliases: relocated.aliases.map { AliasRecord(name: $0.name, target: "\($0.target)") },
             launch: LaunchFacts(
-                searchPath: finder.searchPath.map { "\($0)" }, seeds: relocated.seeds.map { "\($0)" }),
+                searchPath: finder.searchPath.map { "\($0)" }, seeds: relocated.seeds.map { "\($0)" },
+                rules: launchRules(unpacked.hints + Hint.builtIn, tree: unpacked.tree)),
             omissions: Dictionary(
-                unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +))
+                unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +),
+            hints: unpacked.hints.map { HintRecord(name: $0.name.text, digest: $0.digest.hex) })
         try accept(metadata)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -210,6 +220,15 @@ extension StorePath.Identity {
     func salted(_ salt: Int) -> StorePath.Identity {
         StorePath.Identity(
             tree: tree, name: name, version: version, architecture: architecture, recipe: recipe,
+            hints: hints,
             aliasSalt: salt)
+    }
+
+    /// The same with digests of hints.
+    func with(hints: [Digest]) -> StorePath.Identity {
+        StorePath.Identity(
+            tree: tree, name: name, version: version, architecture: architecture, recipe: recipe,
+            hints: hints,
+            aliasSalt: aliasSalt)
     }
 }

@@ -141,10 +141,10 @@ extension Session {
         }
     }
 
-    /// The newest package of a name in the store.
+    /// The newest package of a name in the store; of one version the one that was registered last.
     func newest(_ name: String, version: String? = nil, in store: Store) throws -> Package? {
         try store.packages(named: name).filter { version == nil || $0.version == version }
-            .max { left, right in
+            .reversed().max { left, right in
                 guard let older = try? PackageVersion(left.version),
                     let newer = try? PackageVersion(right.version)
                 else { return false }
@@ -181,7 +181,8 @@ extension Session {
             if current == nil || after != before {
                 try installProgram(in: store)
                 let made = try store.makeGeneration(
-                    profile: profile, packages: after.map(\.shown), parent: current?.number, command: command)
+                    profile: profile, packages: after.map { try withEarlierCommands($0.shown, in: store) },
+                    parent: current?.number, command: command)
                 try store.activate(made.number, in: profile)
                 generation = made
             }

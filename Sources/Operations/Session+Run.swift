@@ -17,13 +17,11 @@ extension Session {
         let store = try openStore()
         let (package, wanted) = try program(name, command: command, in: store)
         let exposure = try exposure(of: package, wanted: [wanted])
-        guard let path = exposure.commands.first?.path else {
+        let description = try launchDescription(of: package, exposure: exposure)
+        guard let command = description.commands.first else {
             throw OperationError.noSuchCommand(wanted, package: package.name)
         }
-        let description = try launchDescription(of: package, exposure: exposure)
-        try Launcher.run(
-            description.path(of: TreePath(parsing: path.utf8)), of: description, in: StoreView(root: root),
-            arguments: arguments)
+        try Launcher.run(command, of: description, in: StoreView(root: root), arguments: arguments)
     }
 
     /// Runs a shell, or a command, that sees the store and finds the profile's commands.
@@ -102,13 +100,45 @@ extension Session {
 
     /// What the launchers of a package do.
     func launchDescription(of package: Metadata, exposure: Exposure) throws -> LaunchDescription {
-        try LaunchDescription(
-            baseName: package.storePath,
-            commands: Dictionary(
-                try exposure.commands.map { (Array($0.name.utf8), try TreePath(parsing: $0.path.utf8)) },
-                uniquingKeysWith: { first, _ in first }),
+        var seen: Set<String> = []
+        let commands = try exposure.commands.filter { seen.insert($0.name).inserted }.map { command in
+            let program = try TreePath(parsing: command.path.utf8)
+            let rules = (package.launch.rules ?? []).filter { rule in
+                rule.programs.contains { PathPattern($0)?.matches(program) ?? false }
+            }
+            let defaults = rules.reduce(into: [String: String]()) { all, rule in
+                all.merge(rule.environment) { first, _ in first }
+            }
+            return LaunchDescription.Command(
+                name: Array(command.name.utf8), program: program,
+                defaults: Dictionary(
+                    uniqueKeysWithValues: defaults.map { name, value in
+                        let text = value.replacing(
+                            Hint.storePathPlaceholder,
+                            with: StoreLayout.storeDirectory + "/" + package.storePath)
+                        return (Array(name.utf8), Array(text.utf8))
+                    }),
+                namespace: rules.lazy.compactMap(\.namespace).first ?? .automatic)
+        }
+        return try LaunchDescription(
+            baseName: package.storePath, commands: commands,
             searchPath: package.launch.searchPath.map { try TreePath(parsing: $0.utf8) },
             seeds: package.launch.seeds.map { try TreePath(parsing: $0.utf8) })
+    }
+
+    /// The description of a package's launchers with what an earlier one, which all generations share, says of
+    /// commands that this one lacks: those generations go on working.
+    func withEarlierCommands(_ package: GenerationPackage, in store: Store) throws -> GenerationPackage {
+        let name = [StoreLayout.Name.shims, package.baseName, StoreLayout.Name.launchDescription].joined(
+            separator: "/")
+        guard let text = package.launchDescription, try store.root.status(of: name) != nil,
+            // One that is damaged, or of a version that nobody reads, is replaced.
+            let earlier = try? LaunchDescription(
+                parsing: store.root.open(beneath: name).readAll(limit: LaunchDescription.longest), file: name)
+        else { return package }
+        var package = package
+        package.launchDescription = try LaunchDescription(parsing: text, file: name).adding(earlier).text
+        return package
     }
 
     /// Puts this program where launchers lead, unless the same one is there.

@@ -18,6 +18,9 @@ struct ImagePaths {
         let isDirectory: Bool
     }
 
+    /// Absolute paths that stay as they are, with all below them, in the file that is looked at.
+    var kept: [Bytes] = []
+
     private var entries: [Entry] = []
 
     /// Open addressing over hashes of (parent, name): a power of two of slots, -1 where empty.

@@ -27,12 +27,6 @@ enum PathRules {
         "/etc/passwd", "/etc/group", "/etc/localtime", "/etc/machine-id", "/etc/nsswitch.conf", "/etc/mtab",
     ].map { Array($0.utf8) }
 
-    /// What the image offers to hosts that lack it: names in `/etc` that programs build at run time, or that
-    /// are the host's where it has them.
-    static let seeds: [TreePath] = [
-        "etc/groff", "etc/manpath.config", "etc/ssl/certs", "etc/ssl/openssl.cnf",
-    ]
-
     /// Whether an absolute path in a file means the host.
     static func isHost(_ path: some Collection<UInt8>) -> Bool {
         if path.hasPrefix("/etc/") {
@@ -64,7 +58,7 @@ enum PathRules {
         return isHost([UInt8(ascii: "/")] + path.bytes)
     }
 
-    private static func isWithin(_ path: some Collection<UInt8>, _ ancestor: Bytes) -> Bool {
+    static func isWithin(_ path: some Collection<UInt8>, _ ancestor: Bytes) -> Bool {
         guard path.starts(with: ancestor) else { return false }
         let rest = path.dropFirst(ancestor.count)
         return rest.isEmpty || rest.first == UInt8(ascii: "/")

@@ -76,6 +76,10 @@ extension PathSite {
         guard let last = prefixes.last else { return .nothing }
         let literal = UnsafeRawBufferPointer(rebasing: bytes[offset..<last.end])
         if PathRules.isHost(literal) { return .host }
+        if !paths.kept.isEmpty {
+            let whole = UnsafeRawBufferPointer(rebasing: bytes[offset..<max(end, last.end)])
+            if paths.kept.contains(where: { PathRules.isWithin(whole, $0) }) { return .host }
+        }
         return .image(
             PathSite(
                 known: offset..<last.end, end: max(end, last.end),

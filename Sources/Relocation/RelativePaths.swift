@@ -1,5 +1,6 @@
 internal import ELF
 internal import Files
+internal import StoreLayout
 
 /// A relative path in a program that puts `/usr/` before it when it runs.
 struct RelativeSite {
@@ -7,26 +8,20 @@ struct RelativeSite {
     let target: TreePath
 }
 
-/// Programs known to join `/usr` and a relative path at run time.
-///
-/// Only named programs: Python, too, has `/usr` and `lib/python3.11`, but looks for the latter below other
-/// directories as well.
-private let relativePrograms: [(name: String, paths: [String])] = [
-    ("git", ["lib/git-core", "libexec/git-core", "share/git-core", "share/locale", "share/gitweb"]),
-    ("nvim", ["share/nvim", "lib/nvim"]),
-]
-
 extension Relocator {
-    /// The relative paths of a program that is known to have some.
+    /// The relative paths of a program that hints know to put `/usr/` before them when it runs.
+    ///
+    /// Only named programs: Python, too, has `/usr` and `lib/python3.11`, but looks for the latter below other
+    /// directories as well.
     func relativeCandidates(in elf: ELFFile, _ bytes: UnsafeRawBufferPointer, path: TreePath)
         -> [RelativeSite]
     {
-        let name = String(decoding: path.name, as: UTF8.self)
-        let known = relativePrograms.first { name == $0.name || name.hasPrefix($0.name + "-") }
         var result: [RelativeSite] = []
-        for relative in known?.paths ?? [] {
-            guard let node = paths.find("/usr/\(relative)".utf8) else { continue }
-            let pattern = [0] + Array(relative.utf8)
+        var seen: Set<TreePath> = []
+        for relative in hints.filter({ $0.isMeant(path) }).flatMap(\.relative)
+        where seen.insert(relative).inserted {
+            guard let node = paths.find("/usr/".utf8 + relative.bytes) else { continue }
+            let pattern = [0] + relative.bytes
             var offset = 0
             while offset < bytes.count,
                 let found = UnsafeRawBufferPointer(rebasing: bytes[offset...]).firstOffset(of: pattern)

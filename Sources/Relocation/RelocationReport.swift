@@ -42,6 +42,8 @@ public struct RelocationReport: Codable, Sendable, Equatable {
         case distant = "past 4 GiB"
         /// A first line over the kernel's 255 bytes.
         case longShebang = "first line would be too long"
+        /// A hint says so.
+        case hint = "a hint says so"
     }
 
     /// Something a program asks for that neither the image nor, where it is the host's to give, every host has.

@@ -40,10 +40,13 @@ public struct Relocator {
     let tree: Tree
     /// The tree's paths, sorted.
     let sortedPaths: [TreePath]
-    let paths: ImagePaths
+    var paths: ImagePaths
     let staging: Staging
     let storePath: StorePath
     let progress: any Progress
+
+    /// What is said of programs.
+    let hints: [Hint.Group]
 
     /// The image's own loader, by the place its file is at; nobody's where the host's is used.
     var loader: Loader?
@@ -88,18 +91,18 @@ public struct Relocator {
     ///   - staging: Its contents; those that change are changed there.
     ///   - storePath: Where the files are to work.
     ///   - progress: Told of bytes looked at.
+    ///   - hints: What is said of programs.
     ///   - isTaken: Whether an alias's name stands for another store path on this host.
     /// - Throws: ``AliasTaken`` before anything is written; `SystemError` when a staged file cannot be read or
     ///   written.
     public static func relocate(
         _ tree: Tree, staging: Staging, to storePath: StorePath, progress: any Progress,
-        isTaken: (Alias) throws -> Bool
+        hints: [Hint] = Hint.builtIn, isTaken: (Alias) throws -> Bool
     ) throws -> RelocatedTree {
         let sortedPaths = tree.sortedPaths
         var relocator = Relocator(
             tree: tree, sortedPaths: sortedPaths, paths: ImagePaths(tree, paths: sortedPaths),
-            staging: staging,
-            storePath: storePath, progress: progress)
+            staging: staging, storePath: storePath, progress: progress, hints: hints.flatMap(\.groups))
         return try relocator.run(isTaken: isTaken)
     }
 
@@ -117,7 +120,7 @@ public struct Relocator {
         var done = 0
         progress.begin("relocating", total: files.reduce(0) { $0 + staging[$1.id].size })
         for file in files {
-            let plan = try plan(file.id, at: file.path)
+            let plan = try plan(file.id, following: hints, at: file.path)
             if plan.changes || !plan.file.isEmpty { plans.append((file.id, plan)) }
             done += staging[file.id].size
             progress.advance(to: done)
@@ -153,7 +156,11 @@ public struct Relocator {
     }
 
     private var seeds: [TreePath] {
-        PathRules.seeds.filter { tree.resolve($0.bytes, followsLast: false) != nil }
+        let offered = hints.filter { group in
+            !group.seeds.isEmpty && tree.nodes.keys.contains(where: group.isMeant)
+        }
+        return Set(offered.flatMap(\.seeds)).filter { tree.resolve($0.bytes, followsLast: false) != nil }
+            .sorted()
     }
 
     /// Every content once, with the first path that has it.

@@ -105,17 +105,23 @@ public struct ImportedSource: Sendable, Hashable {
     public var version: String
     /// The architecture that was asked for.
     public var architecture: String
+    /// The digest of the hints there were.
+    public var hints: String
 
     /// Describes a source.
-    public init(digest: String, name: String? = nil, version: String? = nil, architecture: String? = nil) {
+    public init(
+        digest: String, name: String? = nil, version: String? = nil, architecture: String? = nil,
+        hints: String? = nil
+    ) {
         self.digest = digest
         self.name = name ?? ""
         self.version = version ?? ""
         self.architecture = architecture ?? ""
+        self.hints = hints ?? ""
     }
 
     fileprivate var values: [DatabaseValue] {
-        [.text(digest), .text(name), .text(version), .text(architecture)]
+        [.text(digest), .text(name), .text(version), .text(architecture), .text(hints)]
     }
 }
 
@@ -125,6 +131,7 @@ extension Store {
         let sql = """
             SELECT base_name FROM source JOIN package ON package.id = source.package
             WHERE source.digest = ? AND source.name = ? AND source.version = ? AND source.architecture = ?
+            AND source.hints = ?
             """
         return try database.query(sql, source.values) { $0.text(0) }.first
     }
@@ -133,8 +140,8 @@ extension Store {
     public func record(_ source: ImportedSource, gave baseName: String) throws {
         try withWriterLock(command: "note of a source") {
             let sql = """
-                INSERT OR REPLACE INTO source (digest, name, version, architecture, package)
-                SELECT ?, ?, ?, ?, id FROM package WHERE base_name = ?
+                INSERT OR REPLACE INTO source (digest, name, version, architecture, hints, package)
+                SELECT ?, ?, ?, ?, ?, id FROM package WHERE base_name = ?
                 """
             try database.run(sql, source.values + [.text(baseName)])
         }

@@ -58,7 +58,8 @@ extension Store {
         }
         var problems: [Problem] = []
         if let metadata = try? metadata(of: package.baseName), metadata.storePath == package.baseName,
-            metadata.listingDigest == package.listingDigest
+            metadata.listingDigest == package.listingDigest,
+            metadata.identity.map({ StorePath($0).baseName }) == package.baseName
         {
             problems += try verifyAliases(metadata)
         } else {

@@ -51,6 +51,7 @@ struct SXS: ParsableCommand {
             RollbackCommand.self, SwitchCommand.self, RunCommand.self, ShellCommand.self, ImportCommand.self,
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
             ELFCommand.self,
+            HintCommand.self,
         ])
 
     /// The program's version.

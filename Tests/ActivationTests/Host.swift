@@ -94,10 +94,10 @@ final class Host {
             launch ?? """
                 sxs-launch 1
                 store-path /usr/store/\(base)
-                command sh\tbin/sh
-                command gone\tbin/gone
                 search-path bin
+                command sh\tbin/sh
                 set-default SXS_DEFAULT=yes
+                command gone\tbin/gone
 
                 """)
         return root

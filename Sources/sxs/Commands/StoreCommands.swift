@@ -73,6 +73,11 @@ struct PathInfoCommand: ParsableCommand {
             if metadata.aliasSalt != 0 {
                 rows.append(["alias salt", "\(metadata.aliasSalt) (another store path had an alias)"])
             }
+            if let hints = metadata.hints {
+                rows.append([
+                    "hints", hints.map { "\($0.name) (sha256:\($0.digest))" }.joined(separator: ", "),
+                ])
+            }
             if let summary = metadata.summary { rows.append(["summary", summary]) }
             if !metadata.omissions.isEmpty {
                 rows.append([

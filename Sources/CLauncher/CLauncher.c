@@ -1,0 +1,391 @@
+/* What a program started through a launcher of shims/ does first. The usual case, in which there is nothing to
+   show, ends here in execve(2), after some fifteen system calls and before libc, the Swift runtime and their page
+   faults. In every other case, and whenever anything is odd, sxs_launch returns without a trace, and the program
+   begins as if this were not here: Activation's Launcher then does, or explains, all of it.
+
+   Nothing of libc runs yet: no calls but to what is in this file, no writable global, no thread-local. */
+#include "CLauncher.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+/* memcpy and strlen could not be called: they are chosen by libc's start. Sanitizers start later, too. */
+#pragma clang attribute push(                                                                                     \
+    __attribute__((no_builtin, no_stack_protector, no_profile_instrument_function,                                \
+                   disable_sanitizer_instrumentation)),                                                           \
+    apply_to = function)
+
+/* The kernel gives a program its arguments on the stack; _start expects them there, and one register as it was. */
+#if defined(__x86_64__)
+__asm__(".text\n.globl sxs_start\n.type sxs_start, @function\nsxs_start:\n"
+        ".cfi_startproc\n.cfi_undefined rip\n"
+        "endbr64\nxor %ebp, %ebp\nmov %rdx, %r12\nmov %rsp, %rbx\nmov %rsp, %rdi\nand $-16, %rsp\n"
+        "call sxs_launch\nmov %rbx, %rsp\nmov %r12, %rdx\njmp _start\n"
+        ".cfi_endproc\n.size sxs_start, . - sxs_start\n");
+#elif defined(__aarch64__)
+__asm__(".text\n.globl sxs_start\n.type sxs_start, %function\nsxs_start:\n"
+        ".cfi_startproc\n.cfi_undefined x30\n"
+        "hint #34\nmov x29, #0\nmov x19, x0\nmov x0, sp\n"
+        "bl sxs_launch\nmov x30, #0\nmov x0, x19\nb _start\n"
+        ".cfi_endproc\n.size sxs_start, . - sxs_start\n");
+#elif defined(__riscv) && __riscv_xlen == 64
+__asm__(".text\n.globl sxs_start\n.type sxs_start, @function\nsxs_start:\n"
+        ".cfi_startproc\n.cfi_undefined ra\n"
+        ".option push\n.option norelax\nla gp, __global_pointer$\n.option pop\n"
+        "mv s1, a0\nmv a0, sp\nandi sp, sp, -16\nmv s2, a0\n"
+        "call sxs_launch\nmv sp, s2\nmv a0, s1\ntail _start\n"
+        ".cfi_endproc\n.size sxs_start, . - sxs_start\n");
+#else
+#error "the entry point is not written for this architecture"
+#endif
+
+/* A system call; a negative result is an error number. */
+static long call(long number, long a, long b, long c, long d) {
+#if defined(__x86_64__)
+    long result;
+    register long r10 __asm__("r10") = d;
+    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");
+    return result;
+#elif defined(__aarch64__)
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c, x3 __asm__("x3") = d;
+    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory");
+    return x0;
+#else
+    register long a7 __asm__("a7") = number;
+    register long a0 __asm__("a0") = a, a1 __asm__("a1") = b, a2 __asm__("a2") = c, a3 __asm__("a3") = d;
+    __asm__ volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2), "r"(a3) : "memory");
+    return a0;
+#endif
+}
+
+static long read_link(const char *path, char *target, size_t size) {
+    return call(SYS_readlinkat, AT_FDCWD, (long)path, (long)target, (long)size);
+}
+
+static long status_of(const char *path, struct stat *status, int flags) {
+    return call(SYS_newfstatat, AT_FDCWD, (long)path, (long)status, flags);
+}
+
+static size_t length_of(const char *string) {
+    size_t length = 0;
+    while (string[length]) length++;
+    return length;
+}
+
+/* Whether the bytes are those of the C string. */
+static int is_equal(const char *bytes, size_t length, const char *string) {
+    size_t at = 0;
+    while (at < length && string[at] && bytes[at] == string[at]) at++;
+    return at == length && !string[at];
+}
+
+/* What follows a prefix; NULL for another beginning. */
+static char *after(char *string, const char *prefix) {
+    while (*prefix)
+        if (*string++ != *prefix++) return NULL;
+    return string;
+}
+
+/* A text that grows as long as there is room. */
+struct text {
+    char *bytes;
+    size_t length, room;
+    int is_full;
+};
+
+/* Not an initializer, for which the compiler might call memset. */
+static void begin(struct text *text, char *bytes, size_t room) {
+    text->bytes = bytes;
+    text->length = 0;
+    text->room = room;
+    text->is_full = 0;
+}
+
+static void append(struct text *text, const char *bytes, size_t length) {
+    if (length >= text->room - text->length) {
+        text->is_full = 1;
+        return;
+    }
+    for (size_t at = 0; at < length; at++) text->bytes[text->length++] = bytes[at];
+    text->bytes[text->length] = 0;
+}
+
+static void append_string(struct text *text, const char *string) { append(text, string, length_of(string)); }
+
+/* The bytes of a path up to its last slash; 0 where there is none. */
+static size_t directory_length(const char *path, size_t length) {
+    while (length > 0 && path[length - 1] != '/') length--;
+    return length > 0 ? length - 1 : 0;
+}
+
+/* Follows the links from a path to one that only a launcher is: `…/shims/<base>/<command>`, which leads to the
+   program. Returns the length of its directory's path, or 0. */
+static size_t find_launcher(char path[PATH_MAX], const char *start) {
+    char target[PATH_MAX];
+    struct text found;
+    begin(&found, path, PATH_MAX);
+    append_string(&found, start);
+    /* As many links as the kernel follows. */
+    for (int links = 0; links < 40 && !found.is_full; links++) {
+        long length = read_link(path, target, sizeof target - 1);
+        if (length <= 0 || length >= (long)sizeof target - 1) return 0;
+        target[length] = 0;
+        size_t directory = directory_length(path, found.length);
+        if (is_equal(target, (size_t)length, SXS_PROGRAM_LINK)) {
+            size_t parent = directory_length(path, directory);
+            size_t above = directory_length(path, parent);
+            int is_ours = above > 0 && is_equal(path + above + 1, parent - above - 1, SXS_SHIMS);
+            return is_ours ? directory : 0;
+        }
+        /* By text: the kernel resolves what is linked on the way, and `..` after it. */
+        if (target[0] == '/') found.length = 0;
+        else if (directory > 0 || path[0] == '/') found.length = directory + 1;
+        else found.length = 0;
+        append(&found, target, (size_t)length);
+    }
+    return 0;
+}
+
+/* Whether two paths lead to one directory. The first is relative to the directory of the launcher. */
+static int is_same(const char *path, size_t directory, const char *inner, const char *other) {
+    char buffer[PATH_MAX];
+    struct stat one, two;
+    struct text own;
+    begin(&own, buffer, sizeof buffer);
+    append(&own, path, directory);
+    append_string(&own, inner);
+    return !own.is_full && status_of(buffer, &one, 0) == 0 && status_of(other, &two, 0) == 0
+        && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+}
+
+/* The entry of a variable in an environment; NULL for none. */
+static char **find_variable(char **environment, const char *name, size_t length) {
+    for (; *environment; environment++) {
+        size_t at = 0;
+        while (at < length && (*environment)[at] == name[at]) at++;
+        if (at == length && (*environment)[at] == '=') return environment;
+    }
+    return NULL;
+}
+
+/* Appends a directory of the store path to a list with colons between, unless it is in there. */
+static void append_directory(struct text *list, const char *store_path, const char *directory) {
+    size_t end = list->length;
+    append_string(list, ":");
+    append_string(list, store_path);
+    append_string(list, "/");
+    append_string(list, directory);
+    if (list->is_full) return;
+    const char *new = list->bytes + end + 1;
+    size_t new_length = list->length - end - 1;
+    for (size_t at = 0; at < end; at++) {
+        /* A whole element of the list: at its beginning or after a colon, and ended by one. */
+        if (at > 0 && list->bytes[at - 1] != ':') continue;
+        size_t same = 0;
+        while (same < new_length && list->bytes[at + same] == new[same]) same++;
+        if (same == new_length && list->bytes[at + same] == ':') {
+            list->length = end;
+            list->bytes[end] = 0;
+            return;
+        }
+    }
+}
+
+/* Whether it is a path in a tree as a description has it: no component is empty, `.` or `..`, and none has control
+   characters. */
+static int is_tree_path(const char *path) {
+    for (;;) {
+        size_t length = 0;
+        for (; path[length] && path[length] != '/'; length++)
+            if ((unsigned char)path[length] < 0x20 || path[length] == 0x7f) return 0;
+        if (length == 0 || length > NAME_MAX || is_equal(path, length, ".") || is_equal(path, length, "..")) return 0;
+        path += length;
+        if (!*path++) return 1;
+    }
+}
+
+/* Whether the bytes are a variable's name. */
+static int is_variable(const char *name, size_t length) {
+    for (size_t at = 0; at < length; at++) {
+        char byte = name[at];
+        int is_letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_';
+        if (!is_letter && (at == 0 || byte < '0' || byte > '9')) return 0;
+    }
+    return length > 0;
+}
+
+/* Whether a directory has a colon, which would split PATH. */
+static int has_colon(const char *path) {
+    while (*path && *path != ':') path++;
+    return *path == ':';
+}
+
+enum { longest_description = 32 << 10, most_variables = 1000, longest_search_path = 16 << 10 };
+
+/* Reads a description whole; 0 if it cannot be, or is longer than there is room for. */
+static long read_description(char *path, size_t directory, char *bytes, long room) {
+    struct text file;
+    begin(&file, path, PATH_MAX);
+    file.length = directory;
+    append_string(&file, "/" SXS_LAUNCH_DESCRIPTION);
+    if (file.is_full) return 0;
+    long number = call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0);
+    if (number < 0) return 0;
+    long length = 0, count = 0;
+    do {
+        count = call(SYS_read, number, (long)(bytes + length), room - length, 0);
+        if (count > 0) length += count;
+    } while (count > 0 && length < room);
+    call(SYS_close, number, 0, 0, 0);
+    return count == 0 ? length : 0;
+}
+
+/* Becomes the program of the launcher in `path`, whose directory's path is so long. Returns where that needs more,
+   and where it fails. */
+static void run(char *path, size_t directory, char **arguments, char **environment) {
+    char description[longest_description], list[longest_search_path], program[PATH_MAX], seed[PATH_MAX];
+    char *variables[most_variables + 1];
+    char command[NAME_MAX + 1];
+    size_t count = 0;
+    while (environment[count])
+        if (count++ == most_variables) return;
+    struct text name, store, search_path, directories, whole;
+    begin(&name, command, sizeof command);
+    append_string(&name, path + directory + 1);
+    if (name.is_full) return;
+    path[directory] = 0;
+    size_t base = directory_length(path, directory) + 1;
+    char store_path[sizeof SXS_STORE_DIRECTORY + 1 + NAME_MAX];
+    begin(&store, store_path, sizeof store_path);
+    append_string(&store, SXS_STORE_DIRECTORY "/");
+    append(&store, path + base, directory - base);
+    if (store.is_full) return;
+
+    if (!is_same(path, directory, "/../../" SXS_STORE, SXS_STORE_DIRECTORY)
+        || !is_same(path, directory, "/../../" SXS_ALIASES, SXS_ALIAS_DIRECTORY))
+        return;
+    long length = read_description(path, directory, description, longest_description);
+    /* Every line is ended: a description that was cut off is not taken for a whole one. */
+    if (length <= 0 || description[length - 1] != '\n') return;
+
+    for (size_t at = 0; at < count; at++) variables[at] = environment[at];
+    variables[count] = NULL;
+    size_t inherited = count;
+    char **search = find_variable(variables, "PATH", 4);
+    begin(&search_path, list, sizeof list);
+    append_string(&search_path, search ? *search : "PATH=" SXS_DEFAULT_SEARCH_PATH);
+    size_t unchanged = search_path.length;
+    /* The list itself begins after its name. */
+    begin(&directories, list + 5, sizeof list - 5);
+    directories.length = search_path.length - 5;
+    directories.is_full = search_path.is_full;
+
+    program[0] = 0;
+    /* Whether the last command was this one: what follows a command is said of it. */
+    int is_mine = 0, has_command = 0;
+    int is_first = 1, has_store_path = 0, is_missing = 0, is_always = 0, is_never = 0;
+    char *end = description + length;
+    for (char *line = description, *next; line < end; line = next) {
+        for (next = line; *next != '\n'; next++)
+            if (!*next) return;
+        *next++ = 0;
+        char *rest;
+        if (is_first) {
+            if (!is_equal(line, length_of(line), SXS_LAUNCH_HEADING)) return;
+            is_first = 0;
+        } else if ((rest = after(line, "store-path "))) {
+            if (has_store_path || !is_equal(rest, length_of(rest), store_path)) return;
+            has_store_path = 1;
+        } else if ((rest = after(line, "search-path "))) {
+            if (!is_tree_path(rest) || has_colon(rest)) return;
+            append_directory(&directories, store_path, rest);
+        } else if ((rest = after(line, "command "))) {
+            size_t tab = 0;
+            while (rest[tab] && rest[tab] != '\t') tab++;
+            if (!rest[tab] || !is_tree_path(rest + tab + 1)) return;
+            has_command = 1;
+            is_mine = is_equal(rest, tab, command);
+            if (!is_mine) continue;
+            if (program[0]) return;
+            begin(&whole, program, sizeof program);
+            append_string(&whole, store_path);
+            append(&whole, "/", 1);
+            append_string(&whole, rest + tab + 1);
+            if (whole.is_full) return;
+        } else if ((rest = after(line, "seed "))) {
+            struct stat status;
+            if (!after(rest, "etc/") || !is_tree_path(rest)) return;
+            begin(&whole, seed, sizeof seed);
+            append(&whole, "/", 1);
+            append_string(&whole, rest);
+            if (whole.is_full) return;
+            if (status_of(seed, &status, AT_SYMLINK_NOFOLLOW) == -ENOENT) is_missing = 1;
+        } else if (has_command && (rest = after(line, "set-default "))) {
+            size_t equals = 0;
+            while (rest[equals] && rest[equals] != '=') equals++;
+            if (!rest[equals] || !is_variable(rest, equals)) return;
+            if (!is_mine) continue;
+            char **known = find_variable(variables, rest, equals);
+            if (known && known >= variables + inherited) return;
+            if (known) continue;
+            if (count == most_variables) return;
+            variables[count++] = rest;
+            variables[count] = NULL;
+        } else if (has_command && (rest = after(line, "namespace "))) {
+            if (!is_mine) continue;
+            if (is_always || is_never) return;
+            if (is_equal(rest, length_of(rest), "always")) is_always = 1;
+            else if (is_equal(rest, length_of(rest), "never")) is_never = 1;
+            else return;
+        } else {
+            return;
+        }
+    }
+    if (!has_store_path || !program[0] || is_always || (is_missing && !is_never) || directories.is_full) return;
+    if (directories.length + 5 != unchanged) {
+        search = find_variable(variables, "PATH", 4);
+        if (!search && count == most_variables) return;
+        if (search) {
+            *search = list;
+        } else {
+            variables[count++] = list;
+            variables[count] = NULL;
+        }
+    }
+    char *called = arguments[0];
+    arguments[0] = program;
+    call(SYS_execve, (long)program, (long)arguments, (long)variables, 0);
+    arguments[0] = called;
+}
+
+/* Called at the entry point with what the kernel put on the stack: the number of arguments, these, NULL, the
+   environment, NULL, the auxiliary vector. */
+__attribute__((used, visibility("hidden"))) void sxs_launch(long *stack) {
+    char path[PATH_MAX];
+    long count = stack[0];
+    char **arguments = (char **)(stack + 1), **environment = arguments + count + 1, **end = environment;
+    const char *file = NULL;
+    if (count < 1) return;
+    while (*end) end++;
+    for (const Elf64_auxv_t *entry = (const Elf64_auxv_t *)(end + 1); entry->a_type != AT_NULL; entry++) {
+        if (entry->a_type == AT_EXECFN) file = (const char *)entry->a_un.a_val;
+        if (entry->a_type == AT_SECURE && entry->a_un.a_val) return;
+    }
+    if (!file) return;
+    size_t directory = find_launcher(path, file);
+    if (!directory) {
+        /* A script whose first line names a launcher: the file is the script, and the launcher the first argument. */
+        size_t length = length_of(arguments[0]);
+        if (is_equal(file, length_of(file), arguments[0]) || !directory_length(arguments[0], length)) return;
+        directory = find_launcher(path, arguments[0]);
+    }
+    if (directory) run(path, directory, arguments, environment);
+}
+
+#pragma clang attribute pop

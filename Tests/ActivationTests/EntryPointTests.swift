@@ -1,0 +1,207 @@
+import Activation
+import CLauncher
+import Foundation
+import StoreLayout
+import Testing
+
+/// The launcher's fast way, alone: a program of it and nothing else says so where it returns.
+///
+/// It is linked without libc, so that a call the compiler added would be an error.
+@Suite struct EntryPointTests {
+    let host: Host
+    let root: String
+
+    /// Ends with status 99, as the program that would begin now.
+    private static let rest = #"""
+        static long call(long number, long a, long b, long c) {
+            long result;
+        #if defined(__x86_64__)
+            __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+        #else
+            register long x8 __asm__("x8") = number;
+            register long x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c;
+            __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+            result = x0;
+        #endif
+            return result;
+        }
+        void _start(void) {
+            call(SYS_write, 1, (long)"fell through\n", 13);
+            call(SYS_exit, 99, 0, 0);
+        }
+        """#
+
+    init() throws {
+        host = try Host()
+        root = try host.makeRoot("a", base: "aaa-x-1")
+        try build("-O2")
+        try FileManager.default.removeItem(atPath: root + "/libexec/sxs")
+        try host.link(root + "/libexec/sxs", "../../fast")
+    }
+
+    private func build(_ optimization: String) throws {
+        let top = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        try host.write(host.directory + "/rest.c", "#include <sys/syscall.h>\n" + Self.rest)
+        let compiler = Process()
+        compiler.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        let sources = top.path + "/Sources/CLauncher"
+        compiler.arguments = [
+            "clang", "-Wall", "-Wextra", "-Werror", "-Wno-unused-command-line-argument", optimization,
+            "-static", "-nostdlib", "-Wl,-e,sxs_start", "-I", sources + "/include", sources + "/CLauncher.c",
+            host.directory + "/rest.c", "-o", host.directory + "/fast",
+        ]
+        try compiler.run()
+        compiler.waitUntilExit()
+        try #require(compiler.terminationStatus == 0)
+    }
+
+    /// Runs a script where the store is visible, and gives its output with how it ended.
+    private func run(_ script: String) throws -> String {
+        try host.write(host.directory + "/script.sh", script)
+        let outcome = try host.run("exec $P enter automatic $D/a -- /bin/bash $D/script.sh")
+        return outcome.output + outcome.errors + (outcome.status == 0 ? "" : "status \(outcome.status)")
+    }
+
+    private let launcher = "$D/a/profiles/default/current/bin/stored-sh"
+    private let fellThrough = "fell through\nstatus 99"
+    private let program = "/usr/store/aaa-x-1/bin/sh"
+    private let path = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/store/aaa-x-1/bin"
+
+    private func describe(_ text: String, base: String = "aaa-x-1") throws {
+        try host.write("\(root)/shims/\(base)/launch", text)
+    }
+
+    @Test func theNamesAreThoseOfTheContract() {
+        #expect(SXS_STORE_DIRECTORY == StoreLayout.storeDirectory)
+        #expect(SXS_ALIAS_DIRECTORY == StoreLayout.aliasDirectory)
+        #expect(SXS_STORE == StoreLayout.Name.store)
+        #expect(SXS_ALIASES == StoreLayout.Name.aliases)
+        #expect(SXS_SHIMS == StoreLayout.Name.shims)
+        #expect(
+            SXS_PROGRAM_LINK == "../../\(StoreLayout.Name.programs)/\(StoreLayout.Name.program)")
+        #expect(SXS_LAUNCH_DESCRIPTION == StoreLayout.Name.launchDescription)
+    }
+
+    @Test(arguments: ["-O0", "-O2", "-Os"]) func theProgramRunsWithTheRightNameAndEnvironment(_ level: String)
+        throws
+    {
+        try build(level)
+        let question = #"-c 'echo "$0|$PATH|$SXS_DEFAULT|$*"' "#
+        let answer = "\(program)|\(path)|yes|\n"
+        #expect(try run("exec \(launcher) \(question)") == answer)
+        #expect(
+            try run("SXS_DEFAULT= PATH=/bin:/usr/store/aaa-x-1/bin exec \(launcher) \(question) x 'a  b'")
+                == "x|/bin:/usr/store/aaa-x-1/bin||a  b\n")
+        #expect(
+            try run("PATH=/usr/store/aaa-x-1/bin2:x/usr/store/aaa-x-1/bin exec \(launcher) \(question)")
+                == "\(program)|/usr/store/aaa-x-1/bin2:x/usr/store/aaa-x-1/bin:/usr/store/aaa-x-1/bin|yes|\n")
+        #expect(
+            try run("PATH= exec \(launcher) \(question)") == "\(program)|:/usr/store/aaa-x-1/bin|yes|\n")
+        #expect(
+            try run("unset PATH; exec \(launcher) \(question)")
+                == "\(program)|/usr/local/bin:/usr/bin:/bin:/usr/store/aaa-x-1/bin|yes|\n")
+        #expect(try run("exec -a '' \(launcher) \(question)") == answer)
+        #expect(try run("exec -a a/b \(launcher) \(question)") == answer)
+    }
+
+    @Test func everyWayToNameTheLauncherWorks() throws {
+        let command = "-c 'echo ran'"
+        for (script, isFast) in [
+            ("exec \(launcher) \(command)", true),
+            ("PATH=$D/a/profiles/default/current/bin:$PATH; exec stored-sh \(command)", true),
+            ("cd $D/a/profiles/default/current/bin && exec env ./stored-sh \(command)", true),
+            ("cd $D/a/profiles/default && exec env current/bin/stored-sh \(command)", true),
+            ("cd $D/a/shims && exec $D/a/shims/aaa-x-1/sh \(command)", true),
+            ("ln -s a/profiles/default/current/bin $D/bin; exec $D/bin/stored-sh \(command)", true),
+            ("ln -s bin/stored-sh $D/one; ln -s $D/one $D/two; exec $D/two \(command)", true),
+            ("mkdir $D/gone && cd $D/gone && rmdir $D/gone && exec \(launcher) \(command)", true),
+            ("mount -t tmpfs none /proc && exec \(launcher) \(command)", true),
+            // These do not show by their text what they are: the program that begins looks closer.
+            ("cd $D/a/shims/aaa-x-1 && exec env ./sh \(command)", false),
+            ("ln -s a/shims/aaa-x-1 $D/dir; exec $D/dir/sh \(command)", false),
+            // And these are none.
+            ("exec $D/fast", false), ("ln -s fast $D/link; exec $D/link", false),
+            ("ln -s fast $D/a/shims/aaa-x-1/fast; exec $D/a/shims/aaa-x-1/../../../fast", false),
+            (
+                "mkdir -p $D/b/shims/c; ln -s ../../libexec/sxs $D/b/shims/c/sh; ln -s a/libexec $D/libexec; "
+                    + "ln -s ../libexec $D/b/libexec; exec $D/b/shims/c/sh", false
+            ),
+        ] {
+            let output = try run(script)
+            #expect(output == (isFast ? "ran\n" : fellThrough), "\(script)")
+        }
+    }
+
+    @Test func aScriptMayNameTheLauncherInItsFirstLine() throws {
+        try host.write(
+            host.directory + "/tool",
+            "#!\(root)/profiles/default/current/bin/stored-sh\necho \"$PATH $1\"\n")
+        #expect(try run("chmod +x $D/tool; exec $D/tool argument") == "\(path) argument\n")
+    }
+
+    @Test func whatNeedsMoreIsLeftToTheProgram() throws {
+        let head = "sxs-launch 1\nstore-path /usr/store/aaa-x-1\n"
+        let command = "exec \(launcher) -c 'echo ran'"
+        for (rest, isFast) in [
+            ("command sh\tbin/sh\n", true),
+            ("command a\tbin/a\ncommand sh\tbin/sh\ncommand z\tbin/z\n", true),
+            ("seed etc/passwd\ncommand sh\tbin/sh\n", true),
+            ("seed etc/sxs-nowhere\ncommand sh\tbin/sh\n", false),
+            ("seed etc/sxs-nowhere\ncommand sh\tbin/sh\nnamespace never\n", true),
+            ("command sh\tbin/sh\nnamespace always\n", false),
+            ("command a\tbin/a\nnamespace always\ncommand sh\tbin/sh\n", true),
+            ("command sh\tbin/sh\ncommand z\tbin/z\nnamespace always\n", true),
+            ("command z\tbin/sh\n", false), ("command sh\tbin/gone\n", false), ("", false),
+            ("search-path \(String(repeating: "x", count: 255))\n" + "command sh\tbin/sh\n", true),
+            (String(repeating: "search-path \(String(repeating: "x", count: 255))/bin\n", count: 2), false),
+            // Longer than what is looked at, and than what PATH may become.
+            (String(repeating: "command x\tbin/y\n", count: 3000) + "command sh\tbin/sh\n", false),
+            (
+                (0..<99).map { "search-path \($0)/\(String(repeating: "x", count: 200))\n" }.joined()
+                    + "command sh\tbin/sh\n", false
+            ),
+        ] {
+            try describe(head + rest)
+            #expect(try run(command) == (isFast ? "ran\n" : fellThrough), "\(rest.prefix(200))")
+        }
+        try FileManager.default.removeItem(atPath: root + "/shims/aaa-x-1/launch")
+        #expect(try run(command) == fellThrough)
+        try host.link(root + "/shims/aaa-x-1/launch", "/dev/zero")
+        #expect(try run(command) == fellThrough)
+        #expect(
+            try run("rm $D/a/shims/aaa-x-1/launch; mkfifo $D/a/shims/aaa-x-1/launch; \(command)")
+                == fellThrough)
+        #expect(
+            try run("rm $D/a/shims/aaa-x-1/launch; mkdir $D/a/shims/aaa-x-1/launch; \(command)")
+                == fellThrough)
+        try describeAgain()
+        #expect(try run(command) == "ran\n")
+        #expect(
+            try run("for n in {1..1100}; do export V$n=1; done; \(command)") == fellThrough,
+            "very many variables")
+        #expect(
+            try run("export PATH=/bin:$(printf '%020000d' 0); \(command)") == fellThrough, "a very long PATH")
+        let outside = try host.run(command)
+        #expect(outside.output == "fell through\n", "the store is not visible")
+    }
+
+    private func describeAgain() throws {
+        try FileManager.default.removeItem(atPath: root + "/shims/aaa-x-1/launch")
+        try describe("sxs-launch 1\nstore-path /usr/store/aaa-x-1\ncommand sh\tbin/sh\n")
+    }
+
+    /// What the program's own reader refuses never runs.
+    @Test func noWrongDescriptionIsObeyed() throws {
+        _ = try host.run("mv $D/a/shims/aaa-x-1 $D/a/shims/a; cp -r $D/a/store/aaa-x-1 $D/a/store/a")
+        let whole = "sxs-launch 1\nstore-path /usr/store/a\nsearch-path bin\ncommand sh\tbin/sh\n"
+        try describe(whole, base: "a")
+        let command = "exec $D/a/shims/a/sh -c 'echo ran'"
+        #expect(try run(command) == "ran\n")
+        let cut = (0..<whole.utf8.count).map { String(whole.prefix($0)) }
+        for text in LaunchDescriptionTests.wrong + cut + [whole + "x", whole + "\0\n", "\n" + whole] {
+            try describe(text, base: "a")
+            #expect(try run(command) == fellThrough, "\(text)")
+        }
+    }
+}

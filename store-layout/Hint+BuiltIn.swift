@@ -1,0 +1,14 @@
+private import Files
+
+extension Hint {
+    /// The hints that come with sxs, sorted by name: the files in `hints/`.
+    ///
+    /// They belong to the recipe: one that changes what becomes of an image is a new recipe.
+    public static let builtIn: [Hint] = [
+        ("etc", PackageResources.etc_hints), ("git", PackageResources.git_hints),
+        ("nvim", PackageResources.nvim_hints),
+    ].compactMap { name, text in
+        // They are part of the program; that each can be read is tested.
+        try? Hint(parsing: text, name: HintName(name), file: name + fileSuffix)
+    }
+}

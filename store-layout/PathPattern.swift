@@ -1,0 +1,55 @@
+public import Files
+
+/// A path in a tree in which `*` stands for any bytes but `/`.
+///
+/// Without a slash it is compared with a path's last component, else with the whole path.
+public struct PathPattern: Hashable, Sendable, CustomStringConvertible {
+    /// Bytes it may have.
+    public static let longest = 512
+
+    /// The pattern as it was written.
+    public let text: String
+
+    private let bytes: Bytes
+    private let isName: Bool
+
+    /// Creates a pattern; `nil` for an absolute path, one with `..`, and for one that is too long.
+    public init?(_ text: String) {
+        guard let path = try? TreePath(parsing: text.utf8), path.bytes.elementsEqual(text.utf8),
+            !path.bytes.isEmpty, path.bytes.count <= Self.longest
+        else { return nil }
+        self.text = text
+        bytes = path.bytes
+        isName = !bytes.contains(UInt8(ascii: "/"))
+    }
+
+    /// Whether a path is meant.
+    ///
+    /// - Complexity: O(*n* · *m*) for the lengths of path and pattern.
+    public func matches(_ path: TreePath) -> Bool {
+        let subject = isName ? path.name : path.bytes
+        var at = 0
+        var pattern = 0
+        // Where to go on when what follows the last star does not fit: one byte further in its name.
+        var retry: (pattern: Int, at: Int)?
+        while at < subject.count {
+            if pattern < bytes.count, bytes[pattern] == UInt8(ascii: "*") {
+                pattern += 1
+                retry = (pattern, at)
+            } else if pattern < bytes.count, bytes[pattern] == subject[at] {
+                pattern += 1
+                at += 1
+            } else if let last = retry, subject[last.at] != UInt8(ascii: "/") {
+                retry = (last.pattern, last.at + 1)
+                pattern = last.pattern
+                at = last.at + 1
+            } else {
+                return false
+            }
+        }
+        return bytes[pattern...].allSatisfy { $0 == UInt8(ascii: "*") }
+    }
+
+    /// The text for people.
+    public var description: String { text }
+}
