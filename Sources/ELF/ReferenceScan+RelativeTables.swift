@@ -1,58 +1,107 @@
-/// What may be a table of 32-bit distances from its own beginning.
-struct RelativeTable {
-    /// Where it begins.
-    var address: UInt64
-    /// Its words that lead into an interval.
-    var hits: [(place: UInt64, target: UInt64)]
+/// Read-only data that may hold tables of 32-bit distances from their own beginnings, as LLVM makes of arrays of
+/// strings in position-independent code.
+///
+/// Source: `RelLookupTableConverter.cpp`, LLVM 17.
+struct RelativeTables {
+    /// Bytes of a table.
+    private static let longest = 1 << 16
+    /// Words looked at in all: far more than there are, but for hostile files.
+    private static let mostWords = 1 << 26
+
+    private let view: ByteView
+    private let mapping: AddressMap
+    /// Where the data is, in the file and in memory.
+    private let spans: [(range: Range<Int>, address: UInt64)]
+    private let intervals: IntervalSet
+    /// The data's addresses.
+    let addresses: IntervalSet
+
+    init(_ data: [Range<Int>], intervals: IntervalSet, view: ByteView, mapping: AddressMap) {
+        self.view = view
+        self.mapping = mapping
+        self.intervals = intervals
+        spans = data.compactMap { range in
+            mapping.address(ofFileOffset: range.lowerBound).map { (range, $0) }
+        }
+        addresses = IntervalSet(spans.map { $1..<max($1, $1 &+ UInt64($0.count)) })
+    }
+
+    /// Whether a word may be a distance from somewhere before it into an interval.
+    var mayExist: Bool {
+        let longest = UInt64(Self.longest)
+        for (range, address) in spans {
+            var offset = range.lowerBound + Int((4 - address % 4) % 4)
+            while offset <= range.upperBound - 4, let distance = view.read(Int32.self, at: offset) {
+                let place = address &+ UInt64(offset - range.lowerBound)
+                offset += 4
+                let last = place &+ UInt64(bitPattern: Int64(distance))
+                let first = last > longest ? last - longest : 0
+                // Tables do not lead into themselves.
+                let start = distance < 0 ? first : max(first, place &+ 4)
+                if start <= last, intervals.touches(start, last - start &+ 1) { return true }
+            }
+        }
+        return false
+    }
+
+    /// The addresses in intervals that tables lead to; nothing where looking at all would take too long.
+    ///
+    /// A table is a run of words that all lead into the data and not into the run. Where another begins in it, that is
+    /// believed if more of what follows then leads to beginnings of strings.
+    ///
+    /// - Parameter bases: Addresses in the data that code takes, ascending.
+    func targets(bases: [UInt64]) -> [UInt64]? {
+        var result: [UInt64] = []
+        var budget = Self.mostWords
+        for (index, base) in bases.enumerated() where base % 4 == 0 {
+            var next = index + 1
+            var place = base
+            var end = base &+ UInt64(Self.longest)
+            while place < end, let target = target(at: place, from: base), target < base || target >= place &+ 4 {
+                while next < bases.count, bases[next] < place { next += 1 }
+                if next < bases.count, bases[next] == place, place > base,
+                    beginnings(at: place, from: place) > beginnings(at: place, from: base)
+                {
+                    break
+                }
+                if target > base { end = min(end, target) }
+                if intervals.contains(target) { result.append(target) }
+                place &+= 4
+                budget -= 1
+            }
+            guard budget > 0 else { return nil }
+        }
+        return result
+    }
+
+    /// Where the word at an address leads, if that is data.
+    private func target(at place: UInt64, from base: UInt64) -> UInt64? {
+        guard addresses.contains(place), let offset = mapping.fileOffset(ofAddress: place),
+            let distance = view.read(Int32.self, at: offset)
+        else { return nil }
+        let target = base &+ UInt64(bitPattern: Int64(distance))
+        return addresses.contains(target) ? target : nil
+    }
+
+    /// How many of the next words lead to where a string begins.
+    private func beginnings(at place: UInt64, from base: UInt64) -> Int {
+        (0..<8).count { index in
+            guard let target = target(at: place &+ UInt64(4 * index), from: base),
+                let offset = mapping.fileOffset(ofAddress: target)
+            else { return false }
+            return view.read(UInt8.self, at: offset - 1) == 0
+        }
+    }
 }
 
 extension ReferenceScan {
-    /// Where tables of 32-bit distances from their own beginnings may begin, with what they refer to of the
-    /// intervals.
-    ///
-    /// LLVM makes such tables of arrays of strings in position-independent code. Here one is every run of aligned
-    /// words in read-only data that all lead into read-only data, and not into the run itself.
-    ///
-    /// - Returns: Those of two words and more, ascending; nothing where so much looks like a table that looking would take too long.
-    ///
-    /// Source: `RelLookupTableConverter.cpp`, LLVM 17.
-    func relativeTables(_ data: [Range<Int>], mapping: AddressMap) -> [RelativeTable]? {
-        let spans = data.compactMap { range in mapping.address(ofFileOffset: range.lowerBound).map { (range, $0) } }
-        let targets = IntervalSet(spans.map { $1..<$1 &+ UInt64($0.count) })
-        guard !targets.isEmpty else { return [] }
-        var found: [RelativeTable] = []
-        // Runs are short, but for hostile files.
-        var budget = 1 << 20 + data.reduce(0) { $0 + 4 * $1.count }
-        for (range, address) in spans {
-            var start = range.lowerBound + Int((4 - address % 4) % 4)
-            while start <= range.upperBound - 8 {
-                let table = address &+ UInt64(start - range.lowerBound)
-                var end = range.upperBound
-                var offset = start
-                var hits: [(place: UInt64, target: UInt64)] = []
-                while offset <= end - 4, let distance = view.read(Int32.self, at: offset) {
-                    let target = table &+ UInt64(bitPattern: Int64(distance))
-                    guard distance < 0 || Int(distance) > offset - start + 3, targets.contains(target) else { break }
-                    if distance > 0 { end = min(end, start + Int(distance)) }
-                    if intervals.contains(target) { hits.append((table &+ UInt64(offset - start), target)) }
-                    offset += 4
-                }
-                budget -= offset - start
-                guard budget > 0 else { return nil }
-                if offset > start + 4 { found.append(RelativeTable(address: table, hits: hits)) }
-                start += 4
-            }
-        }
-        return found.sorted { $0.address < $1.address }
-    }
-
     /// Looks at aligned 32-bit words as distances from themselves, as Swift's metadata have them.
     ///
     /// Source: `include/swift/Basic/RelativePointer.h`, Swift 6.1.
     mutating func scanRelativePointers(_ range: Range<Int>, mapping: AddressMap) {
         guard let first = mapping.address(ofFileOffset: range.lowerBound) else { return }
         var offset = range.lowerBound + Int((4 - first % 4) % 4)
-        while let distance = view.read(Int32.self, at: offset), offset < range.upperBound {
+        while offset < range.upperBound, let distance = view.read(Int32.self, at: offset) {
             let address = first &+ UInt64(offset - range.lowerBound)
             take(address &+ UInt64(bitPattern: Int64(distance)))
             offset += 4

@@ -174,19 +174,12 @@ extension ELFFile {
         if sections.contains(where: { $0.name.hasPrefix("swift5_") }) {
             for range in data { scan.scanRelativePointers(range, mapping: mapping) }
         }
-        guard let tables = scan.relativeTables(data, mapping: mapping) else { return false }
-        guard tables.contains(where: { !$0.hits.isEmpty }) else { return true }
-        // Of what looks like a table, those are tables whose address is taken, each up to the next.
-        var users = ReferenceScan(IntervalSet(tables.map { $0.address..<$0.address + 1 }), view)
-        let isComplete = scanCode(&users)
-        let taken = users.addresses.sorted()
-        var next = 0
-        for table in tables {
-            while next < taken.count, taken[next] < table.address { next += 1 }
-            guard next < taken.count, taken[next] == table.address else { continue }
-            let end = next + 1 < taken.count ? taken[next + 1] : .max
-            for hit in table.hits where hit.place < end { scan.take(hit.target) }
-        }
+        let tables = RelativeTables(data, intervals: scan.intervals, view: view, mapping: mapping)
+        guard tables.mayExist else { return true }
+        var bases = ReferenceScan(tables.addresses, view)
+        let isComplete = scanCode(&bases)
+        guard let targets = tables.targets(bases: bases.addresses.sorted()) else { return false }
+        for target in targets { scan.take(target) }
         return isComplete
     }
 
