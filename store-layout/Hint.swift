@@ -20,6 +20,11 @@ public struct Hint: Sendable, Equatable {
         /// Whether a path is one of the programs'.
         public func isMeant(_ path: TreePath) -> Bool { programs.contains { $0.matches(path) } }
 
+        /// Whether a tree has one of the programs, as a file or a link.
+        public func isMeant(in tree: Tree) -> Bool {
+            tree.nodes.contains { $0.value.kind != .directory && isMeant($0.key) }
+        }
+
         var hasRules: Bool {
             !relative.isEmpty || !kept.isEmpty || !environment.isEmpty || !seeds.isEmpty || namespace != nil
         }
@@ -63,10 +68,10 @@ public struct Hint: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - package: Its name.
-    ///   - paths: The paths of its tree.
-    public func applies(to package: PackageName, with paths: some Sequence<TreePath>) -> Bool {
+    ///   - tree: Its tree.
+    public func applies(to package: PackageName, with tree: Tree) -> Bool {
         guard packages.isEmpty || packages.contains(package) else { return false }
-        return paths.contains { path in groups.contains { $0.isMeant(path) } }
+        return groups.contains { $0.isMeant(in: tree) }
     }
 
     /// Creates a hint from its parts.

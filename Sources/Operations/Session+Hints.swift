@@ -119,8 +119,7 @@ extension Session {
     /// What hints say of how a package's programs are started.
     func launchRules(_ hints: [Hint], tree: Tree) -> [LaunchRule] {
         hints.flatMap(\.groups).filter { group in
-            (!group.environment.isEmpty || group.namespace != nil)
-                && tree.nodes.keys.contains(where: group.isMeant)
+            (!group.environment.isEmpty || group.namespace != nil) && group.isMeant(in: tree)
         }.map { group in
             LaunchRule(
                 programs: group.programs.map(\.text),

@@ -147,7 +147,7 @@ extension Session {
             {
                 note("\(identity.name): left out \(omission.text(count: count))")
             }
-            let applied = hints.filter { $0.applies(to: identity.name, with: tree.nodes.keys) }
+            let applied = hints.filter { $0.applies(to: identity.name, with: tree) }
             return UnpackedTree(
                 area: area, tree: tree, listing: listing,
                 identity: identity.with(hints: applied.map(\.digest)), source: source, facts: image.facts,

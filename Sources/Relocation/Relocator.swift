@@ -156,9 +156,7 @@ public struct Relocator {
     }
 
     private var seeds: [TreePath] {
-        let offered = hints.filter { group in
-            !group.seeds.isEmpty && tree.nodes.keys.contains(where: group.isMeant)
-        }
+        let offered = hints.filter { !$0.seeds.isEmpty && $0.isMeant(in: tree) }
         return Set(offered.flatMap(\.seeds)).filter { tree.resolve($0.bytes, followsLast: false) != nil }
             .sorted()
     }

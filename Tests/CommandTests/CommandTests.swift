@@ -65,6 +65,39 @@ import Testing
         #expect(package.errors.contains("no package 'no-such-package'"))
     }
 
+    @Test(arguments: Machine.User.allCases) func aHintSetsWhatItsProgramsGet(_ user: Machine.User) throws {
+        let outcome = try machine.run(
+            """
+            printf '%s\\n' 'sxs-hints 1' 'program env' 'environment BOX_HOME={store-path}/usr' \\
+                'program cat' 'namespace never' > $HOME/box.hints
+            $S hint add $HOME/box.hints > /dev/null && \(Machine.install) > /dev/null || exit 98
+            B=$HOME/.local/share/sxs/profiles/default/current/bin
+            [ $(id -u) != 0 ] || B=/var/lib/sxs/profiles/default/current/bin
+            $B/env | grep -c '^BOX_HOME=/usr/store/[0-9a-z]*-box-1/usr$'
+            BOX_HOME=mine $B/env | grep '^BOX_HOME'
+            $S run box --command env | grep -c '^BOX_HOME=/usr/store/'
+            $B/sh -c 'echo "${BOX_HOME-none}"'
+            $B/cat /dev/null; echo $?
+            $S shell -- $B/cat /dev/null; echo $?
+            """, as: user)
+        #expect(outcome.lines == ["1", "BOX_HOME=mine", "1", "none", "126", "0"])
+        #expect(outcome.errors.contains("its hint says 'namespace never'"))
+        #expect(outcome.errors.contains("\nhint: as root, make /usr/store a link to "))
+    }
+
+    @Test func commandsOfTheGenerationBeforeStartAfterARollback() throws {
+        let outcome = try machine.run(
+            """
+            $S install $D/image --name box --version 1 --expose sh > /dev/null
+            $S install box --expose cat > /dev/null
+            B=$HOME/.local/share/sxs/profiles/default/current/bin
+            echo text | $B/cat; ls $B
+            $S rollback > /dev/null && $B/sh -c 'echo started'; ls $B
+            """, as: .ordinary)
+        #expect(outcome.errors == "")
+        #expect(outcome.lines == ["text", "cat", "started", "sh"])
+    }
+
     @Test func theSystemsStoreIsForEveryUserWhateverTheUmask() throws {
         let outcome = try machine.run(
             """

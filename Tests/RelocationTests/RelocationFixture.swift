@@ -72,9 +72,12 @@ final class RelocationFixture {
         }
     }
 
-    func relocate(isTaken: (Alias) throws -> Bool = { _ in false }) throws -> RelocatedTree {
+    func relocate(
+        hints: [Hint] = Hint.builtIn, isTaken: (Alias) throws -> Bool = { _ in false }
+    ) throws -> RelocatedTree {
         try Relocator.relocate(
-            tree, staging: staging, to: StorePath(try identity), progress: NoProgress(), isTaken: isTaken)
+            tree, staging: staging, to: StorePath(try identity), progress: NoProgress(), hints: hints,
+            isTaken: isTaken)
     }
 
     /// The bytes at a path of a tree, as they are now.
