@@ -1,3 +1,4 @@
+internal import ELF
 internal import Files
 internal import StoreLayout
 
@@ -12,7 +13,9 @@ extension Relocator {
             return plan
         }
         guard content.isStaged, content.size > 0,
-            !content.pathOffsets.isEmpty || facts[id] != nil || isBytecode,
+            // An ELF file without facts is damaged, which is to be told.
+            !content.pathOffsets.isEmpty || facts[id] != nil || isBytecode
+                || content.head.starts(with: ELFFile.magic),
             !PathRules.isUntouched(path)
         else { return plan }
 
