@@ -82,8 +82,12 @@ let package = Package(
         .testTarget(
             name: "ImagesTests", dependencies: ["Images", "Files", "StoreLayout"],
             swiftSettings: settings),
+        .target(
+            name: "FuzzChecks", dependencies: ["Relocation", "ELF", "Files", "StoreLayout"],
+            path: "Tests/FuzzChecks", swiftSettings: settings),
         .testTarget(
-            name: "RelocationTests", dependencies: ["Relocation", "ELF", "Files", "StoreLayout"],
+            name: "RelocationTests",
+            dependencies: ["Relocation", "ELF", "Files", "FuzzChecks", "StoreLayout"],
             swiftSettings: settings),
         .testTarget(
             name: "StoreTests", dependencies: ["Store", "Files", "StoreLayout"],
@@ -94,7 +98,15 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "CommandTests", dependencies: ["sxs"], swiftSettings: settings),
         .testTarget(
-            name: "OperationsTests", dependencies: ["Operations", "Files", "StoreLayout"],
+            name: "OperationsTests", dependencies: ["Operations", "Files", "Relocation", "StoreLayout"],
             swiftSettings: settings),
     ]
 )
+
+// libFuzzer brings its own main: only Scripts/fuzz asks for this target.
+if Context.environment["SXS_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "elf-fuzz", dependencies: ["FuzzChecks", "Files"], path: "Tests/Fuzz",
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -6,6 +6,8 @@ public enum ELFError: Error, Equatable, Sendable, CustomStringConvertible {
     case field(name: String, value: UInt64, offset: Int)
     /// A structure does not fit in the file.
     case outside(structure: String, offset: UInt64, size: UInt64, fileSize: Int)
+    /// A structure lies over another of its kind.
+    case overlap(structure: String, offset: UInt64)
     /// A string has no end, or is longer than any loader takes.
     case string(structure: String, offset: UInt64)
     /// There are more entries than any loader would take.
@@ -45,6 +47,8 @@ public enum ELFError: Error, Equatable, Sendable, CustomStringConvertible {
             return
                 "the \(structure) at byte \(offset), \(size) bytes long, is not within the file's \(fileSize) bytes"
                 + damaged
+        case .overlap(let structure, let offset):
+            return "the \(structure) at byte \(offset) lies over another" + damaged
         case .string(let structure, let offset):
             return "the string at byte \(offset) of the \(structure) has no end within its limits" + damaged
         case .tooMany(let structure, let limit):

@@ -22,6 +22,12 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
     case noParent(Int, profile: String)
     /// Every salt gave an alias that is taken.
     case aliasesTaken(String)
+    /// An image that `--strict` refuses.
+    case unsound(String, file: String, problem: String, others: Int)
+    /// A report that cannot be read.
+    case badReport(String, package: String)
+    /// A file that a report does not have.
+    case notReported(String, package: String)
     /// A directory of images that is no directory.
     case badRemote(String, location: String)
     /// A file that should be in the store path is not.
@@ -91,6 +97,22 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
             """
             '\(name)' cannot be relocated: its aliases clash with those of other packages under every name tried
             hint: this should not happen before millions of packages; please report it
+            """
+        case .unsound(let name, let file, let problem, let others):
+            """
+            '\(name)' is refused: \(file): \(problem)\(others == 0 ? "" : ", and \(others) other such \(others == 1 ? "file" : "files")")
+            hint: mend the image, or leave out '--strict', and 'sxs report' shows all of them
+            """
+        case .badReport(let path, let package):
+            """
+            the report of '\(package)' cannot be read: \(path) is damaged
+            hint: import the image again to mend it
+            """
+        case .notReported(let file, let package):
+            """
+            '\(file)' is not in the report of '\(package)': nothing in it was moved or left
+            hint: paths are those of the image, such as usr/bin/\(package); 'sxs report \(package) --all' has every \
+            file
             """
         case .badRemote(let name, let location):
             """

@@ -15,16 +15,19 @@ public struct ImportOptions: Sendable {
     public var platform: Architecture?
     /// Commands to show; empty to choose.
     public var expose: [String]
+    /// Whether a package is refused in which something severe was left or is missing.
+    public var isStrict: Bool
 
     /// Creates options.
     public init(
         name: PackageName? = nil, version: PackageVersion? = nil, platform: Architecture? = nil,
-        expose: [String] = []
+        expose: [String] = [], isStrict: Bool = false
     ) {
         self.name = name
         self.version = version
         self.platform = platform
         self.expose = expose
+        self.isStrict = isStrict
     }
 }
 
@@ -78,15 +81,20 @@ extension Session {
     ) throws -> ImportResult {
         let hints = try userHints(in: store)
         let key = importKey(of: image, options: options, hints: hints)
-        if let known = try knownImport(key, options: options, in: store) { return known }
+        if let known = try knownImport(key, options: options, in: store) {
+            try checkSoundness(of: known.metadata, options: options, in: store)
+            return known
+        }
         let unpacked = try unpack(image, source: source, options: options, hints: hints, into: store)
         // What cannot be removed now is swept by the next writer.
         defer { try? unpacked.area.discard() }
         let result: ImportResult
         if let known = try registered(unpacked.identity, in: store) {
+            try checkSoundness(of: known, options: options, in: store)
             result = ImportResult(metadata: known, wasKnown: true)
         } else {
             let relocated = try relocate(unpacked, in: store)
+            try checkSoundness(relocated.report, of: unpacked.identity.name.text, options: options)
             let metadata = try register(unpacked, relocated, options: options, in: store, accept: accept)
             result = ImportResult(metadata: metadata, wasKnown: false)
         }
@@ -94,6 +102,28 @@ extension Session {
             try asWriter(of: store) { try store.record(key, gave: result.metadata.storePath) }
         }
         return result
+    }
+
+    /// Throws, where the options are strict, if a package of the store has something severe in its report.
+    func checkSoundness(of package: Metadata, options: ImportOptions, in store: Store) throws {
+        guard options.isStrict else { return }
+        try checkSoundness(
+            relocationReport(of: package, in: store), of: package.name, options: options)
+    }
+
+    /// Throws, where the options are strict, if something severe was left or is missing.
+    private func checkSoundness(
+        _ report: RelocationReport, of name: String, options: ImportOptions
+    ) throws {
+        let files = report.severeFiles
+        guard options.isStrict, let file = files.first else { return }
+        let finding = file.findings.sorted { $0.key.rawValue < $1.key.rawValue }.first { !$0.value.isEmpty }
+        let left = file.left.first { $0.severity == .severe }
+        let problem =
+            finding.map { "\($0.key.rawValue): \($0.value.joined(separator: ", "))" }
+            ?? left.map { "\($0.reason.rawValue): \($0.path)" } ?? ""
+        throw OperationError.unsound(
+            name, file: file.path, problem: problem, others: files.count - 1)
     }
 
     /// What the index calls an import: the manifest's digest and what the user said; `nil` without a digest.
@@ -206,7 +236,12 @@ extension Session {
         try accept(metadata)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let report = Array(try encoder.encode(relocated.report))
+        var relocation = relocated.report
+        relocation.dropped = Dictionary(
+            uniqueKeysWithValues: unpacked.area.builder.stripped.map { omission, paths in
+                (omission.rawValue, paths.map { "\($0)" })
+            })
+        let report = Array(try encoder.encode(relocation))
         return try asWriter(of: store) {
             try store.register(
                 unpacked.area, tree: relocated.tree, storePath: relocated.storePath, metadata: metadata,

@@ -1,6 +1,6 @@
 internal import Files
 private import FoundationEssentials
-public import Relocation
+internal import Relocation
 internal import Store
 public import StoreLayout
 
@@ -45,12 +45,33 @@ extension Session {
     }
 
     /// What relocation did to a package.
-    public func report(_ name: String) throws -> (package: Metadata, report: RelocationReport) {
+    public func report(_ name: String) throws -> PackageReport {
         let store = try openStore()
-        let package = try installedOrNewest(name, in: store)
-        let bytes = try store.manifest(of: package.baseName).open(beneath: StoreLayout.Name.report).readAll()
-        let report = try JSONDecoder().decode(RelocationReport.self, from: Data(bytes))
-        return (try store.metadata(of: package.baseName), report)
+        let package = try store.metadata(of: installedOrNewest(name, in: store).baseName)
+        return PackageReport(package, try relocationReport(of: package, in: store))
+    }
+
+    /// What relocation did to one file of a package.
+    ///
+    /// - Parameter file: The file, as a path in the image, with or without a `/` before it.
+    public func report(_ name: String, file: String) throws -> PackageReport.File {
+        let report = try report(name)
+        let path = String(file.drop { $0 == "/" })
+        guard let found = report.files.first(where: { $0.path == path }) else {
+            throw OperationError.notReported(path, package: report.name)
+        }
+        return found
+    }
+
+    /// What relocation noted when a package was imported.
+    func relocationReport(of package: Metadata, in store: Store) throws -> RelocationReport {
+        let file = try store.manifest(of: package.storePath).open(beneath: StoreLayout.Name.report)
+        let bytes = try file.readAll(limit: .max)
+        do {
+            return try JSONDecoder().decode(RelocationReport.self, from: Data(bytes))
+        } catch is DecodingError {
+            throw OperationError.badReport(file.path, package: package.name)
+        }
     }
 
     /// The package of a name in the active generation, else the newest in the store.

@@ -136,7 +136,11 @@ extension Session {
                     into: store, accept: accept
                 ).metadata
             }
-            if let found { return try store.metadata(of: found.baseName) }
+            if let found {
+                let package = try store.metadata(of: found.baseName)
+                try checkSoundness(of: package, options: options, in: store)
+                return package
+            }
             throw OperationError.unknownPackage(text, remotes: try store.remotes().map(\.name))
         }
     }

@@ -77,7 +77,7 @@ extension Session {
     }
 
     /// The relocated tree of a package, from its listing.
-    private func tree(of package: Metadata) throws -> Tree {
+    func tree(of package: Metadata) throws -> Tree {
         let manifest = try openStore().manifest(of: package.storePath)
         var tree = Tree()
         let entries = try TreeListing.parse(

@@ -52,7 +52,8 @@ struct AliasNames {
         return result
     }
 
-    private static func name(_ request: Request, storePath: StorePath, attempt: Int) -> String {
+    /// The name of a request, after `attempt` names that others have.
+    static func name(_ request: Request, storePath: StorePath, attempt: Int) -> String {
         let length = request.length - StoreLayout.aliasDirectory.utf8.count - 1
         precondition(length >= shortestAlias - StoreLayout.aliasDirectory.utf8.count - 1)
         var text: Bytes = length >= longEnoughForOwner ? Array(storePath.hash.utf8.prefix(8)) : []

@@ -22,6 +22,8 @@ public struct RelocationReport: Codable, Sendable, Equatable {
 
     /// Why a path in a file was left.
     public enum Reason: String, Codable, Sendable, CaseIterable, CodingKeyRepresentable {
+        /// A program's interpreter with fewer than 12 bytes to put an alias in.
+        case shortInterpreter = "interpreter too short for an alias"
         /// Fewer than 12 bytes to put an alias in.
         case tooShort = "too short for an alias"
         /// Another string begins inside the path.
@@ -96,6 +98,11 @@ public struct RelocationReport: Codable, Sendable, Equatable {
     /// Files to which something happened, sorted by path.
     public var files: [File] = []
 
+    /// Files that lost a set-id bit or a capability at import, by what they lost (``Omission``'s raw values).
+    ///
+    /// Where there are very many, the first.
+    public var dropped: [String: [String]] = [:]
+
     /// What was done, and how often, over all files.
     public var done: [Action: Int] {
         files.reduce(into: [:]) { total, file in total.merge(file.done, uniquingKeysWith: +) }
@@ -110,4 +117,15 @@ public struct RelocationReport: Codable, Sendable, Equatable {
 
     /// Creates an empty report.
     public init() {}
+
+    /// Reads a report, also one of a version that did not know what was dropped.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        fileCount = try values.decode(Int.self, forKey: .fileCount)
+        elfCount = try values.decode(Int.self, forKey: .elfCount)
+        loader = try values.decodeIfPresent(String.self, forKey: .loader)
+        cachedLibraries = try values.decode(Int.self, forKey: .cachedLibraries)
+        files = try values.decode([File].self, forKey: .files)
+        dropped = try values.decodeIfPresent([String: [String]].self, forKey: .dropped) ?? [:]
+    }
 }

@@ -57,7 +57,9 @@ extension Relocator {
         {
             let mapped = try MappedFile(staging.open(file.id))
             // A damaged file is left as it is; the plan says so.
-            guard let elf = try? ELFFile(parsing: mapped.bytes) else { continue }
+            guard let elf = try? ELFFile(parsing: mapped.bytes), (try? elf.checkLayout()) != nil else {
+                continue
+            }
             let dynamic = elf.dynamic
             let interpreter = elf.interpreter?.bytes
             facts[file.id] = ELFFacts(
@@ -94,8 +96,10 @@ extension Relocator {
         let elf: ELFFile
         do {
             elf = try ELFFile(parsing: bytes)
+            try elf.checkLayout()
         } catch {
-            if !staging[id].pathOffsets.isEmpty { plan.leave("(\(error))", .damaged) }
+            // Without the hint, which is for who runs a command on the file.
+            plan.leave("(\("\(error)".prefix { $0 != "\n" }))", .damaged)
             return
         }
         guard elf.type == .executable || elf.type == .dynamic else { return }
@@ -128,7 +132,7 @@ extension Relocator {
             return
         }
         guard interpreter.range.count >= shortestAlias else {
-            plan.leave(text.displayed, .tooShort)
+            plan.leave(text.displayed, .shortInterpreter)
             return
         }
         plan.alias(interpreter.range, to: paths.path(node), as: .interpreter)

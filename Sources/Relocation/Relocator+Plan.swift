@@ -1,3 +1,4 @@
+internal import ELF
 internal import Files
 internal import StoreLayout
 
@@ -12,8 +13,10 @@ extension Relocator {
             return plan
         }
         guard content.isStaged, content.size > 0,
-            !content.pathOffsets.isEmpty || facts[id]?.namesPaths == true || isBytecode
-                || (loader == nil && facts[id] != nil),
+            !content.pathOffsets.isEmpty || isBytecode
+                // An ELF file without facts is damaged, which is to be told.
+                || (facts[id].map { $0.namesPaths || loader == nil }
+                    ?? content.head.starts(with: ELFFile.magic)),
             !PathRules.isUntouched(path)
         else { return plan }
 

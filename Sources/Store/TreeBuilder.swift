@@ -19,6 +19,10 @@ public final class TreeBuilder: TreeSink {
     public let staging: Staging
     /// What was left out so far.
     public private(set) var omissions: [Omission: Int] = [:]
+    /// Which files lost a set-id bit or a capability, in the image's order; the first ``namedLimit`` of each.
+    public private(set) var stripped: [Omission: [TreePath]] = [:]
+    /// Files named in ``stripped`` for one reason.
+    public static let namedLimit = 1000
 
     private let objects: Descriptor?
     private var entries = 0
@@ -93,8 +97,8 @@ public final class TreeBuilder: TreeSink {
     {
         let place = try place(path)
         guard !place.bytes.isEmpty else { throw StoreError.rootIsNoDirectory }
-        if mode & 0o6000 != 0 { omissions[.setID, default: 0] += 1 }
-        current = OpenFile(path: place, mode: mode & 0o777, attributes: try keep(attributes, of: path))
+        if mode & 0o6000 != 0 { strip(.setID, from: place) }
+        current = OpenFile(path: place, mode: mode & 0o777, attributes: try keep(attributes, of: place))
     }
 
     /// The next bytes of the file.
@@ -203,6 +207,12 @@ public final class TreeBuilder: TreeSink {
         omissions[omission, default: 0] += 1
     }
 
+    private func strip(_ omission: Omission, from path: TreePath) {
+        omissions[omission, default: 0] += 1
+        guard (stripped[omission]?.count ?? 0) < Self.namedLimit else { return }
+        stripped[omission, default: []].append(path)
+    }
+
     // MARK: - Contents
 
     /// Counts bytes of the open file, before they are taken in.
@@ -233,8 +243,11 @@ public final class TreeBuilder: TreeSink {
         var kept: [Bytes: ExtendedAttribute] = [:]
         for attribute in attributes {
             guard attribute.counts else {
-                let isCapability = attribute.name.elementsEqual("security.capability".utf8)
-                omissions[isCapability ? .capability : .attribute, default: 0] += 1
+                if attribute.name.elementsEqual("security.capability".utf8) {
+                    strip(.capability, from: path)
+                } else {
+                    omissions[.attribute, default: 0] += 1
+                }
                 continue
             }
             // XATTR_NAME_MAX and XATTR_SIZE_MAX of linux/limits.h.

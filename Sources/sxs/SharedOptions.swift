@@ -51,11 +51,17 @@ struct ImageOptions: ParsableArguments {
             valueName: "names"))
     var expose: [String] = []
 
+    @Flag(
+        help: """
+            Refuse a package with damaged ELF files, or whose programs need libraries or interpreters that it lacks.
+            """)
+    var strict = false
+
     func options() throws -> ImportOptions {
         ImportOptions(
             name: try name.map { try PackageName($0) },
             version: try packageVersion.map { try PackageVersion($0) },
             platform: try platform.map { try Architecture(parsing: $0) },
-            expose: expose.flatMap { $0.split(separator: ",").map(String.init) })
+            expose: expose.flatMap { $0.split(separator: ",").map(String.init) }, isStrict: strict)
     }
 }
