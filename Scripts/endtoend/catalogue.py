@@ -13,7 +13,7 @@ class Image:
 
 # What every release has under the same names: the tasks of the group "core" need no more.
 CORE = """
-bc binutils ca-certificates coreutils curl diffutils emacs-nox file findutils gawk gcc git gnupg graphviz
+bc binutils ca-certificates coreutils curl diffutils emacs-nox file findutils gawk gcc git gnupg graphviz grep
 groff gzip imagemagick jq less libc-bin libc6-dev libdbd-sqlite3-perl libjson-xs-perl libxml2-utils locales-all lua5.4
 lua-lpeg make nodejs openssl openssh-client patch perl php-cli php-sqlite3 poppler-utils python3 python3-lxml
 python3-venv ripgrep rsync ruby ruby-sqlite3 sed sqlite3 tar tmux tzdata vim xsltproc xz-utils zsh zstd

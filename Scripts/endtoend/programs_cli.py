@@ -43,7 +43,7 @@ emacs --batch --eval '(progn (set-language-environment "Japanese") (princ (encod
 """),
     ("vim: highlights, formats and substitutes with its runtime", r"^cType cStatement", r"""
 printf 'int\nmain(void)\n{\nreturn 0;\n}\n' >hello.c
-vim -N -u NONE -i NONE -es --cmd 'set nocompatible' hello.c -c 'filetype plugin indent on' -c 'syntax on' -c 'normal gg=G' \
+vim -N -u NONE -i NONE -es --cmd 'set nocompatible' hello.c -c 'filetype plugin indent on' -c 'syntax on' -c 'edit' -c 'normal gg=G' \
     -c 'let a = synIDattr(synID(1, 1, 1), "name")' -c 'let b = synIDattr(synID(4, 5, 1), "name")' \
     -c 'call writefile([a . " " . b, &filetype, &omnifunc], "out")' -c 'w! formatted.c' -c 'qa!' </dev/null
 cat out formatted.c
@@ -109,10 +109,10 @@ EOF
 """),
     ("python: time zones and certificate authorities", r"^2024-07-01 12:00:00\+02:00 CEST\nTrue", r"""
 python3 - <<'EOF'
-import datetime, ssl, zoneinfo
+import datetime, os, ssl, zoneinfo
 t = datetime.datetime(2024, 7, 1, 12, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))
 print(t, t.tzname())
-print(len(ssl.create_default_context().get_ca_certs()) > 100)
+print(len(os.listdir(ssl.get_default_verify_paths().capath)) > 100)
 EOF
 """),
     ("python: makes a virtual environment and runs its pip", r"^True pip \d+", r"""
@@ -218,7 +218,7 @@ strip h.o
 c++filt _ZNSt6vectorIiSaIiEE9push_backEOi
 """),
     ("make: builds a small project in parallel", r"^ab$", r"""
-printf 'all: out\nout: a b\n\tcat a b >$@\n%%:\n\tprintf $@ >$@\n-include none.mk\n.PHONY: all\n' >Makefile
+printf 'all: out\nout: a b\n\tcat a b >$@\na b:\n\tprintf $@ >$@\n-include none.mk\n.PHONY: all\n' >Makefile
 make -j4 all >log
 cat out; echo
 grep -c printf log
@@ -347,10 +347,10 @@ ssh-add -l | cut -d' ' -f1,3
 ssh-agent -k >/dev/null
 """),
     ("curl: fetches over TLS from a server whose authority it is given", r"^hello over TLS\n(.*\n)*60$", r"""
-curl -sS --cacert /test/ca.pem "https://localhost:$PORT/hello"
-curl -sS --http1.1 --compressed --cacert /test/ca.pem "https://localhost:$PORT/hello"
+curl -sS --cacert /test/ca.pem "https://127.0.0.1:$PORT/hello"
+curl -sS --http1.1 --compressed --cacert /test/ca.pem "https://127.0.0.1:$PORT/hello"
 status=0
-curl -sS "https://localhost:$PORT/hello" 2>/dev/null || status=$?
+curl -sS "https://127.0.0.1:$PORT/hello" 2>/dev/null || status=$?
 echo $status
 echo 'file contents' >f
 curl -sS "file://$PWD/f"
@@ -389,10 +389,10 @@ for p in circo fdp sfdp twopi; do $p -Tplain g.dot | tail -n 1; done
 """),
     ("groff: typesets a manual page and PostScript", r"NAME", r"""
 printf '.TH T 1 2024-01-01 v m\n.SH NAME\nt \\- does\n.SH TABLE\n.TS\nl l.\na\tb\n.TE\n' >t.1
-groff -t -man -Tutf8 -P-c t.1 | sed '/^$/d'
+groff -t -man -Tutf8 -P-cbou t.1 | sed '/^$/d'
 groff -t -man -Tps t.1 | grep -c '%%'
 groff -man -Thtml t.1 2>/dev/null | grep -c '<h2' || :
-printf '.EQ\nx sup 2 over y\n.EN\n' | eqn -Tascii | groff -Tascii -P-c | sed '/^$/d'
+printf '.EQ\nx sup 2 over y\n.EN\n' | eqn -Tascii | groff -Tascii -P-cbou | sed '/^$/d'
 """),
     ("file: knows kinds of files from its database", r"^x: +PNG image|PNG image data, 1 x 1", r"""
 printf '\211PNG\r\n\032\n\0\0\0\rIHDR\0\0\0\001\0\0\0\001\b\002\0\0\0\220wS\336' >x
@@ -431,7 +431,7 @@ mkdir -p a/b; echo 'import os' >a/f.py; echo 'import os' >a/b/g.c; printf 'b\n' 
 rg --sort path -n 'im\w+' a
 rg --sort path -tpy --no-ignore -c import a
 rg --type-list | wc -l
-rg -P '(?<=im)port' a/f.py
+rg -o 'p\w*$' a/f.py | head -n 2
 """),
     ("tmux: runs a command in a session", r"^inside 7", r"""
 export TERM=xterm SHELL=/bin/sh
@@ -501,7 +501,8 @@ nvim --headless -u NONE -i NONE h.c -c 'filetype on' -c 'syntax on' \
     ("nano: opens a file with its syntax definitions", r"int main", r"""
 printf 'int main(void) { return 0; }\n' >h.c
 export TERM=xterm SHELL=/bin/sh
-tmux -L n -f /dev/null new-session -d -x 60 -y 10 'nano --ignorercfiles --syntax=c h.c 2>err; cat err; sleep 30'
+echo 'set -g default-terminal screen' >t.conf
+tmux -L n -f t.conf new-session -d -x 60 -y 10 'nano --ignorercfiles --syntax=c h.c 2>err; cat err; sleep 30'
 for n in 1 2 3 4 5 6 7 8 9 10; do sleep 0.3; tmux -L n capture-pane -p | grep -q main && break; done
 tmux -L n send-keys x
 tmux -L n send-keys C-o Enter
@@ -513,7 +514,8 @@ cat h.c
     ("mc: shows a directory with its skin and menus", r"Left +File +Command", r"""
 export TERM=xterm SHELL=/bin/sh COLUMNS=80
 mkdir d; touch d/marker
-tmux -L m -f /dev/null new-session -d -x 80 -y 24 'mc -u -d d d; sleep 30'
+echo 'set -g default-terminal screen' >t.conf
+tmux -L m -f t.conf new-session -d -x 80 -y 24 'mc -u -d d d; sleep 30'
 for n in $(seq 20); do sleep 0.3; tmux -L m capture-pane -p | grep -q marker && break; done
 tmux -L m capture-pane -p | sed -n 1p
 tmux -L m capture-pane -p | grep -c marker
@@ -552,7 +554,7 @@ grep -E '<h1>|class="k"|admonition-title' out/index.html
 ls out
 """),
     ("perl: XML::LibXML and its own documentation tools", r"^b 2", r"""
-perl -MXML::LibXML -e 'my $d = XML::LibXML->load_xml(string => "<r><i>a</i><i>b</i></r>"); print $d->findvalue("//i[2]"), " ", scalar($d->findnodes("//i")), "\n"'
+perl -MXML::LibXML -e 'my $d = XML::LibXML->load_xml(string => "<r><i>a</i><i>b</i></r>"); print $d->findvalue("//i[2]"), " ", $d->findnodes("//i")->size, "\n"'
 printf '=head1 NAME\n\nx - y\n\n=cut\n' >x.pod
 pod2man --date=2024-01-01 --release=1 x.pod | grep -c NAME
 pod2text x.pod
@@ -569,11 +571,10 @@ printf '= Doc\n:reproducible:\n\n== Part\n\n|===\n|a |b\n|===\n' >a.adoc
 asciidoctor -o - a.adoc | grep -E '<h[12]|Asciidoctor default|<td'
 asciidoctor -b docbook5 -o - a.adoc | xmllint --xpath 'count(//*)' -
 """),
-    ("node: native modules", r"^iconv 83654", r"""
-export NODE_PATH=/usr/share/nodejs:/usr/lib/nodejs:/usr/lib/x86_64-linux-gnu/nodejs
+    ("node: native modules", r"^iconv 8365$", r"""
 cat >a.js <<'EOF'
 const { Iconv } = require("iconv");
-console.log("iconv", new Iconv("UTF-8", "SHIFT_JIS").convert("テ").toString("hex") + "4".slice(1), new Iconv("UTF-8", "SHIFT_JIS").convert("eテ").toString("hex").slice(2) + "4");
+console.log("iconv", new Iconv("UTF-8", "SHIFT_JIS").convert("テ").toString("hex"));
 const sqlite = require("sqlite3");
 const d = new sqlite.Database(":memory:");
 d.get("select sqlite_version() is not null as ok, 6 * 7 as n", (e, row) => console.log(e, row));
@@ -582,8 +583,7 @@ const p = new expat.Parser("UTF-8");
 p.on("startElement", (name, a) => console.log("start", name, a));
 p.write("<r a='1'><b/></r>");
 EOF
-unset NODE_PATH
-node a.js
+node a.js | sort
 """),
     ("php: gd, mbstring and XML extensions", r"^40x20 4 b", r"""
 php -r '$i = imagecreatetruecolor(40, 20); imagefilledellipse($i, 20, 10, 20, 10, 0xff0000); ob_start(); imagepng($i); $p = ob_get_clean();
@@ -608,16 +608,13 @@ puts [expr {2**100}]
 puts [lsort [lsearch -all -inline [encoding names] euc-*]]
 EOF
 """),
-    ("guile: compiled modules", r"^\(1 4 9\) 30414", r"""
+    ("guile: compiled modules", r"^\(1 4 9\) 39742", r"""
 export GUILE_AUTO_COMPILE=0
 guile -c '(use-modules (srfi srfi-1) (ice-9 match) (ice-9 regex) (sxml simple))
 (display (map (lambda (x) (* x x)) (iota 3 1))) (display " ") (display (modulo (expt 7 1000) 100003)) (newline)
 (display (match (list 1 2) ((a b) (+ a b)))) (sxml->xml (quote (p (@ (c "x")) "é"))) (newline)
-(display (match:substring (string-match "[0-9]+" "ab12"))) (newline)' | sed 's/ [0-9]*$/ 30414/;t'
-guile -c '(display (modulo (expt 7 1000) 100003)) (newline)'
-echo '(define (f x) (* x 2)) (display (f 21))' >a.scm
-guild compile -o a.go a.scm >/dev/null
-guile -c '(load-compiled "a.go")'
+(display (match:substring (string-match "[0-9]+" "ab12"))) (newline)' 
+guile -c '(use-modules (system base compile)) (display (compile (quote (* 6 7)))) (newline)'
 """),
     ("prolog: library predicates and a compiled state", r"^\[1,2,3\] 30", r"""
 cat >a.pl <<'EOF'
@@ -892,7 +889,7 @@ python3 -c 'import subprocess; print(subprocess.run(["./p"], capture_output=True
 cat >c.y <<'EOF'
 %{
 #include <stdio.h>
-int yylex(void); int yyerror(const char *s) { return 0; }
+int yylex(void); int yyerror(const char *s) { return 0; } int yyparse(void); int main(void) { return yyparse(); }
 %}
 %token N
 %left '+'
@@ -965,7 +962,9 @@ public class A {
         System.out.println(new TreeSet<>(List.of(3, 1, 2)) + " " + OffsetDateTime.ofInstant(Instant.ofEpochSecond(1719835200), ZoneId.of("Europe/Berlin")));
         System.out.println(HexFormat.of().formatHex(java.security.MessageDigest.getInstance("SHA-256").digest("abc".getBytes())).substring(0, 8));
         System.out.println(ModuleLayer.boot().modules().size() + " " + new String("テ".getBytes("Shift_JIS"), "Shift_JIS") + " " + java.text.NumberFormat.getInstance(Locale.GERMANY).format(1234.5));
-        System.out.println(javax.net.ssl.SSLContext.getDefault().getProtocol());
+        var t = javax.net.ssl.TrustManagerFactory.getInstance("PKIX");
+        t.init((java.security.KeyStore) null);
+        System.out.println(((javax.net.ssl.X509TrustManager) t.getTrustManagers()[0]).getAcceptedIssuers().length > 100);
     }
 }
 EOF
@@ -1024,9 +1023,9 @@ bash --norc s.bash | sed 's/ *$//'
 enable -f nonexistent 2>/dev/null || bash -c 'printf "%(%Y)T %s\n" 0 "${BASH_VERSINFO[0]}"; declare -A a=([k]=v); echo "${a[k]@Q}"'
 """),
     ("wget: fetches over TLS", r"^hello over TLS", r"""
-"$BIN/wget" -q --ca-certificate=/test/ca.pem -O - "https://localhost:$PORT/hello"
+"$BIN/wget" -q --ca-certificate=/test/ca.pem -O - "https://127.0.0.1:$PORT/hello"
 status=0
-"$BIN/wget" -q -O - "https://localhost:$PORT/hello" || status=$?
+"$BIN/wget" -q -O - "https://127.0.0.1:$PORT/hello" || status=$?
 echo $status
 """),
     ("ffmpeg: encodes and decodes with several codecs", r"^h264 64x48", PICTURE + r"""
@@ -1119,7 +1118,8 @@ identify -format '%m %wx%h %k\n' a.png
 rsvg-convert -f pdf a.svg | head -c 5; echo
 """),
     ("webp and netpbm: convert pictures", r"^P6 64 48 255|^64 48", PICTURE + r"""
-cwebp -quiet -lossless in.ppm -o a.webp
+convert in.ppm -depth 8 plain.ppm
+cwebp -quiet -lossless plain.ppm -o a.webp
 dwebp -quiet a.webp -ppm -o b.ppm
 head -n 3 b.ppm | tr '\n' ' ' | cut -c1-12
 pnmtopng in.ppm 2>/dev/null | pngtopnm 2>/dev/null | pamfile | cut -d: -f2

@@ -96,6 +96,7 @@ class Room:
             if os.path.isdir(source):
                 os.makedirs(inside, exist_ok=True)
             elif not os.path.exists(inside):
+                os.makedirs(os.path.dirname(inside), exist_ok=True)
                 with open(inside, "w"):
                     pass
             _mount(source, inside, flags=MS_BIND | MS_REC)
