@@ -5,13 +5,17 @@ is tested needs them. Also runs as a program, `room.py SPECIFICATION -- COMMANDâ
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import platform
+import socket
+import struct
 import subprocess
 import sys
 
-CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
+SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x1, 0x20, 0x1000, 0x4000, 0x40000
 MNT_DETACH = 2
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}
@@ -33,18 +37,31 @@ def _mount(source, target, kind=None, flags=0, options=None):
 
 
 class Room:
-    """A root directory and what is bound into it: a list of (path outside, path inside)."""
+    """A root directory and what is bound into it: a list of (path outside, path inside).
 
-    def __init__(self, root, binds=(), user=None, readonly=False):
+    What is written into the root of a scratch room is forgotten, and its processes end with the command. With
+    `own_network`, it has a loopback interface of its own and no other.
+    """
+
+    def __init__(self, root, binds=(), user=None, readonly=False, scratch=False, own_network=False):
         self.root, self.binds, self.user = str(root), [(str(a), str(b)) for a, b in binds], user
-        self.readonly = readonly
+        self.readonly, self.scratch, self.own_network = readonly, scratch, own_network
 
     def specification(self):
         """What `enter` needs, as text."""
-        return json.dumps({"root": self.root, "binds": self.binds, "user": self.user, "readonly": self.readonly})
+        return json.dumps({
+            "root": self.root, "binds": self.binds, "user": self.user, "readonly": self.readonly,
+            "scratch": self.scratch, "own_network": self.own_network,
+        })
 
     def run(self, command, environment, timeout=600):
         """Runs a command inside; its result, with output as bytes."""
+        if self.scratch:
+            # The kernel ends what is left of a PID namespace when its first process, which is room.py, ends.
+            return subprocess.run(
+                ["/usr/bin/unshare", "--pid", "--fork", "--kill-child", sys.executable, "-B", __file__,
+                 self.specification(), "--", *command],
+                env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False)
         return subprocess.run(
             command, preexec_fn=self.enter, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
             timeout=timeout, check=False)
@@ -60,9 +77,16 @@ class Room:
         else:
             _check(libc.unshare(CLONE_NEWNS), "unshare")
         _mount("none", "/", flags=MS_REC | MS_PRIVATE)
-        _mount(self.root, self.root, flags=MS_BIND | MS_REC)
+        if self.own_network:
+            self._separate_network()
+        if self.scratch:
+            self._lay_over()
+        else:
+            _mount(self.root, self.root, flags=MS_BIND | MS_REC)
         for source in ("/proc", "/dev", "/sys"):
-            if os.path.isdir(self.root + source):
+            if self.scratch and source == "/proc":
+                _mount("proc", self.root + source, "proc")
+            elif os.path.isdir(self.root + source):
                 _mount(source, self.root + source, flags=MS_BIND | MS_REC)
         _mount("tmpfs", self.root + "/tmp", "tmpfs", options="mode=1777")
         os.makedirs(self.root + "/tmp/home", exist_ok=True)
@@ -72,6 +96,7 @@ class Room:
             if os.path.isdir(source):
                 os.makedirs(inside, exist_ok=True)
             elif not os.path.exists(inside):
+                os.makedirs(os.path.dirname(inside), exist_ok=True)
                 with open(inside, "w"):
                     pass
             _mount(source, inside, flags=MS_BIND | MS_REC)
@@ -91,7 +116,37 @@ class Room:
             os.setgid(self.user)
             os.setuid(self.user)
 
+    def _lay_over(self):
+        """Makes the root the lower layer of an overlay whose upper one is in memory."""
+        _mount("tmpfs", "/mnt", "tmpfs", options="mode=755")
+        for name in ("upper", "work", "root"):
+            os.mkdir("/mnt/" + name)
+        _mount("overlay", "/mnt/root", "overlay",
+               options=f"lowerdir={self.root},upperdir=/mnt/upper,workdir=/mnt/work")
+        self.root = "/mnt/root"
+
+    def _separate_network(self):
+        """A network namespace whose loopback interface is up."""
+        _check(libc.unshare(CLONE_NEWNET), "unshare")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
+
+
+def _run_as_init(command):
+    """Runs a command as a child of this process, the first of its PID namespace; its exit status."""
+    child = os.fork()
+    if child == 0:
+        os.execvpe(command[0], command, os.environ)
+    while True:
+        ended, status = os.wait()
+        if ended == child:
+            return os.waitstatus_to_exitcode(status)
+
 
 if __name__ == "__main__":
-    Room(**json.loads(sys.argv[1])).enter()
+    room = Room(**json.loads(sys.argv[1]))
+    room.enter()
+    if room.scratch:
+        code = _run_as_init(sys.argv[3:])
+        os._exit(code if code >= 0 else 128 - code)
     os.execvpe(sys.argv[3], sys.argv[3:], os.environ)

@@ -59,9 +59,10 @@ def _words(text, binding):
 def _call(words):
     found, index = [], 0
     while index < len(words):
-        if words[index] == "--install" and index + 4 < len(words) and words[index + 4].isdigit():
+        if words[index] == "--install" and index + 4 < len(words) and re.match(r"\d+$|\$", words[index + 4]):
             link, name, path, priority = words[index + 1:index + 5]
-            found.append(Alternative(link, name, path, int(priority)))
+            # A function's argument is not known; the choice is as good as none.
+            found.append(Alternative(link, name, path, int(priority) if priority.isdigit() else 0))
             index += 5
         elif words[index] == "--slave" and index + 3 < len(words) and found:
             found[-1].slaves.append(tuple(words[index + 1:index + 4]))

@@ -9,7 +9,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from . import alternatives
+from . import alternatives, triggers
 
 # Directories of the usr-merge, and where a 64-bit loader has a directory of its own.
 MERGED = ["bin", "sbin", "lib"]
@@ -27,6 +27,7 @@ COPIES = {
     "usr/share/base-files/dot.profile": "root/.profile",
     "usr/share/base-files/dot.bashrc": "root/.bashrc",
     "usr/share/libc-bin/nsswitch.conf": "etc/nsswitch.conf",
+    "usr/lib/R/etc/Renviron.ucf": "etc/R/Renviron",
 }
 
 
@@ -76,6 +77,7 @@ class Tree:
         alternatives.set_all(root, self.alternatives)
         self._certificates()
         self._compile_python()
+        triggers.run_all(root)
 
     def _enter(self, package, names):
         control = subprocess.run(["dpkg-deb", "--ctrl-tarfile", package.file], stdout=subprocess.PIPE, check=True)
