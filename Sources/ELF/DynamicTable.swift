@@ -28,6 +28,10 @@ enum DynamicTag {
     static let texts: Set<UInt64> = [
         1, 14, 15, 29, 0x6fff_fefa, 0x6fff_fefb, 0x6fff_fefc, 0x7fff_fffd, 0x7fff_fffe, 0x7fff_ffff,
     ]
+    /// Those whose value is the address of a table.
+    static let addresses: Set<UInt64> = [
+        3, 4, 5, 6, 7, 12, 13, 17, 23, 25, 26, 32, 36, 0x6fff_fef5, 0x6fff_fff0, 0x6fff_fffc, 0x6fff_fffe,
+    ]
     /// Those whose value is the address of something that the editor may put elsewhere.
     static let moving: Set<UInt64> = [symbolHash, strings, symbols, gnuHash]
 }
@@ -85,6 +89,8 @@ struct DynamicNames {
     var versions: [UInt32] = []
     /// The dynamic symbols; `nil` if their number is not known.
     let symbols: Range<Int>?
+    /// Where symbols may be: more than there are, if their number is not known.
+    let possibleSymbols: Range<Int>?
     /// The versions of the symbols, two bytes each.
     let symbolVersions: Range<Int>?
     /// Whether all users are known, so that the bytes of no user are free.
@@ -109,7 +115,8 @@ struct DynamicNames {
             [symbols] start in
             symbols.flatMap { view.range(offset: UInt64(start), size: UInt64($0.count / symbolSize * 2)) }
         }
-        isKnown = symbols != nil
+        possibleSymbols = symbols ?? Self.possibleSymbols(file, table)
+        isKnown = possibleSymbols != nil
         let tables = Set<UInt32>([6, 11, 0x6fff_fffd, 0x6fff_fffe])
         for (index, section) in file.sections.enumerated()
         where section.fileRange.lowerBound == place.lowerBound && section.type == Section.Kind.strings {
@@ -144,6 +151,21 @@ struct DynamicNames {
         return count.flatMap { view.range(offset: UInt64(start), size: $0 * UInt64(size)) }
     }
 
+    /// What is between the beginning of the symbols and the next thing that the dynamic section names.
+    private static func possibleSymbols(_ file: ELFFile, _ table: DynamicTable) -> Range<Int>? {
+        guard let address = table[DynamicTag.symbols], let start = file.fileOffset(ofAddress: address) else {
+            return nil
+        }
+        let next = table.entries.filter { DynamicTag.addresses.contains($0.tag) && $0.value > address }.map(
+            \.value
+        )
+        .min().flatMap(file.fileOffset(ofAddress:))
+        let segment = file.segments.first { $0.type == Segment.load && $0.fileRange.contains(start) }
+        guard let end = next ?? segment?.fileRange.upperBound, end > start else { return nil }
+        let size = file.is64Bit ? 24 : 16
+        return start..<start + (end - start) / size * size
+    }
+
     /// The number of symbols that a GNU hash table tells: the end of the last chain.
     private static func gnuHashCount(_ view: ByteView, at offset: Int) -> UInt64? {
         guard let buckets = view.read(UInt32.self, at: offset),
@@ -157,7 +179,8 @@ struct DynamicNames {
         for position in stride(from: table, to: chains, by: 4) {
             last = max(last, view.read(UInt32.self, at: position) ?? 0)
         }
-        guard last >= first else { return UInt64(first) }
+        // A table without symbols does not tell how many there are outside it.
+        guard last >= first else { return nil }
         while let hash = view.read(UInt32.self, at: chains + Int(last - first) * 4) {
             let (next, overflow) = last.addingReportingOverflow(1)
             if hash & 1 != 0 || overflow { return UInt64(last) + 1 }

@@ -184,9 +184,11 @@ extension ELFEditor {
         dynamicTable?.entries.last { $0.tag == tag }.flatMap(text)
     }
 
-    private func text(_ entry: DynamicEntry) -> [UInt8]? { entry.text ?? string(at: entry.value) }
+    /// The string of an entry.
+    func text(_ entry: DynamicEntry) -> [UInt8]? { entry.text ?? string(at: entry.value) }
 
-    private func string(at offset: UInt64) -> [UInt8]? {
+    /// The dynamic string at an offset.
+    func string(at offset: UInt64) -> [UInt8]? {
         guard let place = names?.place, offset < UInt64(place.count) else { return nil }
         return withView {
             $0.string(

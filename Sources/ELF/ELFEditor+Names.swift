@@ -7,11 +7,26 @@ extension ELFEditor {
     /// - Parameter mayShrink: Whether free bytes at the end are dropped.
     /// - Returns: `nil` where nothing changes.
     mutating func placeNames(mayShrink: Bool) throws(ELFError) -> [UInt8]? {
-        guard let names, var table = dynamicTable else { return nil }
+        guard var names, var table = dynamicTable else { return nil }
         let old = Array(image[names.place])
         var strings = NameTable(old, isKnown: names.isKnown)
         if names.isKnown { markSymbols(of: names, in: &strings) }
         for version in names.versions { strings.mark(Int(version)) }
+        if mayShrink,
+            table.entries.contains(where: { $0.text != nil })
+                || names.needs.contains(where: { $0.text != nil })
+        {
+            // These strings came with earlier edits; placed anew, they leave no gaps.
+            let end = strings.usedEnd
+            for index in table.entries.indices where DynamicTag.texts.contains(table.entries[index].tag) {
+                let entry = table.entries[index]
+                if entry.text == nil, entry.value >= UInt64(end) { table.entries[index].text = text(entry) }
+            }
+            for index in names.needs.indices where names.needs[index].text == nil {
+                let offset = names.needs[index].value
+                if offset >= end { names.needs[index].text = string(at: UInt64(offset)) }
+            }
+        }
         for need in names.needs where need.text == nil { strings.mark(Int(need.value)) }
         for entry in table.entries where DynamicTag.texts.contains(entry.tag) && entry.text == nil {
             strings.mark(Int(clamping: entry.value))
@@ -27,6 +42,7 @@ extension ELFEditor {
             format.store(UInt32(offset), in: &image, at: names.needs[index].position)
         }
         dynamicTable = table
+        self.names = names
         if mayShrink { strings.dropFreeEnd() }
         return strings.bytes == old ? nil : strings.bytes
     }
@@ -44,7 +60,7 @@ extension ELFEditor {
     }
 
     private func markSymbols(of names: DynamicNames, in strings: inout NameTable) {
-        guard let symbols = names.symbols else { return }
+        guard let symbols = names.possibleSymbols else { return }
         // st_name is the first word of a symbol in both classes.
         withView { view in
             for offset in stride(
@@ -66,6 +82,9 @@ struct NameTable {
         isUsed = [Bool](repeating: !isKnown, count: bytes.count)
         if !bytes.isEmpty { isUsed[0] = true }
     }
+
+    /// Where the last string in use ends.
+    var usedEnd: Int { (isUsed.lastIndex(of: true) ?? -1) + 1 }
 
     /// Says that the string at an offset is used.
     ///
@@ -136,8 +155,7 @@ struct NameTable {
 
     /// Drops free bytes at the end.
     mutating func dropFreeEnd() {
-        let end = (isUsed.lastIndex(of: true) ?? -1) + 1
-        bytes.removeSubrange(end...)
-        isUsed.removeSubrange(end...)
+        bytes.removeSubrange(usedEnd...)
+        isUsed.removeSubrange(bytes.count...)
     }
 }
