@@ -7,7 +7,8 @@ struct ExposureFinder {
     let packages: [ImagePackage]?
     /// Whether the image brings a C library: a whole system, of which most is not asked for.
     let isWholeSystem: Bool
-    let hasSeeds: Bool
+    /// Whether its programs are started with seeds, variables or a namespace.
+    let needsSetup: Bool
     /// What the image runs by default, as its configuration has it.
     let entrypoint: [String]
 
@@ -66,7 +67,7 @@ struct ExposureFinder {
                 data = dataFiles { _ in true }
             }
         }
-        let needsLauncher = hasSeeds || chosen.count < all.count
+        let needsLauncher = needsSetup || chosen.count < all.count
         return Exposure(
             commands: chosen.sorted { $0.key < $1.key }.map {
                 Exposure.Command(

@@ -71,7 +71,8 @@ extension Session {
         if known.count == wanted.count { return Exposure(commands: known, data: []) }
         let tree = try tree(of: package)
         let finder = ExposureFinder(
-            tree: tree, packages: nil, isWholeSystem: true, hasSeeds: !package.launch.seeds.isEmpty,
+            tree: tree, packages: nil, isWholeSystem: true,
+            needsSetup: !package.launch.seeds.isEmpty || package.launch.rules != nil,
             entrypoint: [])
         return try finder.exposure(for: package.name, wanted: wanted)
     }

@@ -108,6 +108,25 @@ import Testing
         #expect(format.errors.contains("no program for this machine"))
     }
 
+    @Test(arguments: Caller.allCases) func aProgramGetsTheNamespaceItIsSaidToHave(_ caller: Caller) throws {
+        let head = "sxs-launch 1\nstore-path /usr/store/ccc-z-1\ncommand sh\tbin/sh\n"
+        let ask = "readlink /proc/self/ns/mnt"
+        for (rule, isOwn) in [("", false), ("namespace never\n", false), ("namespace always\n", true)] {
+            let root = try host.makeRoot("c", base: "ccc-z-1", launch: head + rule)
+            let outcome = try host.run(
+                "exec $P enter automatic $D/c -- /bin/sh -c '\(ask); $D/c/shims/ccc-z-1/sh -c \"\(ask)\"'",
+                as: caller)
+            #expect(outcome.lines.count == 2, "\(outcome.errors)")
+            #expect((Set(outcome.lines).count == 2) == isOwn, "\(rule)")
+            if rule.contains("never") {
+                let refused = try host.run("exec $D/c/shims/ccc-z-1/sh -c true", as: caller)
+                #expect(refused.status == 126)
+                #expect(refused.errors.contains("its hint says 'namespace never'"))
+            }
+            try FileManager.default.removeItem(atPath: root)
+        }
+    }
+
     @Test func anotherPackagesDescriptionIsRefused() throws {
         try host.makeRoot(
             "b", base: "bbb-y-1", launch: "sxs-launch 1\nstore-path /usr/store/aaa-x-1\ncommand sh\tbin/sh\n")

@@ -58,6 +58,19 @@ import Testing
         #expect(try fixture.session().hints().map(\.name) == ["other"] + Hint.builtIn.map(\.name.text))
     }
 
+    @Test func programsThatHintsSetUpNeedALauncher() throws {
+        let fixture = try WalkFixture()
+        try fixture.write("usr/bin/hello", "#!/bin/sh\n", mode: 0o755)
+        let image = try fixture.tar("hello-1.tar")
+        let plain = try fixture.session("a").importImage(
+            image, options: fixture.options(expose: ["hello"]))
+        #expect(plain.metadata.exposure.commands.map(\.needsLauncher) == [false])
+        _ = try fixture.session("b").addHint(hint(fixture, "program hello\nenvironment A=b"))
+        let hinted = try fixture.session("b").importImage(
+            image, options: fixture.options(expose: ["hello"]))
+        #expect(hinted.metadata.exposure.commands.map(\.needsLauncher) == [true])
+    }
+
     @Test func changedMetadataIsNoticed() throws {
         let fixture = try WalkFixture()
         try fixture.writeHello()
