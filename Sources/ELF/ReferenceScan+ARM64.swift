@@ -99,7 +99,7 @@ extension ReferenceScan {
         walk.bases.overwrite(target, at: walk.number)
         for sum in sums {
             take(sum)
-            if intervals.touches(sum &- 0x1000, 0x2000) {
+            if intervals.isNear(sum, 0x1000) {
                 walk.bases.insert(sum, in: target, at: walk.number)
             }
         }

@@ -14,7 +14,8 @@ extension ReferenceScan {
         for code in spans {
             let skipped = Int(code.address % 2)
             walk.begin(at: code.address)
-            walkRISCV(code, from: skipped, to: code.range.count, &walk, pointers, isFixed: isFixed, isFirst: true)
+            walkRISCV(
+                code, from: skipped, to: code.range.count, &walk, pointers, isFixed: isFixed, isFirst: true)
         }
         follow(spans, &walk) { scan, code, start, end, walk in
             scan.walkRISCV(code, from: start, to: end, &walk, pointers, isFixed: isFixed, isFirst: false)
@@ -145,7 +146,7 @@ extension ReferenceScan {
     private mutating func setPart(_ part: UInt64, in register: Int, _ walk: inout CodeWalk) {
         overwrite(register, &walk)
         // Distances are signed and have 12 bits.
-        if intervals.touches(part &- 0x800, 0x1000) { walk.parts.insert(part, in: register, at: walk.number) }
+        if intervals.isNear(part, 0x801) { walk.parts.insert(part, in: register, at: walk.number) }
     }
 
     @inline(__always)
@@ -167,7 +168,7 @@ extension ReferenceScan {
         overwrite(target, &walk)
         for sum in sums {
             take(sum)
-            if intervals.touches(sum &- 0x800, 0x1000) {
+            if intervals.isNear(sum, 0x801) {
                 walk.bases.insert(sum, in: target, at: walk.number)
             }
         }

@@ -57,7 +57,9 @@ struct RelativeTables {
             var next = index + 1
             var place = base
             var end = base &+ UInt64(Self.longest)
-            while place < end, let target = target(at: place, from: base), target < base || target >= place &+ 4 {
+            while place < end, let target = target(at: place, from: base),
+                target < base || target >= place &+ 4
+            {
                 while next < bases.count, bases[next] < place { next += 1 }
                 if next < bases.count, bases[next] == place, place > base,
                     beginnings(at: place, from: place) > beginnings(at: place, from: base)

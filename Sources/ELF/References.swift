@@ -105,8 +105,14 @@ struct IntervalSet {
     /// Whether an interval has one of the `count` addresses from `address` on.
     func touches(_ address: UInt64, _ count: UInt64) -> Bool {
         let index = firstIndex(of: intervals) { $0.upperBound > address }
-        // Addresses wrap around, intervals do not.
-        return index < intervals.count && intervals[index].lowerBound < max(address, address &+ count)
+        let (end, isBeyond) = address.addingReportingOverflow(count)
+        return index < intervals.count && (isBeyond || intervals[index].lowerBound < end)
+    }
+
+    /// Whether an interval has an address that is less than `distance` away.
+    func isNear(_ address: UInt64, _ distance: UInt64) -> Bool {
+        let start = address > distance ? address - distance : 0
+        return touches(start, address - start + distance)
     }
 
     private func search(_ address: UInt64) -> Bool {
@@ -189,7 +195,8 @@ extension ELFFile {
             sections.isEmpty
                 ? segments.filter { $0.type == Segment.load && !$0.isWritable }.map(\.fileRange)
                 : sections.filter {
-                    $0.isLoaded && !$0.isExecutable && !$0.isWritable && !Section.Kind.linkage.contains($0.type)
+                    $0.isLoaded && !$0.isExecutable && !$0.isWritable
+                        && !Section.Kind.linkage.contains($0.type)
                         && !$0.name.hasPrefix(".eh_frame") && $0.name != ".interp"
                 }.map(\.fileRange))
     }
