@@ -118,7 +118,7 @@ public enum Launcher {
     }
 
     /// Finds a program as execvp(3) does, but in the environment it is to get.
-    private static func search(_ name: Bytes, _ environment: ProcessEnvironment) -> Bytes? {
+    static func search(_ name: Bytes, _ environment: ProcessEnvironment) -> Bytes? {
         let slash = UInt8(ascii: "/")
         if name.isEmpty || name.contains(slash) { return name }
         let list = environment["PATH"] ?? ProcessEnvironment.defaultSearchPath

@@ -36,6 +36,13 @@ public final class Descriptor: @unchecked Sendable {
         return Descriptor(taking: number, path: path)
     }
 
+    /// Opens a file for writing by path, following links: made where there is none, else emptied.
+    public static func create(_ path: String) throws -> Descriptor {
+        let number = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0o666)
+        guard number >= 0 else { throw SystemError("write", path) }
+        return Descriptor(taking: number, path: path)
+    }
+
     /// The path of `name` in this directory, for messages.
     public func path(of name: String) -> String {
         name.isEmpty || name == "." ? path : path + "/" + name

@@ -1,6 +1,6 @@
 private import Files
 public import Relocation
-public import StoreLayout
+internal import StoreLayout
 
 /// What relocation did to a package and what it left, summed up: what `sxs report --json` prints.
 ///

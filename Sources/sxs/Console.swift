@@ -28,10 +28,18 @@ enum Console {
     }
 
     /// Prints a value as JSON, keys sorted.
-    static func printJSON(_ value: some Encodable) throws {
+    static func printJSON(_ value: some Encodable) throws { print(try json(value)) }
+
+    /// A value as JSON, keys sorted.
+    static func json(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
+    /// Writes lines beside the results, which another program prints.
+    static func say(_ text: String) {
+        write(text + "\n", to: STDERR_FILENO)
     }
 
     /// Tells the user something that is no result.
@@ -58,7 +66,7 @@ enum Console {
         // Like a shell: 127 for a program that is not there, 126 for one that cannot run.
         switch error {
         case let error as LaunchError: fail(error, status: error.exitStatus)
-        case is NamespaceError: fail(error, status: 126)
+        case is NamespaceError, is TraceError: fail(error, status: 126)
         default: fail(error)
         }
     }

@@ -20,7 +20,9 @@ enum Program {
             var command = try SXS.parseAsRoot(arguments)
             // Writing to a closed pipe is an error like any other, not death by signal; but a program that is run
             // would inherit that.
-            if !(command is RunCommand || command is ShellCommand) { signal(SIGPIPE, SIG_IGN) }
+            let runsAnother =
+                command is RunCommand || command is ShellCommand || (command as? ReportCommand)?.trace == true
+            if !runsAnother { signal(SIGPIPE, SIG_IGN) }
             try command.run()
         } catch {
             Console.exit(for: error)

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "CTrace.h"
+
 /* openat2(2): resolution confined beneath dirfd, no magic links. follow: 0
    refuses symbolic links in every component. */
 int sxs_openat_beneath(int dirfd, const char *path, int flags, unsigned mode, int follow);

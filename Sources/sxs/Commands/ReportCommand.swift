@@ -1,4 +1,6 @@
+internal import Activation
 internal import ArgumentParser
+internal import Files
 internal import Operations
 internal import Relocation
 
@@ -10,14 +12,20 @@ struct ReportCommand: ParsableCommand {
             means: 'severe' (a program does not start, or starts with the host's libraries), 'matters' (it reads the \
             host's file or finds none), 'slight' (hardly ever seen). 100 is all.
 
+            With --trace a command runs as it always does, and afterwards standard error, or the --output file, has the \
+            paths that programs of the store asked the host for although their own image has them. The exit status is \
+            the command's.
+
             Examples:
               sxs report emacs
               sxs report emacs --limit 30
               sxs report emacs --file usr/bin/emacs
+              sxs report --trace -- emacs --batch --eval '(princ emacs-version)'
+              sxs report --trace --json --output touched.json -- git status
             """)
 
     @Argument(help: ArgumentHelp("A package.", valueName: "package"))
-    var package: String
+    var package: String?
 
     @Flag(help: "Show every file, not only those with most left.")
     var all = false
@@ -28,14 +36,40 @@ struct ReportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Show all of one file, named as in the image.", valueName: "path"))
     var file: String?
 
+    @Flag(help: "Run a command, and show what it asks the host for although its image has it.")
+    var trace = false
+
+    @Option(
+        help: ArgumentHelp("Where what a trace shows goes, instead of standard error.", valueName: "file"))
+    var output: String?
+
     @OptionGroup var shared: SharedOptions
+
+    @Argument(
+        parsing: .postTerminator,
+        help: ArgumentHelp(
+            "With --trace, a command of the profile or any other, after '--'.", valueName: "command"))
+    var command: [String] = []
 
     func validate() throws {
         guard limit >= 0 else { throw ValidationError("--limit is a number of files, 0 or more") }
+        if trace {
+            guard !command.isEmpty else { throw ValidationError("name a command to trace after '--'") }
+            guard package == nil, file == nil else {
+                throw ValidationError("--trace goes with a command after '--', not with a package or --file")
+            }
+        } else {
+            guard package != nil else { throw ValidationError("name a package, or a command with --trace") }
+            guard command.isEmpty, output == nil else {
+                throw ValidationError("a command and --output go with --trace only")
+            }
+        }
     }
 
     func run() throws {
         let session = try shared.session()
+        if trace { return try runTrace(session) }
+        guard let package else { return }
         if let file {
             let found = try session.report(package, file: file)
             if shared.json { return try Console.printJSON(found) }
@@ -83,5 +117,45 @@ struct ReportCommand: ParsableCommand {
         for (finding, names) in file.missing.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             Console.print("  \(finding.rawValue): \(names.joined(separator: ", "))")
         }
+    }
+
+    private func runTrace(_ session: Session) throws {
+        // Opened before the command runs: a file that cannot be written is no reason to lose what it showed.
+        let file = try output.map { try Descriptor.create($0) }
+        let (report, status) = try session.trace(Array(Launcher.arguments.suffix(command.count)))
+        let text = shared.json ? try Console.json(report) : Self.text(report, all: all)
+        if let file {
+            try Array((text + "\n").utf8).withUnsafeBytes { try file.write($0) }
+        } else {
+            Console.say(text)
+        }
+        Tracer.endLike(status)
+    }
+
+    /// What a trace found, for people.
+    private static func text(_ report: TraceReport, all: Bool) -> String {
+        var lines: [String] = []
+        if report.packages.isEmpty { lines.append("trace: no program of the store ran") }
+        for package in report.packages {
+            let name = "trace: \(package.name) \(package.version)"
+            let expected =
+                package.expected.isEmpty
+                ? "" : "; \(package.expected.count) that are meant to be the host's" + (all ? "" : " (--all)")
+            switch package.touched.count {
+            case 0: lines.append("\(name): no path of the host that its image has\(expected)")
+            case 1: lines.append("\(name): 1 path of the host that its image has\(expected)")
+            case let count: lines.append("\(name): \(count) paths of the host that its image has\(expected)")
+            }
+            let rows = (package.touched + (all ? package.expected : [])).map { path in
+                [
+                    path.exists ? "  found" : "  missing", "\(path.count)", path.path,
+                    "\(path.calls.joined(separator: " ")) by \(path.programs.joined(separator: " "))"
+                        + (path.reason.map { " (\($0))" } ?? ""),
+                ]
+            }
+            if !rows.isEmpty { lines.append(Console.table(rows)) }
+        }
+        if report.isCut { lines.append("trace: there were more paths than are kept") }
+        return lines.joined(separator: "\n")
     }
 }
