@@ -51,7 +51,7 @@ adwaita-icon-theme assistant-qt6 coreutils dbus-bin dbus-daemon dbus-x11 dconf-c
 dconf-service desktop-file-utils featherpad feh findutils fontconfig fonts-dejavu-core gawk gimp gir1.2-gtk-3.0
 gir1.2-pango-1.0 grep gsettings-desktop-schemas gstreamer1.0-plugins-base gstreamer1.0-plugins-good
 gstreamer1.0-tools gstreamer1.0-x gtk-3-examples gtk-4-examples gtk-update-icon-cache hicolor-icon-theme
-imagemagick libegl-mesa0 libgail-common libgdk-pixbuf2.0-bin libgl1-mesa-dri libglib2.0-bin
+imagemagick libegl-mesa0 libqt6sql6-sqlite libgail-common libgdk-pixbuf2.0-bin libgl1-mesa-dri libglib2.0-bin
 libreoffice-calc-nogui libreoffice-writer-nogui librsvg2-bin librsvg2-common libsdl2-2.0-0 libsox-fmt-all
 libvips-tools mesa-utils mesa-utils-bin mesa-vulkan-drivers netpbm pango1.0-tools poppler-utils procps
 python3-gi python3-gi-cairo python3-matplotlib python3-pygame python3-pyqt5 python3-pyqt6 python3-tk

@@ -83,7 +83,8 @@ class Room:
             self._lay_over()
         else:
             _mount(self.root, self.root, flags=MS_BIND | MS_REC)
-        for source in ("/proc", "/dev", "/sys"):
+        self._make_devices()
+        for source in ("/proc", "/sys"):
             if self.scratch and source == "/proc":
                 _mount("proc", self.root + source, "proc")
             elif os.path.isdir(self.root + source):
@@ -115,6 +116,24 @@ class Room:
             os.setgroups([])
             os.setgid(self.user)
             os.setuid(self.user)
+
+    def _make_devices(self):
+        """A /dev of the room's own: a program that runs as root may put a file in the place of /dev/null."""
+        directory = self.root + "/dev"
+        if not os.path.isdir(directory):
+            return
+        _mount("tmpfs", directory, "tmpfs", options="mode=755")
+        for name in ("null", "zero", "full", "random", "urandom", "tty"):
+            with open(f"{directory}/{name}", "w"):
+                pass
+            _mount("/dev/" + name, f"{directory}/{name}", flags=MS_BIND)
+        for name in ("pts", "shm"):
+            os.mkdir(f"{directory}/{name}")
+        _mount("devpts", directory + "/pts", "devpts", options="newinstance,ptmxmode=0666,mode=620")
+        _mount("tmpfs", directory + "/shm", "tmpfs", options="mode=1777")
+        for name, target in (("ptmx", "pts/ptmx"), ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"),
+                             ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")):
+            os.symlink(target, f"{directory}/{name}")
 
     def _lay_over(self):
         """Makes the root the lower layer of an overlay whose upper one is in memory."""

@@ -25,6 +25,8 @@ TRIGGERS = [
     ("usr/bin/gtk-update-icon-cache",
      "for d in /usr/share/icons/*/index.theme; do gtk-update-icon-cache --quiet --force ${d%/*}; done"),
     ("usr/bin/update-desktop-database", "update-desktop-database"),
+    ("usr/lib/libreoffice/share/.registry",
+     "cp -R --no-dereference /usr/lib/libreoffice/share/.registry/. /etc/libreoffice/registry"),
     ("usr/bin/dot", "dot -c"),
     ("usr/bin/ghc-pkg", "ghc-pkg recache --global"),
     ("usr/bin/swipl", "swipl -q -g 'make_library_index(swi(library))' -t halt"),
