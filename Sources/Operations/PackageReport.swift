@@ -76,6 +76,8 @@ public struct PackageReport: Encodable, Sendable {
     public let loader: String?
     /// How many libraries the generated loader cache lists.
     public let cachedLibraries: Int
+    /// Libraries that a package without a loader expects of the host, sorted.
+    public let hostLibraries: [String]
     /// Aliases that its files hold.
     public let aliases: Int
     /// What became of its paths, by what was done or why not.
@@ -94,6 +96,7 @@ public struct PackageReport: Encodable, Sendable {
         elfCount = report.elfCount
         loader = report.loader
         cachedLibraries = report.cachedLibraries
+        hostLibraries = report.hostLibraries
         aliases = metadata.aliases.count
         dropped = report.dropped
         classes = Self.classes(metadata, report)

@@ -58,7 +58,7 @@ extension RelocationReport.Action {
     /// What it would have meant had the path been left; `nil` where no path was rewritten.
     var severity: RelocationReport.Severity? {
         switch self {
-        case .interpreter, .loader, .shebang: .severe
+        case .interpreter, .loader, .searchPath, .shebang: .severe
         case .aliased, .storePath, .symlink: .matters
         case .bytecode: nil
         }
@@ -70,7 +70,7 @@ extension RelocationReport.Left {
     public var severity: RelocationReport.Severity {
         switch reason {
         case .shortInterpreter, .longShebang, .damaged: .severe
-        case .compressed, .sealed, .distant: .slight
+        case .compressed, .sealed, .distant, .hint: .slight
         case .tooShort, .interior, .code, .format, .architecture:
             RelocationReport.isEverywhere(path) ? .slight : .matters
         }

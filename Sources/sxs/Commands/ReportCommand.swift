@@ -82,6 +82,9 @@ struct ReportCommand: ParsableCommand {
             "\(report.fileCount) files, \(report.elfCount) of them ELF; loader: \(report.loader ?? "the host's")"
                 + (report.cachedLibraries > 0 ? ", \(report.cachedLibraries) library names in its cache" : "")
         )
+        if !report.hostLibraries.isEmpty {
+            Console.print("needs of the host: \(report.hostLibraries.joined(separator: ", "))")
+        }
         Console.print("score \(report.score) of 100")
         Console.print(
             Console.table(
