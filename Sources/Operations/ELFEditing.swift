@@ -132,7 +132,8 @@ extension ELFEdits {
             guard let interpreter = editor.interpreter else { throw ELFError.noInterpreter }
             answer(interpreter)
         }
-        if questions.contains(.soname) {
+        // A program at a fixed address has no name, and that is no error.
+        if questions.contains(.soname), editor.type == .dynamic {
             guard editor.isDynamic else { throw ELFError.notDynamic }
             if let soname = editor.soname, !soname.isEmpty { answer(soname) }
         }
