@@ -41,6 +41,8 @@ public struct ELFEdits: Sendable {
     public var added: Set<Bytes> = []
     /// Symbols of which any version is to do.
     public var clearedSymbols: Set<Bytes> = []
+    /// Dynamic symbols to rename.
+    public var renamedSymbols: [Bytes: Bytes] = [:]
     /// Whether the loader's own directories are forbidden.
     public var forbidsDefaultDirectories = false
     /// Whether an entry for debuggers is added.
@@ -162,6 +164,7 @@ extension ELFEdits {
         if !clearedSymbols.isEmpty { try editor.clearVersions(ofSymbols: clearedSymbols) }
         if forbidsDefaultDirectories { try editor.forbidDefaultDirectories() }
         if addsDebugEntry { try editor.addDebugEntry() }
+        if !renamedSymbols.isEmpty { try editor.renameSymbols(renamedSymbols) }
     }
 
     private func change(

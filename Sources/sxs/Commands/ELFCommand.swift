@@ -30,6 +30,7 @@ struct ELFCommand: ParsableCommand {
               --set-soname NAME              set it
               --no-default-lib               forbid the loader's own directories
               --clear-symbol-version SYMBOL  let any version of a symbol do
+              --rename-dynamic-symbols FILE  rename them; a line has an old and a new name
               --add-debug-tag                add DT_DEBUG
               --print-execstack              print whether the stack is executable
               --set-execstack                ask for one that is
@@ -146,6 +147,7 @@ struct ELFArguments {
                     )
                 }
                 edits.pageSize = size
+            case "--rename-dynamic-symbols": try readRenames(next(option))
             case "--no-clobber-old-sections": edits.keepsOldBytes = true
             case "--no-sort": break
             case "--output": edits.output = try value(of: option)
@@ -187,6 +189,28 @@ struct ELFArguments {
                 description: "\(option) lacks its value\nhint: 'sxs elf --help' shows what it takes")
         }
         return value
+    }
+
+    /// Reads a file with an old and a new name of a symbol on each line.
+    private mutating func readRenames(_ path: Bytes) throws {
+        let text = try Descriptor.file(String(decoding: path, as: UTF8.self)).readAll(limit: 64 << 20)
+        for (number, line) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            .enumerated()
+        {
+            let words = line.split {
+                $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r")
+            }
+            guard !words.isEmpty else { continue }
+            let isPair = words.count == 2 && !line.contains(UInt8(ascii: "@"))
+            guard isPair, edits.renamedSymbols.updateValue(Array(words[1]), forKey: Array(words[0])) == nil
+            else {
+                throw Failure(
+                    description: """
+                        line \(number + 1) of \(path.displayed) is not an old and a new name of a symbol
+                        hint: give two names without a version, each old name once
+                        """)
+            }
+        }
     }
 
     /// A value, or the contents of the file that it names after an `@`, without the newline at its end.
