@@ -93,6 +93,11 @@ struct DynamicNames {
     let possibleSymbols: Range<Int>?
     /// The versions of the symbols, two bytes each.
     let symbolVersions: Range<Int>?
+    /// New names of symbols, by the symbols' offsets in the file.
+    var renamed: [Int: [UInt8]] = [:]
+    /// Where the hash tables are.
+    let gnuHash: Int?
+    let symbolHash: Int?
     /// Whether all users are known, so that the bytes of no user are free.
     var isKnown = true
 
@@ -109,6 +114,8 @@ struct DynamicNames {
         }
         self.place = place
         self.address = address
+        gnuHash = table[DynamicTag.gnuHash].flatMap(file.fileOffset(ofAddress:))
+        symbolHash = Self.symbolHash(file, table)
         symbols = Self.symbols(file, table)
         let symbolSize = view.is64Bit ? 24 : 16
         symbolVersions = table[DynamicTag.symbolVersions].flatMap(file.fileOffset(ofAddress:)).flatMap {
@@ -143,12 +150,19 @@ struct DynamicNames {
             return start..<start + section.fileRange.count / size * size
         }
         var count: UInt64?
-        if let hash = table[DynamicTag.symbolHash].flatMap(file.fileOffset(ofAddress:)) {
+        if let hash = symbolHash(file, table) {
             count = view.read(UInt32.self, at: hash + 4).map(UInt64.init)
         } else if let hash = table[DynamicTag.gnuHash].flatMap(file.fileOffset(ofAddress:)) {
             count = gnuHashCount(view, at: hash)
         }
         return count.flatMap { view.range(offset: UInt64(start), size: $0 * UInt64(size)) }
+    }
+
+    /// Where the older hash table is, but for machines on which its entries have 8 bytes.
+    private static func symbolHash(_ file: ELFFile, _ table: DynamicTable) -> Int? {
+        let alpha = Machine.other(0x9026)
+        guard !file.is64Bit || (file.machine != .s390 && file.machine != alpha) else { return nil }
+        return table[DynamicTag.symbolHash].flatMap(file.fileOffset(ofAddress:))
     }
 
     /// What is between the beginning of the symbols and the next thing that the dynamic section names.

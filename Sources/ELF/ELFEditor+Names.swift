@@ -41,8 +41,13 @@ extension ELFEditor {
             let offset = try strings.place(text)
             format.store(UInt32(offset), in: &image, at: names.needs[index].position)
         }
+        // In the file's order, so that the same renaming gives the same bytes.
+        for (position, text) in names.renamed.sorted(by: { $0.key < $1.key }) {
+            format.store(UInt32(try strings.place(text)), in: &image, at: position)
+        }
         dynamicTable = table
         self.names = names
+        try rebuildHashes(strings.bytes)
         if mayShrink { strings.dropFreeEnd() }
         return strings.bytes == old ? nil : strings.bytes
     }
@@ -66,7 +71,7 @@ extension ELFEditor {
             for offset in stride(
                 from: symbols.lowerBound, to: symbols.upperBound, by: format.is64Bit ? 24 : 16)
             {
-                strings.mark(Int(view.read(UInt32.self, at: offset) ?? 0))
+                if names.renamed[offset] == nil { strings.mark(Int(view.read(UInt32.self, at: offset) ?? 0)) }
             }
         }
     }

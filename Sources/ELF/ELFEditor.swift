@@ -15,7 +15,8 @@ public struct ELFEditor {
     /// The file as it was, with what was changed in place.
     var image: [UInt8]
     let format: ByteFormat
-    let type: FileType
+    /// What the file is: ``FileType/executable`` or ``FileType/dynamic``.
+    public let type: FileType
     /// Where the program headers are in the file, and where the section headers are.
     let segmentTable: Range<Int>
     let sectionTable: Range<Int>?

@@ -41,6 +41,8 @@ public struct ELFEdits: Sendable {
     public var added: Set<Bytes> = []
     /// Symbols of which any version is to do.
     public var clearedSymbols: Set<Bytes> = []
+    /// Dynamic symbols to rename.
+    public var renamedSymbols: [Bytes: Bytes] = [:]
     /// Whether the loader's own directories are forbidden.
     public var forbidsDefaultDirectories = false
     /// Whether an entry for debuggers is added.
@@ -132,7 +134,8 @@ extension ELFEdits {
             guard let interpreter = editor.interpreter else { throw ELFError.noInterpreter }
             answer(interpreter)
         }
-        if questions.contains(.soname) {
+        // A program at a fixed address has no name, and that is no error.
+        if questions.contains(.soname), editor.type == .dynamic {
             guard editor.isDynamic else { throw ELFError.notDynamic }
             if let soname = editor.soname, !soname.isEmpty { answer(soname) }
         }
@@ -161,6 +164,7 @@ extension ELFEdits {
         if !clearedSymbols.isEmpty { try editor.clearVersions(ofSymbols: clearedSymbols) }
         if forbidsDefaultDirectories { try editor.forbidDefaultDirectories() }
         if addsDebugEntry { try editor.addDebugEntry() }
+        if !renamedSymbols.isEmpty { try editor.renameSymbols(renamedSymbols) }
     }
 
     private func change(

@@ -226,6 +226,35 @@ import Testing
         #expect(text.contains("printf@GLIBC"))
     }
 
+    /// Renaming breaks the order that the hash tables want; every symbol must still be found.
+    @Test(arguments: ["gnu", "sysv", "both"]) func renamedSymbolsAreFound(_ style: String) throws {
+        let functions = (0..<40).map { "int function\($0)(void) { return \($0); }" }.joined(separator: "\n")
+        let library = try fixture.compile(
+            functions, ["-shared", "-fPIC", "-Wl,--hash-style=" + style, "-Wl,-soname,libmany.so"],
+            as: "libmany.so")
+        let calls = (0..<40).map { "extern int function\($0)(void);" }.joined()
+        let sum = (0..<40).map { "function\($0)()" }.joined(separator: "+")
+        let program = try fixture.compile(
+            "#include <stdio.h>\n\(calls)int main(void) { printf(\"%d\\n\", \(sum)); return 0; }",
+            ["-L" + fixture.directory, "-Wl,-rpath," + fixture.directory, "-Wl,--no-as-needed", "-lmany"],
+            as: "many")
+        var renames: [[UInt8]: [UInt8]] = [:]
+        for number in stride(from: 0, to: 40, by: 3) {
+            renames[Array("function\(number)".utf8)] = Array("a_much_longer_name_\(number)".utf8)
+        }
+        let edited = try edit(library) { try $0.renameSymbols(renames) }
+        try run("cp", [write(edited, "library"), fixture.path("libmany.so")])
+        let text = try run("readelf", ["-W", "--dyn-syms", fixture.path("libmany.so")])
+        #expect(text.contains(" a_much_longer_name_39\n") && !text.contains(" function39\n"))
+        #expect(throws: ToolFailure.self) { try start(program) }
+        #expect(try start(edit(program) { try $0.renameSymbols(renames) }) == "780\n")
+        #expect(try complaints(fixture.path("libmany.so")) == "")
+        let back = Dictionary(uniqueKeysWithValues: renames.map { ($1, $0) })
+        try run(
+            "cp", [write(edit(edited) { try $0.renameSymbols(back) }, "library"), fixture.path("libmany.so")])
+        #expect(try start(program) == "780\n")
+    }
+
     @Test func aMissingStackHeaderIsAdded() throws {
         var bytes = try program(.stripped)
         // PT_GNU_STACK becomes one that nobody knows.
@@ -298,6 +327,7 @@ import Testing
                     try $0.addNeeded([Array("libm.so.6".utf8)])
                     try $0.replaceNeeded([Array("libc.so.6".utf8): Array("libd.so".utf8)])
                     try $0.clearVersions(ofSymbols: [Array("lib".utf8)])
+                    try $0.renameSymbols([Array("lib".utf8): Array("bibliothek".utf8)])
                     $0.setExecutableStack(true)
                 }
                 edited += 1

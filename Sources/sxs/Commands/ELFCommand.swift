@@ -13,29 +13,33 @@ struct ELFCommand: ParsableCommand {
             segment behind the file's end, which a further call uses again. A file is replaced as a whole or not at \
             all, with its mode and owner; its other names (hard links) keep the old contents.
 
-              --print-interpreter              print the loader's path
-              --set-interpreter PATH           set it (also --interpreter)
-              --print-rpath                    print DT_RUNPATH, or else DT_RPATH
-              --set-rpath DIRS                 set it
-              --add-rpath DIRS                 add directories at its end
-              --remove-rpath                   remove both
-              --shrink-rpath                   keep only directories that have a needed library
-              --allowed-rpath-prefixes DIRS    with --shrink-rpath: and that begin with one of these
-              --force-rpath                    make it DT_RPATH, not DT_RUNPATH
-              --print-needed                   print the needed libraries
-              --add-needed NAME                add one before the others
-              --remove-needed NAME             remove one
-              --replace-needed NAME NEW        replace one, also where its versions are wanted
-              --print-soname, --set-soname NAME
-              --no-default-lib                 forbid the loader's own directories
-              --clear-symbol-version SYMBOL    let any version of a symbol do
-              --add-debug-tag                  add DT_DEBUG
-              --print-execstack, --set-execstack, --clear-execstack
-              --page-size BYTES                align an appended segment to it
-              --no-clobber-old-sections        leave bytes in the file that nothing refers to any more
-              --output FILE                    write there; with one file only
-              --json                           print what holds afterwards
-              --debug                          tell what is done
+              --print-interpreter            print the loader's path
+              --set-interpreter PATH         set it (also --interpreter)
+              --print-rpath                  print DT_RUNPATH, or else DT_RPATH
+              --set-rpath DIRS               set it
+              --add-rpath DIRS               add directories at its end
+              --remove-rpath                 remove both
+              --shrink-rpath                 keep directories with needed libraries
+              --allowed-rpath-prefixes DIRS  of these, keep what begins with one
+              --force-rpath                  make it DT_RPATH, not DT_RUNPATH
+              --print-needed                 print the needed libraries
+              --add-needed NAME              add one before the others
+              --remove-needed NAME           remove one
+              --replace-needed NAME NEW      replace one, and in version needs
+              --print-soname                 print a library's name
+              --set-soname NAME              set it
+              --no-default-lib               forbid the loader's own directories
+              --clear-symbol-version SYMBOL  let any version of a symbol do
+              --rename-dynamic-symbols FILE  rename them; a line has an old and a new name
+              --add-debug-tag                add DT_DEBUG
+              --print-execstack              print whether the stack is executable
+              --set-execstack                ask for one that is
+              --clear-execstack              ask for one that is not
+              --page-size BYTES              align an appended segment to it
+              --no-clobber-old-sections      leave bytes that nothing refers to
+              --output FILE                  write there; with one file only
+              --json                         print what holds afterwards
+              --debug                        tell what is done
 
             Options may be repeated where that makes sense; '@FILE' as a path or name stands for the contents of FILE. \
             --no-sort is taken and does nothing.
@@ -143,6 +147,7 @@ struct ELFArguments {
                     )
                 }
                 edits.pageSize = size
+            case "--rename-dynamic-symbols": try readRenames(next(option))
             case "--no-clobber-old-sections": edits.keepsOldBytes = true
             case "--no-sort": break
             case "--output": edits.output = try value(of: option)
@@ -184,6 +189,28 @@ struct ELFArguments {
                 description: "\(option) lacks its value\nhint: 'sxs elf --help' shows what it takes")
         }
         return value
+    }
+
+    /// Reads a file with an old and a new name of a symbol on each line.
+    private mutating func readRenames(_ path: Bytes) throws {
+        let text = try Descriptor.file(String(decoding: path, as: UTF8.self)).readAll(limit: 64 << 20)
+        for (number, line) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            .enumerated()
+        {
+            let words = line.split {
+                $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r")
+            }
+            guard !words.isEmpty else { continue }
+            let isPair = words.count == 2 && !line.contains(UInt8(ascii: "@"))
+            guard isPair, edits.renamedSymbols.updateValue(Array(words[1]), forKey: Array(words[0])) == nil
+            else {
+                throw Failure(
+                    description: """
+                        line \(number + 1) of \(path.displayed) is not an old and a new name of a symbol
+                        hint: give two names without a version, each old name once
+                        """)
+            }
+        }
     }
 
     /// A value, or the contents of the file that it names after an `@`, without the newline at its end.
