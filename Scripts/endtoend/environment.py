@@ -1,5 +1,6 @@
 """Checks of what launchers pass on: host programs that a program of the store starts, and virtual environments."""
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -41,25 +42,23 @@ def _output(room, command, environment):
     return result.stdout.decode("utf-8", "replace")
 
 
-def _show(room, state):
+@contextlib.contextmanager
+def store_shown(room, state):
     """Makes the store visible in a room for everybody, so that no program needs a namespace."""
-    for name, target in (("store", state + "/store"), ("_", state + "/aliases")):
-        link = Path(room.root, "usr", name)
-        if not link.is_symlink():
+    links = {Path(room.root, "usr/store"): state + "/store", Path(room.root, "usr/_"): state + "/aliases"}
+    try:
+        for link, target in links.items():
             link.symlink_to(target)
-
-
-def _hide(room):
-    for name in ("store", "_"):
-        Path(room.root, "usr", name).unlink(missing_ok=True)
+        yield
+    finally:
+        for link in links:
+            link.unlink(missing_ok=True)
 
 
 def check_host_programs(runner, shims, state, is_visible):
     """Programs of the host answer the same when a program of the store starts them."""
     room = make_host(runner)
-    if is_visible:
-        _show(room, state)
-    try:
+    with store_shown(room, state) if is_visible else contextlib.nullcontext():
         environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp/home", "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1"}
         for name, question in QUESTIONS.items():
             expected = _output(room, question, environment)
@@ -74,8 +73,6 @@ def check_host_programs(runner, shims, state, is_visible):
         after = set(_output(room, [f"{shims}/python3", *ASKERS["python3"], "/usr/bin/env"], environment).splitlines())
         new = {line for line in after - before if not line.startswith("PATH=/usr/bin:/bin:/usr/store/")}
         assert not new, f"a program of the store hands on {new}"
-    finally:
-        _hide(room)
 
 
 VENV = r"""
@@ -93,14 +90,10 @@ python -c 'import made; print(made.value)'
 def check_venv(runner, root, shims, state, is_visible):
     """A virtual environment is made and runs, in a shell of sxs or where the store is visible to all."""
     room = runner.room(root)
-    if is_visible:
-        _show(room, state)
-    try:
+    with store_shown(room, state) if is_visible else contextlib.nullcontext():
         environment = runner.environment(shims)
         command = ["/bin/sh", "-euc", VENV]
         if not is_visible:
             command = ["/sxs", "shell", "--root", state, "--", *command]
         answer = _output(room, command, environment)
         assert answer == "/tmp/home/x True [true]\n42\n", answer
-    finally:
-        _hide(room)

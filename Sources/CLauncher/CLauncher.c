@@ -280,11 +280,11 @@ static void run(char *path, size_t directory, char **arguments, char **environme
     char **search = find_variable(variables, "PATH", 4);
     begin(&search_path, list, sizeof list);
     append_string(&search_path, search ? *search : "PATH=" SXS_DEFAULT_SEARCH_PATH);
+    if (search_path.is_full) return;
     size_t unchanged = search_path.length;
     /* The list itself begins after its name. */
     begin(&directories, list + 5, sizeof list - 5);
     directories.length = search_path.length - 5;
-    directories.is_full = search_path.is_full;
 
     program[0] = 0;
     /* Whether the last command was this one: what follows a command is said of it. */
