@@ -38,7 +38,7 @@ extension Relocator {
             loader: loader)
         return GeneratedCache(
             bytes: try LoaderCache.render(entries, machine: loader.machine, is64Bit: loader.is64Bit),
-            names: Set(entries.map(\.soname)))
+            names: Set(entries.filter { $0.capability == nil }.map(\.soname)))
     }
 
     private func libraries(in directories: [Bytes], loader: Loader) -> [LoaderCache.Entry] {
@@ -46,18 +46,30 @@ extension Relocator {
         var seen: Set<TreePath> = []
         for directory in directories {
             guard let place = tree.resolve(directory), seen.insert(place).inserted else { continue }
-            for name in tree.names(in: place) where Self.isLibraryName(name) {
-                let path = place.appending(name)
-                guard let file = tree.resolve(path.bytes), case .file(let id) = tree[file]?.kind,
-                    let facts = facts[id], facts.isShared, facts.machine == loader.machine,
-                    facts.is64Bit == loader.is64Bit
-                else { continue }
-                let target = storePath.path(of: path)
-                entries.append(LoaderCache.Entry(soname: name, path: target))
-                // The name programs ask for comes from the file; the link of that name may be missing.
-                if let soname = facts.soname, soname != name, tree[place.appending(soname)] == nil {
-                    entries.append(LoaderCache.Entry(soname: soname, path: target))
-                }
+            entries += libraries(at: place, loader: loader, capability: nil)
+            let levels = place.appending(Array("glibc-hwcaps".utf8))
+            guard loader.readsCache, tree[levels]?.kind == .directory else { continue }
+            for level in tree.names(in: levels) where tree[levels.appending(level)]?.kind == .directory {
+                entries += libraries(at: levels.appending(level), loader: loader, capability: level)
+            }
+        }
+        return entries
+    }
+
+    /// The libraries of one directory, which are for processors of a level, or for all.
+    private func libraries(at place: TreePath, loader: Loader, capability: Bytes?) -> [LoaderCache.Entry] {
+        var entries: [LoaderCache.Entry] = []
+        for name in tree.names(in: place) where Self.isLibraryName(name) {
+            let path = place.appending(name)
+            guard let file = tree.resolve(path.bytes), case .file(let id) = tree[file]?.kind,
+                let facts = facts[id], facts.isShared, facts.machine == loader.machine,
+                facts.is64Bit == loader.is64Bit
+            else { continue }
+            let target = storePath.path(of: path)
+            entries.append(LoaderCache.Entry(soname: name, path: target, capability: capability))
+            // The name programs ask for comes from the file; the link of that name may be missing.
+            if let soname = facts.soname, soname != name, tree[place.appending(soname)] == nil {
+                entries.append(LoaderCache.Entry(soname: soname, path: target, capability: capability))
             }
         }
         return entries
