@@ -1,8 +1,8 @@
 /// Upper parts of addresses that registers may hold, as far as an interval is near.
 ///
 /// A lower part belongs to one address, so the upper part is the same on every path to the instruction that has it. It
-/// is what the code right before put into the register; after a jump or a call, which may not come back, it
-/// is any that the register had in the function.
+/// is what the code right before put into the register; after a jump, or a call that may not come back, it is any that
+/// the register had in the function.
 struct HighParts {
     /// Parts that one register may hold; the oldest gives way.
     private static let most = 8
@@ -102,6 +102,7 @@ struct CodeWalk {
     private(set) var isOverfull = false
 
     private let starts: [UInt64]
+    private let targets: [UInt64]
     private let window: Int
     private var nextStart = 0
     private var function: Range<UInt64> = 0..<0
@@ -109,9 +110,11 @@ struct CodeWalk {
 
     /// - Parameters:
     ///   - starts: Where functions begin, ascending.
+    ///   - targets: Where branches lead, ascending.
     ///   - size: Bytes of all code.
-    init(starts: [UInt64], size: Int) {
+    init(starts: [UInt64], targets: [UInt64], size: Int) {
         self.starts = starts
+        self.targets = targets
         // Assembly and some compilers' code is in no table; then an entry may be followed by many functions.
         window = starts.count > size / 2048 ? Self.longWindow : Self.window
     }
@@ -150,6 +153,25 @@ struct CodeWalk {
     mutating func advance(to address: UInt64) {
         number += 1
         if nextStart < starts.count, address >= starts[nextStart] { begin(at: address) }
+    }
+
+    /// Notes a call.
+    ///
+    /// If it never comes back, what follows is there for others, who jump to it.
+    ///
+    /// - Parameters:
+    ///   - next: The address after it.
+    ///   - changed: One bit for each register that calls change.
+    mutating func call(before next: UInt64, changing changed: UInt32) {
+        let index = firstIndex(of: targets) { $0 >= next }
+        guard index >= targets.count || targets[index] != next else { return stop() }
+        var registers = (parts.mask | bases.mask) & changed
+        while registers != 0 {
+            let register = registers.trailingZeroBitCount
+            registers &= registers - 1
+            parts.overwrite(register, at: number)
+            bases.overwrite(register, at: number)
+        }
     }
 
     private mutating func setFunction(_ start: UInt64) {

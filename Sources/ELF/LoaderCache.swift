@@ -10,11 +10,15 @@ public struct LoaderCache: Hashable, Sendable {
         public var soname: [UInt8]
         /// The file's absolute path.
         public var path: [UInt8]
+        /// The directory of `glibc-hwcaps` that it is in, `x86-64-v3` for example, which says what the processor has to
+        /// have; nil if any will do.
+        public var capability: [UInt8]?
 
         /// Creates an entry.
-        public init(soname: [UInt8], path: [UInt8]) {
+        public init(soname: [UInt8], path: [UInt8], capability: [UInt8]? = nil) {
             self.soname = soname
             self.path = path
+            self.capability = capability
         }
     }
 
@@ -37,6 +41,10 @@ public struct LoaderCache: Hashable, Sendable {
     static let oldMagic = Array("ld.so-1.7.0".utf8)
     static let headerSize = 48
     static let entrySize = 24
+    /// Begins the part of the file that older loaders do not read (`cache_extension_magic`).
+    static let extensionMagic: UInt32 = 0xeaa4_2174
+    /// Marks an entry whose processor feature is a number in that part's list of names (`DL_CACHE_HWCAP_EXTENSION`).
+    static let extensionMark: UInt64 = 1 << 62
 
     /// The flags by which the loader takes a library of a machine: `FLAG_ELF_LIBC6` and the ABI.
     ///
@@ -55,7 +63,7 @@ public struct LoaderCache: Hashable, Sendable {
         }
     }
 
-    /// Renders a cache; of several libraries with one name the first is in it.
+    /// Renders a cache; of several libraries with one name and capability the first is in it.
     ///
     /// The same entries make the same bytes.
     ///
@@ -69,10 +77,10 @@ public struct LoaderCache: Hashable, Sendable {
         _ entries: [Entry], machine: Machine, is64Bit: Bool = true, isLittleEndian: Bool = true
     ) throws(ELFError) -> [UInt8] {
         guard let flags = flags(for: machine, is64Bit: is64Bit) else { throw .cacheMachine(machine) }
-        var seen: Set<[UInt8]> = []
+        var seen: Set<[[UInt8]]> = []
         var kept: [Entry] = []
-        for entry in entries where seen.insert(entry.soname).inserted {
-            for text in [entry.soname, entry.path]
+        for entry in entries where seen.insert([entry.soname, entry.capability ?? []]).inserted {
+            for text in [entry.soname, entry.path, entry.capability ?? entry.soname]
             where text.isEmpty || text.count > longest || text.contains(0) {
                 throw .cacheEntry(soname: String(decoding: entry.soname, as: UTF8.self))
             }
@@ -82,8 +90,16 @@ public struct LoaderCache: Hashable, Sendable {
         // The loader halves a list that descends. Names it holds for equal stay in the caller's order.
         let sorted = kept.enumerated().sorted { left, right in
             let result = order.compare(left.element.soname, right.element.soname)
-            return result == 0 ? left.offset < right.offset : result > 0
+            guard result == 0 else { return result > 0 }
+            // The loader stops at the first that is for all processors.
+            switch (left.element.capability, right.element.capability) {
+            case (let a?, let b?) where a != b: return a.lexicographicallyPrecedes(b)
+            case (.some, nil): return true
+            case (nil, .some): return false
+            default: return left.offset < right.offset
+            }
         }.map(\.element)
+        let capabilities = Set(sorted.compactMap(\.capability)).sorted { $0.lexicographicallyPrecedes($1) }
 
         let stringsStart = headerSize + entrySize * sorted.count
         var strings: [UInt8] = []
@@ -109,14 +125,32 @@ public struct LoaderCache: Hashable, Sendable {
             append(flags, to: &table)
             append(UInt32(name), to: &table)
             append(UInt32(path), to: &table)
-            table += [UInt8](repeating: 0, count: 12)  // OS version and processor features: any
+            append(0, to: &table)  // any version of the OS
+            let number = entry.capability.flatMap { capabilities.firstIndex(of: $0) }
+            let feature = number.map { extensionMark | UInt64($0) } ?? 0
+            let halves = [UInt32(truncatingIfNeeded: feature), UInt32(feature >> 32)]
+            for half in isLittleEndian ? halves : halves.reversed() { append(half, to: &table) }
         }
+        let names = capabilities.map { capability in
+            defer { strings += capability + [0] }
+            return UInt32(stringsStart + strings.count)
+        }
+        while !names.isEmpty, (stringsStart + strings.count) % 4 != 0 { strings.append(0) }
         var cache = magic
         append(UInt32(sorted.count), to: &cache)
         append(UInt32(strings.count), to: &cache)
         cache.append(isLittleEndian ? 2 : 3)
-        cache += [UInt8](repeating: 0, count: headerSize - cache.count)  // no extensions
-        return cache + table + strings
+        cache += [0, 0, 0]
+        let end = stringsStart + strings.count
+        append(names.isEmpty ? 0 : UInt32(end), to: &cache)
+        cache += [UInt8](repeating: 0, count: headerSize - cache.count)
+        cache += table + strings
+        guard !names.isEmpty else { return cache }
+        // One section (`cache_extension_tag_glibc_hwcaps`): where the names are, in their order.
+        for value in [extensionMagic, 1, 1, 0, UInt32(end + 24), UInt32(4 * names.count)] + names {
+            append(value, to: &cache)
+        }
+        return cache
     }
 }
 

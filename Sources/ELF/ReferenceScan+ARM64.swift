@@ -8,7 +8,19 @@ extension ReferenceScan {
     /// Source: Arm Architecture Reference Manual for A-profile, C6.2 (ADR, ADRP, ADD (immediate), LDR (immediate),
     /// MOVZ, MOVK, B).
     mutating func scanARM64(_ spans: [CodeSpan], starts: [UInt64], isFixed: Bool) -> Bool {
-        var walk = CodeWalk(starts: starts, size: spans.reduce(0) { $0 + $1.range.count })
+        var targets = AddressSet()
+        for code in spans {
+            for offset in stride(from: Int((4 - code.address % 4) % 4), through: code.range.count - 4, by: 4)
+            {
+                let word = UInt32(
+                    littleEndian: view.bytes.loadUnaligned(
+                        fromByteOffset: code.range.lowerBound + offset, as: UInt32.self))
+                guard let distance = Self.branchARM64(word) else { continue }
+                targets.insert(code.address &+ UInt64(offset) &+ UInt64(bitPattern: distance))
+            }
+        }
+        var walk = CodeWalk(
+            starts: starts, targets: targets.sorted(), size: spans.reduce(0) { $0 + $1.range.count })
         for code in spans {
             let skipped = Int((4 - code.address % 4) % 4)
             walk.begin(at: code.address)
@@ -79,9 +91,10 @@ extension ReferenceScan {
             } else if let distance = Self.branchARM64(word) {
                 if isFirst { walk.branch(from: address, to: address &+ UInt64(bitPattern: distance)) }
                 if word >> 26 == 5 { walk.stop() }
-            } else if word >> 26 == 0x25 || word & 0xfe00_0000 == 0xd600_0000 || word >> 21 == 0x6a1 {
-                // bl; br, blr, ret; brk.
-                walk.stop()
+            } else if word >> 26 == 0x25 || word & 0xfeff_fc1f == 0xd63f_0000 {
+                walk.call(before: address &+ 4, changing: 0x4007_ffff)  // bl, blr: registers 0 to 18 and 30
+            } else if word & 0xfe00_0000 == 0xd600_0000 || word >> 21 == 0x6a1 {
+                walk.stop()  // br, ret and their like; brk
             }
         }
     }

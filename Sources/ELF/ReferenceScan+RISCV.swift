@@ -10,7 +10,8 @@ extension ReferenceScan {
     mutating func scanRISCV(_ spans: [CodeSpan], starts: [UInt64], isFixed: Bool) -> Bool {
         guard view.isLittleEndian else { return false }
         let pointers = globalPointers(spans)
-        var walk = CodeWalk(starts: starts, size: spans.reduce(0) { $0 + $1.range.count })
+        var walk = CodeWalk(
+            starts: starts, targets: branchTargets(spans), size: spans.reduce(0) { $0 + $1.range.count })
         for code in spans {
             let skipped = Int(code.address % 2)
             walk.begin(at: code.address)
@@ -45,6 +46,28 @@ extension ReferenceScan {
             }
         }
         return found.sorted()
+    }
+
+    /// Where branches lead, and perhaps more: instructions are not told apart.
+    private func branchTargets(_ spans: [CodeSpan]) -> [UInt64] {
+        var targets = AddressSet()
+        for code in spans {
+            for offset in stride(from: Int(code.address % 2), through: code.range.count - 4, by: 2) {
+                let word = UInt32(
+                    littleEndian: view.bytes.loadUnaligned(
+                        fromByteOffset: code.range.lowerBound + offset, as: UInt32.self))
+                let address = code.address &+ UInt64(offset)
+                switch (word & 3, word >> 13 & 7) {
+                case (1, 5): targets.insert(address &+ RISCV.compressedJump(word & 0xffff))
+                case (1, 6), (1, 7): targets.insert(address &+ RISCV.compressedBranch(word & 0xffff))
+                case (3, _):
+                    if word & 0xfff == 0x6f { targets.insert(address &+ RISCV.jump(word)) }
+                    if word & 0x7f == 0x63 { targets.insert(address &+ RISCV.branch(word)) }
+                default: break
+                }
+            }
+        }
+        return targets.sorted()
     }
 
     private mutating func walkRISCV(
@@ -99,8 +122,8 @@ extension ReferenceScan {
                 if word & 0x7f == 0x03 { overwrite(target, &walk) }
             case 0x6f:
                 if isFirst, target == 0 { walk.branch(from: address, to: address &+ RISCV.jump(word)) }
-                walk.stop()
-            case 0x67: walk.stop()
+                jump(linking: target, before: address &+ 4, &walk)
+            case 0x67: jump(linking: target, before: address &+ 4, &walk)
             case 0x63: if isFirst { walk.branch(from: address, to: address &+ RISCV.branch(word)) }
             default: break
             }
@@ -134,9 +157,19 @@ extension ReferenceScan {
         case (1, 2): overwrite(register, &walk)  // c.li
         case (2, 2), (2, 3): overwrite(register, &walk)  // c.lwsp, c.ldsp
         case (2, 4):  // c.jr, c.jalr, c.ebreak; c.mv, c.add
-            if half >> 2 & 31 == 0 { walk.stop() } else { overwrite(register, &walk) }
+            if half >> 2 & 31 == 0 {
+                jump(linking: Int(half >> 12 & 1), before: address &+ 2, &walk)
+            } else {
+                overwrite(register, &walk)
+            }
         default: break
         }
+    }
+
+    /// Notes a jump, or, where it puts the address after it into a register, a call.
+    private func jump(linking register: Int, before next: UInt64, _ walk: inout CodeWalk) {
+        // Calls change ra, t0 to t6 and a0 to a7.
+        if register == 0 { walk.stop() } else { walk.call(before: next, changing: 0xf003_fce2) }
     }
 
     private mutating func takeLoad(_ address: UInt64) {

@@ -2,9 +2,10 @@ internal import ELF
 internal import Files
 internal import StoreLayout
 
-/// A generated loader cache.
+/// What the loader looks libraries up in, made for this image.
 struct GeneratedCache {
-    let bytes: Bytes
+    /// glibc's cache or musl's list of directories; nil if musl's loader has the directories built in.
+    let file: (path: TreePath, bytes: Bytes)?
     let names: Set<Bytes>
     var count: Int { names.count }
 }
@@ -29,16 +30,31 @@ extension Relocator {
     /// RUNPATH costs a failed open each.
     func makeCache(for loader: Loader) throws -> GeneratedCache {
         guard loader.readsCache else {
-            let found = libraries(in: Self.muslDirectories.map { Array($0.utf8) }, loader: loader)
-            return GeneratedCache(bytes: [], names: Set(found.map(\.soname)))
+            let listed = try loader.pathFile.map(directories(listedIn:))
+            let directories = listed ?? Self.muslDirectories.map { Array($0.utf8) }
+            let names = Set(libraries(in: directories, loader: loader).map(\.soname))
+            guard let file = loader.pathFile else { return GeneratedCache(file: nil, names: names) }
+            let lines = directories.compactMap { tree.resolve($0) }.map { storePath.path(of: $0) }
+            return GeneratedCache(
+                file: (file, Bytes(lines.joined(separator: [UInt8(ascii: "\n")]))), names: names)
         }
         let configured = try configuredDirectories("/etc/ld.so.conf")
         let entries = libraries(
             in: configured + loader.directories + ["/lib", "/usr/lib"].map { Array($0.utf8) },
             loader: loader)
+        let cache = try LoaderCache.render(entries, machine: loader.machine, is64Bit: loader.is64Bit)
         return GeneratedCache(
-            bytes: try LoaderCache.render(entries, machine: loader.machine, is64Bit: loader.is64Bit),
-            names: Set(entries.map(\.soname)))
+            file: (StoreLayout.Tree.loaderCache, cache),
+            names: Set(entries.filter { $0.capability == nil }.map(\.soname)))
+    }
+
+    /// Directories that musl's path file names, of which those outside the image are dropped.
+    private func directories(listedIn file: TreePath) throws -> [Bytes] {
+        guard case .file(let id) = tree[file]?.kind else { return [] }
+        let separators = [UInt8(ascii: "\n"), UInt8(ascii: ":")]
+        return try staging.open(id).readAll().split { separators.contains($0) }.map(Array.init).filter {
+            $0.first == UInt8(ascii: "/") && tree.resolve($0) != nil
+        }
     }
 
     private func libraries(in directories: [Bytes], loader: Loader) -> [LoaderCache.Entry] {
@@ -46,18 +62,30 @@ extension Relocator {
         var seen: Set<TreePath> = []
         for directory in directories {
             guard let place = tree.resolve(directory), seen.insert(place).inserted else { continue }
-            for name in tree.names(in: place) where Self.isLibraryName(name) {
-                let path = place.appending(name)
-                guard let file = tree.resolve(path.bytes), case .file(let id) = tree[file]?.kind,
-                    let facts = facts[id], facts.isShared, facts.machine == loader.machine,
-                    facts.is64Bit == loader.is64Bit
-                else { continue }
-                let target = storePath.path(of: path)
-                entries.append(LoaderCache.Entry(soname: name, path: target))
-                // The name programs ask for comes from the file; the link of that name may be missing.
-                if let soname = facts.soname, soname != name, tree[place.appending(soname)] == nil {
-                    entries.append(LoaderCache.Entry(soname: soname, path: target))
-                }
+            entries += libraries(at: place, loader: loader, capability: nil)
+            let levels = place.appending(Array("glibc-hwcaps".utf8))
+            guard loader.readsCache, tree[levels]?.kind == .directory else { continue }
+            for level in tree.names(in: levels) where tree[levels.appending(level)]?.kind == .directory {
+                entries += libraries(at: levels.appending(level), loader: loader, capability: level)
+            }
+        }
+        return entries
+    }
+
+    /// The libraries of one directory, which are for processors of a level, or for all.
+    private func libraries(at place: TreePath, loader: Loader, capability: Bytes?) -> [LoaderCache.Entry] {
+        var entries: [LoaderCache.Entry] = []
+        for name in tree.names(in: place) where Self.isLibraryName(name) {
+            let path = place.appending(name)
+            guard let file = tree.resolve(path.bytes), case .file(let id) = tree[file]?.kind,
+                let facts = facts[id], facts.isShared, facts.machine == loader.machine,
+                facts.is64Bit == loader.is64Bit
+            else { continue }
+            let target = storePath.path(of: path)
+            entries.append(LoaderCache.Entry(soname: name, path: target, capability: capability))
+            // The name programs ask for comes from the file; the link of that name may be missing.
+            if let soname = facts.soname, soname != name, tree[place.appending(soname)] == nil {
+                entries.append(LoaderCache.Entry(soname: soname, path: target, capability: capability))
             }
         }
         return entries

@@ -29,6 +29,8 @@ struct Loader {
     var directories: [Bytes]
     /// Whether it reads a cache: glibc's does, musl's does not.
     let readsCache: Bool
+    /// The image's file with the directories to search, which musl's loader reads if there is one.
+    let pathFile: TreePath?
 }
 
 /// The path of the cache as glibc's loader and ldconfig have it.
@@ -88,7 +90,16 @@ extension Relocator {
         loader = Loader(
             path: paths.path(winner.key), content: id, machine: facts.machine, is64Bit: facts.is64Bit,
             directories: strings.filter { $0.kind == .systemDirectory }.map(\.bytes),
-            readsCache: strings.contains { $0.kind == .cache })
+            readsCache: strings.contains { $0.kind == .cache },
+            pathFile: strings.first { $0.kind == .pathFile }.flatMap { pathFile($0.bytes) })
+    }
+
+    /// The file that musl's format for its path file stands for in the image.
+    private func pathFile(_ format: Bytes) -> TreePath? {
+        guard let slash = format.firstIndex(of: UInt8(ascii: "/")),
+            let place = tree.resolve(format[slash...]), case .file = tree[place]?.kind
+        else { return nil }
+        return place
     }
 
     /// Decides on an ELF file: interpreter, search path, the loader's own strings, and paths in its data.
@@ -271,7 +282,11 @@ extension Relocator {
         case .preload: replacement = .bytes(Self.impossiblePath(length: range.count))
         case .pathFile:
             // A format that begins with the loader's own prefix, which an alias would make "/usr": a plain path.
-            replacement = .bytes(Self.impossiblePath(length: range.count))
+            if let file = loader?.pathFile {
+                replacement = .alias(AliasNames.Request(length: range.count, target: file), tail: [])
+            } else {
+                replacement = .bytes(Self.impossiblePath(length: range.count))
+            }
         case .defaultPath:
             replacement = muslPath(length: range.count)
         }

@@ -138,11 +138,11 @@ public struct Relocator {
 
         if let loader {
             let cache = try makeCache(for: loader)
-            if loader.readsCache {
-                let content = try staging.make(cache.bytes)
-                result.insert(Tree.Node(kind: .file(content), mode: 0o644), at: StoreLayout.Tree.loaderCache)
-                report.cachedLibraries = cache.count
+            if let file = cache.file {
+                let content = try staging.make(file.bytes)
+                result.insert(Tree.Node(kind: .file(content), mode: 0o644), at: file.path)
             }
+            if loader.readsCache { report.cachedLibraries = cache.count }
             check(against: cache.names, files: files, plans: &plans)
         }
         for (request, name) in names.sorted(by: { $0.value < $1.value }) {

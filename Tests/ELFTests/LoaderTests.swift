@@ -100,6 +100,48 @@ import Testing
             "bwrap", ["--dev-bind", "/", "/", "--ro-bind", cache, "/etc/ld.so.cache", fixture.path("main")])
     }
 
+    /// Libraries for several levels of the processor: the loader takes the best, as with ldconfig's own cache.
+    @Test func theRealLoaderTakesTheBestLibraryForTheProcessor() throws {
+        let fixture = try Fixture()
+        // The level that nobody has comes first, then those that are better and worse.
+        let levels = ["x86-64-v4", "x86-64-v3", "x86-64-v2", "nobody"]
+        var entries: [LoaderCache.Entry] = []
+        for level in levels.map(Optional.init) + [nil] {
+            let name = "libsxslevel-\(level ?? "all").so"
+            _ = try fixture.compile(
+                "const char *level(void) { return \"\(level ?? "all")\"; }",
+                ["-shared", "-fPIC", "-Wl,-soname,libsxslevel.so.1"], as: name)
+            entries.append(
+                LoaderCache.Entry(
+                    soname: Array("libsxslevel.so.1".utf8), path: Array(fixture.path(name).utf8),
+                    capability: level.map { Array($0.utf8) }))
+        }
+        _ = try fixture.compile(
+            "int puts(const char *); const char *level(void); int main(void) { return puts(level()) < 0; }",
+            ["-Wl,--no-as-needed", fixture.path("libsxslevel-all.so")], as: "main")
+        let help = try run("/lib64/ld-linux-x86-64.so.2", ["--help"])
+        let best = levels.first { help.contains("\($0) (supported") } ?? "all"
+        let libc = try LoaderCache(parsing: try read("/etc/ld.so.cache")).entries.map(\.entry)
+            .filter { $0.soname == Array("libc.so.6".utf8) }
+        func started(_ entries: [LoaderCache.Entry]) throws -> String {
+            let cache = try fixture.write(
+                try LoaderCache.render(entries + libc.prefix(1), machine: .x86_64), to: "cache")
+            let listing = try listed(cache)
+            for level in entries.compactMap(\.capability) {
+                let text = "(libc6,x86-64, hwcap: \"\(String(decoding: level, as: UTF8.self))\")"
+                #expect(listing.contains { $0.contains(text) })
+            }
+            return try run(
+                "bwrap",
+                ["--dev-bind", "/", "/", "--ro-bind", cache, "/etc/ld.so.cache", fixture.path("main")])
+        }
+        #expect(try started(entries) == best + "\n")
+        #expect(try started(entries.reversed()) == best + "\n")
+        #expect(
+            try started(entries.filter { $0.capability.map { $0 == Array("nobody".utf8) } ?? true })
+                == "all\n")
+    }
+
     @Test func theFirstOfANameWinsAndBytesDependOnEntriesOnly() throws {
         func entry(_ soname: String, _ path: String) -> LoaderCache.Entry {
             LoaderCache.Entry(soname: Array(soname.utf8), path: Array(path.utf8))

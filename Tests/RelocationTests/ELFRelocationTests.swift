@@ -120,6 +120,25 @@ import Testing
         }
     }
 
+    @Test func librariesForBetterProcessorsAreInTheCache() throws {
+        let fixture = try Self.system()
+        let directory: TreePath = "usr/lib/x86_64-linux-gnu"
+        for path in [directory, try TreePath(parsing: Array("\(directory)/glibc-hwcaps/x86-64-v3".utf8))] {
+            try fixture.compile(
+                "int greet(void){return 42;}", to: path.appending(Array("libgreet.so.1".utf8)),
+                ["-shared", "-fPIC", "-Wl,-soname,libgreet.so.1"])
+        }
+        try fixture.compile("int main(void){return 0;}", to: "usr/bin/a", [])
+        let relocated = try fixture.relocate()
+        let cache = try LoaderCache(parsing: fixture.bytes(StoreLayout.Tree.loaderCache, of: relocated.tree))
+        let found = cache.entries.filter { $0.entry.soname == Array("libgreet.so.1".utf8) }
+        let expected = ["/glibc-hwcaps/x86-64-v3", ""].map {
+            "\(relocated.storePath.path)/\(directory)\($0)/libgreet.so.1"
+        }
+        #expect(found.map { String(decoding: $0.entry.path, as: UTF8.self) } == expected)
+        #expect(found.map { $0.hardware != 0 } == [true, false])
+    }
+
     @Test func aMissingLibraryIsReported() throws {
         let fixture = try Self.system()
         try fixture.compile(
