@@ -37,6 +37,11 @@ public enum Tracer {
             return Tracer.tidy(base + [UInt8(ascii: "/")] + text)
         }
 
+        /// Whether the call has a path that cannot be read: the kernel refuses a look at the process.
+        public var isHidden: Bool {
+            touch.path != 0 && Tracer.read(thread, touch.path, 1).isEmpty && errno == EPERM
+        }
+
         /// Opens what a path leads to in the thread's view, as a place only; `nil` where there is nothing.
         public func place(_ path: Bytes) -> Descriptor? {
             let root = Glibc.open("/proc/\(thread)/root", SXS_O_PATH | O_DIRECTORY | O_CLOEXEC)

@@ -4,7 +4,7 @@ extension ELFFile {
     /// Linkers store a name as the tail of another string, of a RUNPATH for example; whoever changes that string
     /// must leave such tails.
     ///
-    /// - Complexity: Linear in the number of dynamic symbols.
+    /// - Complexity: Linear in the number of dynamic symbols and the size of the version tables.
     public func dynamicNameOffsets(in range: Range<Int>) -> [Int] {
         guard let dynamic, let strings = dynamic.strings else { return [] }
         var found = (dynamic.needed + [dynamic.soname, dynamic.rpath, dynamic.runpath].compactMap { $0 })
@@ -26,9 +26,11 @@ extension ELFFile {
             }
         }
         // Version names: every aligned word of the version tables, which is a superset of their name fields.
-        for section in sections where [0x6fff_fffd, 0x6fff_fffe].contains(section.type) {
-            var offset = section.fileRange.lowerBound
-            while offset + 4 <= section.fileRange.upperBound {
+        let versions = sections.filter { [0x6fff_fffd, 0x6fff_fffe].contains($0.type) }.map(\.fileRange)
+        // Each byte once, however many sections lie there.
+        for part in disjoint(versions) {
+            var offset = part.lowerBound
+            while offset + 4 <= part.upperBound {
                 if let name = view.read(UInt32.self, at: offset),
                     strings.lowerBound + Int(name) < strings.upperBound,
                     range.contains(strings.lowerBound + Int(name))

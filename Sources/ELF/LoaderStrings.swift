@@ -78,12 +78,14 @@ public struct LoaderStrings: Hashable, Sendable {
 private struct Search {
     let view: ByteView
     let ranges: [Range<Int>]
+    private let starts: Set<Int>
 
     /// Where strings may be: the data, or what is executed too in a file that keeps both together.
     init(_ file: ELFFile) {
         view = file.view
         let data = file.regions.ranges(of: .data)
         ranges = file.sections.isEmpty ? data + file.regions.ranges(of: .code) : data
+        starts = Set(ranges.map(\.lowerBound))
     }
 
     private func site(_ offset: Int, _ range: Range<Int>, _ kind: LoaderStrings.Kind) -> LoaderStrings.Site? {
@@ -113,7 +115,7 @@ private struct Search {
     }
 
     private func isStart(_ offset: Int) -> Bool {
-        offset == 0 || view.bytes[offset - 1] == 0 || ranges.contains { $0.lowerBound == offset }
+        offset == 0 || view.bytes[offset - 1] == 0 || starts.contains(offset)
     }
 
     /// Runs of two strings and more, one right after the other, that are all absolute and end with `/`.

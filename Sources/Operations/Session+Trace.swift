@@ -33,6 +33,7 @@ private struct Trace {
     private let storeDirectories: [Bytes]
     private var used: [Bytes: Used] = [:]
     private var calls = 0
+    private var hidden = 0
     private var isCut = false
 
     /// A package of which a program ran.
@@ -58,7 +59,10 @@ private struct Trace {
     /// Looks at one call.
     mutating func note(_ touch: Tracer.Touch) {
         calls += 1
-        guard let path = touch.path else { return }
+        guard let path = touch.path else {
+            if touch.isHidden { hidden += 1 }
+            return
+        }
         if touch.isExecution { noteInterpreter(of: path, touch) }
         guard let program = touch.program, let base = base(of: program), prepare(base),
             let found = outside(path, touch)
@@ -175,6 +179,6 @@ private struct Trace {
         }
         return TraceReport(
             packages: packages.sorted { ($0.name, $0.storePath) < ($1.name, $1.storePath) }, calls: calls,
-            isCut: isCut)
+            hidden: hidden, isCut: isCut)
     }
 }

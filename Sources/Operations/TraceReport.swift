@@ -34,6 +34,8 @@ public struct TraceReport: Encodable, Sendable {
     public let packages: [Package]
     /// How many calls with paths there were, by all programs.
     public let calls: Int
+    /// How many of them could not be looked at, because the kernel protects the program's memory.
+    public let hidden: Int
     /// Whether there were more paths than are kept.
     public let isCut: Bool
 }

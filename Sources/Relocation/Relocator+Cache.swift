@@ -144,19 +144,22 @@ extension Relocator {
     ) {
         var indexes: [ContentID: Int] = [:]
         for (index, entry) in plans.enumerated() { indexes[entry.id] = index }
-        // A library without RUNPATH is found by that of whoever loads it.
-        let searched = Set(facts.values.flatMap { facts in directories(of: facts) })
+        // A library without RUNPATH is found by that of whoever loads it. By name, since files and directories may
+        // both be very many.
+        let searched = Set(
+            Set(facts.values.flatMap { facts in directories(of: facts) }).flatMap { directory in
+                tree.names(in: directory).filter { tree.resolve(directory.appending($0).bytes) != nil }
+            })
         for file in files {
             guard let facts = facts[file.id], facts.machine == loader?.machine else { continue }
-            let own = directories(of: facts) + [file.path.parent ?? .root]
+            let own = file.path.parent ?? .root
             let missing = facts.needed.filter { name in
                 if name.contains(UInt8(ascii: "/")) { return tree.resolve(name) == nil }
                 if loader?.readsCache == false, Self.muslReserved.contains(where: name.starts(with:)) {
                     return false
                 }
-                return !names.contains(name)
-                    && !own.contains { tree.resolve($0.appending(name).bytes) != nil }
-                    && !searched.contains { tree.resolve($0.appending(name).bytes) != nil }
+                return !names.contains(name) && !searched.contains(name)
+                    && tree.resolve(own.appending(name).bytes) == nil
             }
             guard !missing.isEmpty else { continue }
             let texts = missing.map(\.displayed)

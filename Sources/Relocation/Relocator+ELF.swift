@@ -153,6 +153,7 @@ extension Relocator {
     private func planSearchPath(_ elf: ELFFile, _ bytes: UnsafeRawBufferPointer, into plan: inout Plan) {
         for string in elf.dynamic?.searchPaths ?? [] {
             var start = string.range.lowerBound
+            let names = elf.dynamicNameOffsets(in: string.range)
             for entry in bytes[string.range].split(
                 separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
             {
@@ -161,7 +162,7 @@ extension Relocator {
                     case .image(let site) = PathSite.measure(
                         bytes, at: start, limit: start + entry.count, in: paths)
                 else { continue }
-                let shared = elf.dynamicNameOffsets(in: (start + 1)..<site.known.upperBound).first
+                let shared = firstElement(of: names, in: (start + 1)..<site.known.upperBound)
                 if let prefix = site.aliasedPrefix(latestEnd: shared ?? .max) {
                     plan.alias(start..<prefix.end, to: paths.path(prefix.node))
                 } else {
@@ -179,9 +180,11 @@ extension Relocator {
         var result: [PathSite] = []
         var position = 0
         let anyMayPrecede = hasBlobs
+        var own = own.sorted { $0.lowerBound < $1.lowerBound }[...]
         for offset in offsets.lazy.map(Int.init) where offset >= position {
+            while let first = own.first, first.upperBound <= offset { own.removeFirst() }
             let region = elf.region(atFileOffset: offset)
-            guard region == .data || region == .code, !own.contains(where: { $0.contains(offset) }),
+            guard region == .data || region == .code, own.first?.contains(offset) != true,
                 anyMayPrecede || PathBorders.canBegin(bytes, at: offset)
             else { continue }
             if region == .data, let cache = cacheSite(bytes, at: offset) {
@@ -341,22 +344,23 @@ private struct Tails {
     func first(in range: Range<Int>) -> Int? {
         guard let start = elf.address(ofFileOffset: range.lowerBound) else { return nil }
         let inside = (start + 1)..<(start + UInt64(range.count))
-        var found = Self.first(of: references.addresses, in: inside)
-        if Self.first(of: references.loads, in: start..<(start + 1)) == nil,
-            let load = Self.first(of: references.loads, in: inside)
+        var found = firstElement(of: references.addresses, in: inside)
+        if firstElement(of: references.loads, in: start..<(start + 1)) == nil,
+            let load = firstElement(of: references.loads, in: inside)
         {
             found = min(found ?? load, load)
         }
         return found.map { range.lowerBound + Int($0 - start) }
     }
+}
 
-    private static func first(of sorted: [UInt64], in range: Range<UInt64>) -> UInt64? {
-        var low = 0
-        var high = sorted.count
-        while low < high {
-            let middle = (low + high) / 2
-            if sorted[middle] < range.lowerBound { low = middle + 1 } else { high = middle }
-        }
-        return low < sorted.count && sorted[low] < range.upperBound ? sorted[low] : nil
+/// The first element of an ascending list that is in a range.
+private func firstElement<T>(of sorted: [T], in range: Range<T>) -> T? {
+    var low = 0
+    var high = sorted.count
+    while low < high {
+        let middle = (low + high) / 2
+        if sorted[middle] < range.lowerBound { low = middle + 1 } else { high = middle }
     }
+    return low < sorted.count && sorted[low] < range.upperBound ? sorted[low] : nil
 }

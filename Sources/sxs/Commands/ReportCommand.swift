@@ -158,6 +158,13 @@ struct ReportCommand: ParsableCommand {
             }
             if !rows.isEmpty { lines.append(Console.table(rows)) }
         }
+        if report.hidden > 0 {
+            lines.append(
+                """
+                trace: \(report.hidden) of \(report.calls) calls could not be looked at: the kernel protects the programs
+                hint: trace as root, or set kernel.yama.ptrace_scope to 1 or 0
+                """)
+        }
         if report.isCut { lines.append("trace: there were more paths than are kept") }
         return lines.joined(separator: "\n")
     }
