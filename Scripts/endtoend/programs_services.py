@@ -82,7 +82,10 @@ pgbench -n -t 20 copy | sed -n 's/^number of transactions actually processed: /p
 """),
     ("postgresql: pg_virtualenv makes a cluster through Debian's wrappers", r"^2 main", NOBODY + r"""
 # It keeps its own notes about clusters in the host's /etc and /var/log.
-host mkdir -p /etc/postgresql-common
+host mkdir -p /etc/postgresql-common /var/log/postgresql
+host chmod 777 /var/log/postgresql
+echo 'postgres:x:126:65534::/tmp:/bin/sh' >>/etc/passwd
+echo 'postgres:x:126:' >>/etc/group
 cd data
 export TMPDIR="$PWD" HOME="$PWD" USER=nobody
 as_nobody "$(command -v pg_virtualenv)" -v 15 -t dash -c \
@@ -280,6 +283,7 @@ samba-tool user show Administrator -H "$PWD/ad/private/sam.ldb" | grep '^dn'
 host mkdir -p /run/rpcbind
 printf 'sunrpc 111/tcp portmapper\nsunrpc 111/udp portmapper\n' >/etc/services
 printf 'tcp 6 TCP\nudp 17 UDP\n' >/etc/protocols
+printf 'portmapper 100000 portmap sunrpc rpcbind\nmountd 100005 mount showmount\n' >/etc/rpc
 echo '_rpc:x:111:65534::/run/rpcbind:/bin/false' >>/etc/passwd
 rpcbind -f >log 2>&1 &
 wait_for rpcinfo -p 127.0.0.1 || { cat log; rpcinfo -p 127.0.0.1; }
@@ -476,8 +480,8 @@ echo 'root:*::' >/etc/gshadow
 printf '%s\n' 'UID_MIN 1000' 'UID_MAX 60000' 'GID_MIN 1000' 'GID_MAX 60000' 'ENCRYPT_METHOD SHA512' 'USERGROUPS_ENAB yes' >/etc/login.defs
 host mkdir -p /etc/pam.d
 # Where the host lacks any of these, they are shown from the image, and /etc is read-only.
-host mkdir -p /etc/ssl/certs /etc/groff
-host touch /etc/ssl/openssl.cnf /etc/manpath.config
+host mkdir -p /etc/ssl/certs /etc/groff /etc/fonts /etc/X11/app-defaults
+host touch /etc/ssl/openssl.cnf /etc/manpath.config /etc/netconfig
 mkdir skel
 echo skeleton >skel/file
 printf '%s\n' 'auth sufficient pam_rootok.so' 'account required pam_permit.so' 'password required pam_unix.so sha512' \
