@@ -47,7 +47,18 @@ as_nobody "$USR/lib/postgresql/15/bin/pg_ctl" -D data/db -w -l data/log -o "-k $
 trap 'as_nobody "$USR/lib/postgresql/15/bin/pg_ctl" -D data/db -m fast stop | tail -n 1' EXIT
 """
 
-TASKS = [Task(name, "services", pattern, script) for name, pattern, script in [
+# Why a task is known to fail somewhere.
+KNOWN = {
+    "postgresql: pg_virtualenv makes a cluster through Debian's wrappers":
+        "the wrappers set PATH=/bin:/usr/bin, too short for an alias, and the empty root has no install(1)",
+    "dbus: a session bus with a service file, monitored":
+        "/usr/share is too short for an alias, and launchers do not name it in XDG_DATA_DIRS: "
+        "services of the image are not found",
+    "logrotate: rotates and compresses by the image's own rules":
+        "/bin/gzip is too short for an alias, and the Debian roots have no gzip",
+}
+
+TASKS = [Task(name, "services", pattern, script, known=KNOWN.get(name)) for name, pattern, script in [
     ("postgresql: initdb, start, queries and PL/pgSQL", r"^6765$", NOBODY + POSTGRESQL + r"""
 psql -X -q -At <<'END'
 create table t(id serial primary key, name text, at timestamptz default '2024-07-01 12:00+00');
@@ -751,7 +762,7 @@ python3 -c 'import socket, subprocess; s = socket.create_server(("127.0.0.1", 93
 tc qdisc show dev lo
 """),
     ("setpriv: capabilities and users, as the kernel sees them", r"^cap_net_raw", SETUP + r"""
-capsh --drop=cap_chown,cap_net_raw -- -c '"$BIN/grep" CapBnd /proc/self/status' | tr -s '\t ' ' '
+capsh --drop=cap_chown,cap_net_raw --shell=/bin/sh -- -c '"$BIN/grep" CapBnd /proc/self/status' | tr -s '\t ' ' '
 "$BIN/setpriv" --reuid 65534 --regid 65534 --clear-groups --no-new-privs "$BIN/python3" -c 'import os; print(os.getresuid(), os.getgroups(), open("/proc/self/status").read().count("NoNewPrivs:\t1"))'
 cp "$("$BIN/dash" -c "command -v true")" prog 2>/dev/null || cp /bin/sh prog
 setcap cap_net_raw+ep prog 2>/dev/null && getcap prog | sed 's/^prog //' || echo cap_net_raw not supported here
