@@ -47,7 +47,18 @@ as_nobody "$USR/lib/postgresql/15/bin/pg_ctl" -D data/db -w -l data/log -o "-k $
 trap 'as_nobody "$USR/lib/postgresql/15/bin/pg_ctl" -D data/db -m fast stop | tail -n 1' EXIT
 """
 
-TASKS = [Task(name, "services", pattern, script) for name, pattern, script in [
+# Why a task is known to fail somewhere.
+KNOWN = {
+    "postgresql: pg_virtualenv makes a cluster through Debian's wrappers":
+        "the wrappers set PATH=/bin:/usr/bin, too short for an alias, and the empty root has no install(1)",
+    "dbus: a session bus with a service file, monitored":
+        "/usr/share is too short for an alias, and launchers do not name it in XDG_DATA_DIRS: "
+        "services of the image are not found",
+    "logrotate: rotates and compresses by the image's own rules":
+        "/bin/gzip is too short for an alias, and the Debian roots have no gzip",
+}
+
+TASKS = [Task(name, "services", pattern, script, known=KNOWN.get(name)) for name, pattern, script in [
     ("postgresql: initdb, start, queries and PL/pgSQL", r"^6765$", NOBODY + POSTGRESQL + r"""
 psql -X -q -At <<'END'
 create table t(id serial primary key, name text, at timestamptz default '2024-07-01 12:00+00');
@@ -82,7 +93,10 @@ pgbench -n -t 20 copy | sed -n 's/^number of transactions actually processed: /p
 """),
     ("postgresql: pg_virtualenv makes a cluster through Debian's wrappers", r"^2 main", NOBODY + r"""
 # It keeps its own notes about clusters in the host's /etc and /var/log.
-host mkdir -p /etc/postgresql-common
+host mkdir -p /etc/postgresql-common /var/log/postgresql
+host chmod 777 /var/log/postgresql
+echo 'postgres:x:126:65534::/tmp:/bin/sh' >>/etc/passwd
+echo 'postgres:x:126:' >>/etc/group
 cd data
 export TMPDIR="$PWD" HOME="$PWD" USER=nobody
 as_nobody "$(command -v pg_virtualenv)" -v 15 -t dash -c \
@@ -280,6 +294,7 @@ samba-tool user show Administrator -H "$PWD/ad/private/sam.ldb" | grep '^dn'
 host mkdir -p /run/rpcbind
 printf 'sunrpc 111/tcp portmapper\nsunrpc 111/udp portmapper\n' >/etc/services
 printf 'tcp 6 TCP\nudp 17 UDP\n' >/etc/protocols
+printf 'portmapper 100000 portmap sunrpc rpcbind\nmountd 100005 mount showmount\n' >/etc/rpc
 echo '_rpc:x:111:65534::/run/rpcbind:/bin/false' >>/etc/passwd
 rpcbind -f >log 2>&1 &
 wait_for rpcinfo -p 127.0.0.1 || { cat log; rpcinfo -p 127.0.0.1; }
@@ -476,8 +491,8 @@ echo 'root:*::' >/etc/gshadow
 printf '%s\n' 'UID_MIN 1000' 'UID_MAX 60000' 'GID_MIN 1000' 'GID_MAX 60000' 'ENCRYPT_METHOD SHA512' 'USERGROUPS_ENAB yes' >/etc/login.defs
 host mkdir -p /etc/pam.d
 # Where the host lacks any of these, they are shown from the image, and /etc is read-only.
-host mkdir -p /etc/ssl/certs /etc/groff
-host touch /etc/ssl/openssl.cnf /etc/manpath.config
+host mkdir -p /etc/ssl/certs /etc/groff /etc/fonts /etc/X11/app-defaults
+host touch /etc/ssl/openssl.cnf /etc/manpath.config /etc/netconfig
 mkdir skel
 echo skeleton >skel/file
 printf '%s\n' 'auth sufficient pam_rootok.so' 'account required pam_permit.so' 'password required pam_unix.so sha512' \
@@ -747,7 +762,7 @@ python3 -c 'import socket, subprocess; s = socket.create_server(("127.0.0.1", 93
 tc qdisc show dev lo
 """),
     ("setpriv: capabilities and users, as the kernel sees them", r"^cap_net_raw", SETUP + r"""
-capsh --drop=cap_chown,cap_net_raw -- -c '"$BIN/grep" CapBnd /proc/self/status' | tr -s '\t ' ' '
+capsh --drop=cap_chown,cap_net_raw --shell=/bin/sh -- -c '"$BIN/grep" CapBnd /proc/self/status' | tr -s '\t ' ' '
 "$BIN/setpriv" --reuid 65534 --regid 65534 --clear-groups --no-new-privs "$BIN/python3" -c 'import os; print(os.getresuid(), os.getgroups(), open("/proc/self/status").read().count("NoNewPrivs:\t1"))'
 cp "$("$BIN/dash" -c "command -v true")" prog 2>/dev/null || cp /bin/sh prog
 setcap cap_net_raw+ep prog 2>/dev/null && getcap prog | sed 's/^prog //' || echo cap_net_raw not supported here

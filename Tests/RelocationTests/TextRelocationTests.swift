@@ -105,7 +105,8 @@ import Testing
         try fixture.file("usr/sbin/nginx", [1], mode: 0o755)
         try fixture.text(
             "usr/lib/systemd/system/nginx.service",
-            "[Service]\nExecStart=/usr/sbin/nginx -g\nExecReload=/bin/sh -c /usr/sbin/others\n")
+            "[Service]\nExecStart=/usr/sbin/nginx -g\nExecReload=/bin/sh -c /usr/sbin/others\n"
+                + "ExecStop=-+/usr/sbin/nginx\nExecStopPost=@-/usr/sbin/nginx\nX=a-/usr/sbin/nginx\n")
         try fixture.text(
             "usr/share/pkgconfig/x.pc", "prefix=/usr\nlibdir=${prefix}/lib\nincludedir=/usr/share/pkgconfig\n"
         )
@@ -114,6 +115,7 @@ import Testing
         #expect(
             try fixture.string("usr/lib/systemd/system/nginx.service", of: relocated.tree)
                 == "[Service]\nExecStart=\(store)/usr/sbin/nginx -g\nExecReload=/bin/sh -c /usr/sbin/others\n"
+                + "ExecStop=-+\(store)/usr/sbin/nginx\nExecStopPost=@-\(store)/usr/sbin/nginx\nX=a-/usr/sbin/nginx\n"
         )
         #expect(
             try fixture.string("usr/share/pkgconfig/x.pc", of: relocated.tree)
