@@ -115,7 +115,7 @@ extension Relocator {
         }
         guard elf.type == .executable || elf.type == .dynamic else { return }
         planInterpreter(elf, bytes, into: &plan)
-        plan.searchPath = facts[id].flatMap { privateSearchPath(of: elf, bytes, facts: $0) }
+        plan.searchPath = facts[id].flatMap { privateSearchPath(of: elf, facts: $0) }
         if plan.searchPath == nil { planSearchPath(elf, bytes, into: &plan) }
 
         var own: [Range<Int>] = []

@@ -67,18 +67,15 @@ extension Relocator {
     ///
     /// A search path serves a file's own needs only, so every file gets its own. Who opens libraries by name when it
     /// runs gets all directories.
-    func privateSearchPath(of elf: ELFFile, _ bytes: UnsafeRawBufferPointer, facts: ELFFacts) -> Bytes? {
-        guard loader == nil, let dynamic = elf.dynamic else { return nil }
+    func privateSearchPath(of elf: ELFFile, facts: ELFFacts) -> Bytes? {
+        guard loader == nil, elf.dynamic != nil else { return nil }
         let own = Set(directories(of: facts))
         var wanted: [TreePath] = []
         for name in facts.needed where !own.contains(where: { tree[$0.appending(name)] != nil }) {
             guard let directory = libraries.directory(of: name, for: facts) else { continue }
             if !wanted.contains(directory) { wanted.append(directory) }
         }
-        let opener = Array("\0dlopen\0".utf8)
-        if let strings = dynamic.strings,
-            UnsafeRawBufferPointer(rebasing: bytes[strings]).firstOffset(of: opener) != nil
-        {
+        if elf.takesSymbol("dlopen") {
             wanted += libraries.directories(for: facts).filter { !wanted.contains($0) && !own.contains($0) }
         }
         guard !wanted.isEmpty else { return nil }
