@@ -124,6 +124,7 @@ public struct RelocationReport: Codable, Sendable, Equatable {
         fileCount = try values.decode(Int.self, forKey: .fileCount)
         elfCount = try values.decode(Int.self, forKey: .elfCount)
         loader = try values.decodeIfPresent(String.self, forKey: .loader)
+        hostLibraries = try values.decodeIfPresent([String].self, forKey: .hostLibraries) ?? []
         cachedLibraries = try values.decode(Int.self, forKey: .cachedLibraries)
         files = try values.decode([File].self, forKey: .files)
         dropped = try values.decodeIfPresent([String: [String]].self, forKey: .dropped) ?? [:]
