@@ -432,9 +432,12 @@ extension ELFEditor {
         var address = firstPage + offset % page
         if isHeaderTable, isProgram, let first = loaded.first {
             // Kernels before 5.18 take the headers to be as far from the first segment in memory as in the file.
-            let shift = first.address &- first.offset
-            if shift > address || address - shift < offset {
-                address = offset &+ shift
+            guard first.address >= first.offset, (first.address - first.offset) % page == 0 else {
+                throw .noRoom(structure: "program header table", reason: "the first segment is not aligned")
+            }
+            let shift = first.address - first.offset
+            if address - shift < offset {
+                address = offset + shift
             } else {
                 guard address - shift - offset <= UInt64(Self.mostPadding) else {
                     throw .noRoom(
@@ -444,13 +447,9 @@ extension ELFEditor {
                     )
                 }
                 offset = address - shift
-                if address % page != offset % page {
-                    throw .noRoom(
-                        structure: "program header table", reason: "its first segment is not aligned")
-                }
             }
         }
-        guard address <= limit - UInt64(size) - page else { throw tooFar }
+        guard address + UInt64(size) + page <= limit else { throw tooFar }
         return (Int(offset), address)
     }
 

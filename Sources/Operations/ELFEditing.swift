@@ -123,6 +123,12 @@ extension ELFEdits {
                 needed: editor.needed.map(\.displayed), executableStack: editor.wantsExecutableStack)
         } catch let error as ELFError {
             throw ELFEditFailure(path: path, reason: "\(error)")
+        } catch let error as SystemError where [EACCES, EPERM, EROFS].contains(error.code) {
+            let sentence = "\(error)".prefix { $0 != "\n" }
+            throw ELFEditFailure(
+                path: path,
+                reason: sentence
+                    + "\nhint: run as a user who may write there, or elsewhere with --output FILE")
         }
     }
 
