@@ -127,6 +127,11 @@ struct CodeWalk {
         parts.held(by: register, since: number - window, after: jump)
     }
 
+    /// The upper part that a register holds for certain.
+    func certainParts(in register: Int) -> [UInt64] {
+        parts.held(by: register, since: .max, after: jump)
+    }
+
     /// Whole addresses that a register holds, or may hold if calls leave it alone.
     func bases(in register: Int, isKept: Bool) -> [UInt64] {
         bases.held(by: register, since: isKept ? number - window : .max, after: jump)

@@ -137,7 +137,8 @@ extension ReferenceScan {
         switch (half & 3, half >> 13) {
         case (1, 0):  // c.addi
             let immediate = RISCV.extended((half >> 12 & 1) << 5 | half >> 2 & 31, bits: 6)
-            add(immediate, to: register, in: register, &walk)
+            // Assemblers do not shorten what has a relocation: mostly this counts something.
+            add(immediate, to: register, in: register, &walk, isShort: true)
         case (1, 3):  // c.lui
             guard isFixed, register != 2 else { break }
             let high = RISCV.extended((half >> 12 & 1) << 5 | half >> 2 & 31, bits: 6)
@@ -189,15 +190,18 @@ extension ReferenceScan {
     }
 
     private mutating func add(
-        _ immediate: UInt64, to source: Int, in target: Int, _ walk: inout CodeWalk
+        _ immediate: UInt64, to source: Int, in target: Int, _ walk: inout CodeWalk, isShort: Bool = false
     ) {
         // Calls keep s0 to s11.
         if walk.bases.mayHold(source) {
-            let isKept = source == 8 || source == 9 || (18...27).contains(source)
+            let isKept = !isShort && (source == 8 || source == 9 || (18...27).contains(source))
             for base in walk.bases(in: source, isKept: isKept) { take(base &+ immediate) }
         }
         var sums: [UInt64] = []
-        if walk.parts.mayHold(source) { sums = walk.parts(in: source).map { $0 &+ immediate } }
+        if walk.parts.mayHold(source) {
+            let parts = isShort ? walk.certainParts(in: source) : walk.parts(in: source)
+            sums = parts.map { $0 &+ immediate }
+        }
         overwrite(target, &walk)
         for sum in sums {
             take(sum)
