@@ -15,7 +15,7 @@ class Image:
 CORE = """
 bc binutils ca-certificates coreutils curl diffutils emacs-nox file findutils gawk gcc git gnupg graphviz grep
 groff gzip imagemagick jq less libc-bin libc6-dev libdbd-sqlite3-perl libjson-xs-perl libxml2-utils locales-all lua5.4
-lua-lpeg make nodejs openssl openssh-client patch perl php-cli php-sqlite3 poppler-utils python3 python3-lxml
+lua-lpeg make ncurses-base nodejs openssl openssh-client patch perl php-cli php-sqlite3 poppler-utils python3 python3-lxml
 python3-venv ripgrep rsync ruby ruby-sqlite3 sed sqlite3 tar tmux tzdata vim xsltproc xz-utils zsh zstd
 """
 
@@ -27,7 +27,7 @@ fonts-dejavu-core g++ gawk gcc gdb gettext gfortran ghc ghostscript git gnuplot-
 grep groff gzip guile-3.0 hugo hunspell hunspell-en-us imagemagick jq lame less libarchive-tools libc-bin libc6-dev
 libdbd-sqlite3-perl libimage-exiftool-perl libjson-xs-perl librsvg2-bin libsox-fmt-mp3 libtool
 libxml-libxml-perl libxml2-utils locales-all lua-cjson lua-lpeg lua-socket lua5.1 lua5.4 luajit lynx m4 make man-db
-mc meson nano nasm neovim netpbm ninja-build node-iconv node-node-expat node-sqlite3 nodejs ocaml-nox openjdk-17-jdk-headless
+mc meson nano nasm ncurses-base neovim netpbm ninja-build node-iconv node-node-expat node-sqlite3 nodejs ocaml-nox openjdk-17-jdk-headless
 openssh-client openssl p7zip-full pandoc patch perl php-cli php-gd php-mbstring php-sqlite3 php-xml pkg-config
 plantuml poppler-utils potrace python3 python3-cryptography python3-lxml python3-numpy python3-pil python3-pip
 python3-sphinx python3-venv qpdf r-base-core rclone restic ripgrep rsync ruby ruby-nokogiri ruby-sqlite3 rustc

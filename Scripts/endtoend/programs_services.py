@@ -9,7 +9,7 @@ from .tasks import Task
 # Waits until a command succeeds. USR is where the image's usr is, as its own programs see it: in a
 # configuration, a module that is named by its whole path is named by that.
 SETUP = r"""
-wait_for() { n=0; until "$@" >/dev/null 2>&1; do n=$((n + 1)); [ $n -lt 100 ] || { echo "gave up: $*" >&2; return 1; }; sleep 0.1; done; }
+wait_for() { n=0; until "$@" >/dev/null 2>&1; do n=$((n + 1)); [ $n -lt 300 ] || { echo "gave up: $*" >&2; return 1; }; sleep 0.1; done; }
 USR=$("$BIN/dash" -c 'set -- /usr/store/*-services-*/usr; if [ -d "$1" ]; then echo "$1"; else echo /usr; fi')
 printf '%s\n' "127.0.0.1 localhost $(uname -n)" '::1 localhost' >/etc/hosts
 # What the host's administrator does, with the host's own tools.
