@@ -203,9 +203,7 @@ END
 python3 -c 'import sqlite3; print(sqlite3.connect("a.qch").execute("select Name from FileNameTable").fetchall())'
 "$BIN/env" "$USR/lib/qt6/bin/assistant" 2>qt.log &
 wait_for xdotool search --name Assistant
-sleep 2
-shot >/dev/null
-convert screen.xwd -format 'window of %k colours\n' info: | sed 's/of [0-9][0-9][0-9]* colours/of many colours/'
+at_rest | sed 's/of [0-9][0-9][0-9]* colours.*/of many colours/'
 """),
     ("tk: wish draws; Python's tkinter too", r"^16x16", X + r"""
 printf 'label .l -text "grün" -font {{DejaVu Sans} 14}; canvas .c -width 200 -height 100 -bg white; .c create oval 10 10 90 90 -fill red; pack .l .c; image create photo p -width 16 -height 16; puts "[image width p]x[image height p]"; after 30000 exit\n' >a.tcl
