@@ -2,8 +2,8 @@ private import Glibc
 
 /// Finds where absolute paths of an image may begin, in bytes that pass by once.
 ///
-/// A hit is the offset of a `/` that begins `/usr/`, `/usr` and a newline, `/lib`, `/bin/`, `/sbin/`, `/opt/` or `/etc/`. Whether it is a
-/// path, and of what, is for relocation to say.
+/// A hit is the offset of a `/` that begins `/usr/`, `/usr` and a newline, `/lib`, `/bin/`, `/sbin/`, `/opt/`,
+/// `/etc/` or `/var/`. Whether it is a path, and of what, is for relocation to say.
 public struct PathScanner: Sendable {
     /// Bytes a scan must see from a `/` on.
     private static let window = 6
@@ -83,7 +83,8 @@ public struct PathScanner: Sendable {
         switch word {
         // `prefix=/usr` ends a line of pkg-config files.
         case 0x7273_752f: return next == 0x2f || next == 0x0a
-        case 0x6e69_622f, 0x7470_6f2f, 0x6374_652f: return next == 0x2f  // bin, opt, etc
+        // bin, opt, etc, var
+        case 0x6e69_622f, 0x7470_6f2f, 0x6374_652f, 0x7261_762f: return next == 0x2f
         case 0x6269_6c2f: return true  // lib, lib64, lib32, libx32, libexec
         case 0x6962_732f:  // sbin
             return next == 0x6e && pointer.load(fromByteOffset: 5, as: UInt8.self) == 0x2f

@@ -17,6 +17,9 @@ struct ExposureFinder {
         "usr/bin", "bin", "usr/sbin", "sbin", "usr/games", "usr/local/bin", "usr/local/sbin",
     ]
 
+    /// Not commands, though they are among them: shells read them from PATH as text, which a launcher is not.
+    private static let sourcedScripts: Set<String> = ["gettext.sh"]
+
     /// What a profile shows below `share/`.
     private static let dataDirectories: [TreePath] = [
         "usr/share/man", "usr/share/info", "usr/share/applications", "usr/share/icons", "usr/share/pixmaps",
@@ -90,7 +93,9 @@ struct ExposureFinder {
         for directory in searchPath {
             for name in tree.names(in: directory) {
                 let path = directory.appending(name)
-                guard isCommand(path), let text = String(validating: name, as: UTF8.self), result[text] == nil
+                guard isCommand(path), let text = String(validating: name, as: UTF8.self),
+                    result[text] == nil,
+                    !Self.sourcedScripts.contains(text)
                 else { continue }
                 result[text] = path
             }

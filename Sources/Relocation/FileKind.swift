@@ -10,6 +10,8 @@ enum FileKind {
     case paths
     /// A pkg-config file: like ``paths``, and `prefix=/usr` is one.
     case packageConfig
+    /// Ruby's own configuration (`rbconfig.rb`): text in which `"/usr"` is the prefix of everything.
+    case rubyConfig
     /// Other text: lengths stay, since offsets into it may be kept elsewhere (`.elc`, Info).
     case text
     /// Python bytecode (`.pyc`).
@@ -18,6 +20,10 @@ enum FileKind {
     case heap
     /// gconv's cache: NUL-terminated strings with offsets.
     case strings
+    /// GHC's cache of its packages: strings without an end, each after its length.
+    case blob
+    /// Binary that begins with `#!`: OCaml's bytecode programs, zipped Python programs.
+    case binaryScript
     /// Compressed: not opened.
     case compressed
     /// A self-checking or matched-against file that must stay as it is.
@@ -60,12 +66,16 @@ enum FileKind {
             self = .heap
         } else if name.elementsEqual("gconv-modules.cache".utf8) {
             self = .strings
+        } else if name.elementsEqual("package.cache".utf8) {
+            self = .blob
         } else if bytes.prefix(Self.sampleSize).contains(0) {
-            self = .unknown
+            self = bytes.starts(with: [0x23, 0x21]) ? .binaryScript : .unknown
         } else if bytes.starts(with: [0x23, 0x21]) {
             self = .script
         } else if ends(with: ".pc") {
             self = .packageConfig
+        } else if name.elementsEqual("rbconfig.rb".utf8) {
+            self = .rubyConfig
         } else if Self.pathSuffixes.contains(where: ends) {
             self = .paths
         } else {

@@ -4,7 +4,11 @@ internal import Files
 enum PathRules {
     /// Left exactly as they are: every host has them, and programs expect the host's.
     private static let exact: Set<Bytes> = Set(
-        ["/bin/sh", "/usr/bin/sh", "/usr/bin/env", "/bin/env", "/usr/lib/os-release"].map { Array($0.utf8) })
+        [
+            "/bin/sh", "/usr/bin/sh", "/usr/bin/env", "/bin/env", "/usr/lib/os-release",
+            // Login shells, which useradd and systemd-sysusers write into the host's list of users.
+            "/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false",
+        ].map { Array($0.utf8) })
 
     /// Left with all below them: what the host's administrator, kernel or debugger puts there.
     private static let subtrees = [
@@ -14,9 +18,15 @@ enum PathRules {
 
     /// Directories and files of `/etc` that are a program's data rather than a host's configuration.
     private static let data = [
-        "/etc/alternatives", "/etc/emacs", "/etc/fonts", "/etc/groff", "/etc/manpath.config", "/etc/perl",
-        "/etc/vim",
+        "/etc/alternatives", "/etc/emacs", "/etc/fonts", "/etc/groff", "/etc/libreoffice/registry",
+        "/etc/manpath.config",
+        "/etc/matplotlibrc", "/etc/perl",
+        "/etc/php", "/etc/sgml", "/etc/texmf", "/etc/vim", "/etc/xml",
     ].map { Array($0.utf8) }
+
+    /// Directories of `/var` that hold what packages made of their files when they were installed, not a host's
+    /// state.
+    private static let generated = ["/var/lib/ghc", "/var/lib/texmf"].map { Array($0.utf8) }
 
     /// Families of such directories, by the beginning of their names.
     private static let dataPrefixes = ["/etc/ImageMagick-"].map { Array($0.utf8) }
@@ -32,6 +42,7 @@ enum PathRules {
         if path.hasPrefix("/etc/") {
             return !data.contains { isWithin(path, $0) } && !dataPrefixes.contains { path.starts(with: $0) }
         }
+        if path.hasPrefix("/var/") { return !generated.contains { isWithin(path, $0) } }
         return exact.contains(Array(path)) || subtrees.contains { isWithin(path, $0) }
     }
 
@@ -46,7 +57,6 @@ enum PathRules {
     private static let untouched: [TreePath] = [
         "usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "usr/share/lintian",
         "usr/share/bug", "usr/share/doc-base", "usr/share/common-licenses", "usr/include", "usr/lib/debug",
-        "var",
         "lib/apk", "usr/lib/sysimage", "boot", "usr/lib/modules", "usr/lib/firmware", "usr/src",
         "usr/local/src",
     ]
@@ -54,7 +64,7 @@ enum PathRules {
     /// Whether a file's bytes stay as they are because of where it is.
     static func isUntouched(_ path: TreePath) -> Bool {
         if untouched.contains(where: { path.isWithin($0) }) { return true }
-        guard path.isWithin("etc") else { return false }
+        guard path.isWithin("etc") || path.isWithin("var") else { return false }
         return isHost([UInt8(ascii: "/")] + path.bytes)
     }
 
@@ -86,6 +96,11 @@ enum PathBorders {
     /// Option letters after a `-` that a path may follow at once, as in `-L/usr/lib/x`.
     private static let optionLetters = Array("LIBR".utf8)
 
+    /// Marks before the path of a command in a unit, that no word begins with elsewhere.
+    ///
+    /// Source: systemd.service(5), "Special executable prefixes".
+    private static let unitMarks = Array("-@+:!".utf8)
+
     static func ends(_ byte: UInt8) -> Bool { terminators[Int(byte)] }
 
     static func substitutes(_ byte: UInt8) -> Bool { substitutions[Int(byte)] }
@@ -96,6 +111,11 @@ enum PathBorders {
         let before = bytes[offset - 1]
         if beginners[Int(before)] { return true }
         if offset >= 2, optionLetters.contains(before), bytes[offset - 2] == UInt8(ascii: "-") { return true }
+        // ExecReload=+/usr/bin/x of a unit: after the `=` may stand marks.
+        if Self.unitMarks.contains(before) {
+            let word = bytes[max(0, offset - 4)..<offset].reversed().drop { Self.unitMarks.contains($0) }
+            if word.first == UInt8(ascii: "=") { return true }
+        }
         // file:///usr/share/x
         if before == UInt8(ascii: "/"), offset >= 7 {
             return UnsafeRawBufferPointer(rebasing: bytes[(offset - 7)..<offset]).elementsEqual(

@@ -1,4 +1,5 @@
 internal import Files
+internal import StoreLayout
 
 /// An absolute path found in a file, measured against the image.
 struct PathSite {
@@ -101,5 +102,19 @@ extension PathSite {
             if length == shortestAlias { fallback = prefix }
         }
         return fallback
+    }
+
+    /// The prefix to put an alias for where another string begins at `inside`: the shortest whose alias can end in
+    /// the same letters, so that the other string stays what it was.
+    ///
+    /// Of "/usr/share/locale" with a "locale" of its own at its end, only the first eleven bytes change.
+    func prefixKeeping(_ inside: Int, in bytes: UnsafeRawBufferPointer)
+        -> (end: Int, node: ImagePaths.Node)?
+    {
+        let free = inside - known.lowerBound - StoreLayout.aliasDirectory.utf8.count - 1
+        guard free >= AliasNames.fewestFreeCharacters else { return nil }
+        return prefixes.first { prefix in
+            prefix.end > inside && bytes[inside..<prefix.end].allSatisfy(AliasNames.isDigit)
+        }
     }
 }

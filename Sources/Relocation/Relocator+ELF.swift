@@ -247,6 +247,9 @@ extension Relocator {
                 latestEnd: inside ?? .max, followedBySlashIn: hasBlobs ? bytes : nil)
             {
                 plan.alias(site.known.lowerBound..<prefix.end, to: target(prefix.node))
+            } else if !hasBlobs, let inside, let prefix = site.prefixKeeping(inside, in: bytes) {
+                let range = site.known.lowerBound..<prefix.end
+                plan.alias(range, to: target(prefix.node), ending: Array(bytes[inside..<prefix.end]))
             } else if site.saysEnough {
                 plan.leave(bytes[site.known].displayed, inside == nil ? .tooShort : .interior)
             }

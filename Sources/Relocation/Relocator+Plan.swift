@@ -31,9 +31,18 @@ extension Relocator {
         case .text: planText(bytes, offsets: content.pathOffsets, from: 0, extends: false, into: &plan)
         case .heap, .strings:
             planText(bytes, offsets: content.pathOffsets, from: 0, extends: false, into: &plan)
+        case .blob: planBlob(bytes, offsets: content.pathOffsets, into: &plan)
+        case .binaryScript:
+            // Offsets in the rest may count from the file's beginning.
+            let end = planShebang(bytes, keepsLength: true, into: &plan)
+            let rest = content.pathOffsets.drop { $0 < end }
+            planLeft(bytes, offsets: Array(rest), reason: .format, into: &plan)
         case .paths: planFullPaths(bytes, offsets: content.pathOffsets, into: &plan)
         case .packageConfig:
-            planPrefixes(bytes, into: &plan)
+            planPrefixes(bytes, written: "=/usr\n", into: &plan)
+            planFullPaths(bytes, offsets: content.pathOffsets, into: &plan)
+        case .rubyConfig:
+            planPrefixes(bytes, written: "\"/usr\"", into: &plan)
             planFullPaths(bytes, offsets: content.pathOffsets, into: &plan)
         case .pythonBytecode: planBytecode(bytes, offsets: content.pathOffsets, into: &plan)
         case .compressed: plan.leave("(whole file)", .compressed)
@@ -47,7 +56,8 @@ extension Relocator {
     ///
     /// - Parameters:
     ///   - start: Offsets below are somebody else's.
-    ///   - extends: Whether a file's path without room for an alias may become the longer store path.
+    ///   - extends: Whether a path without room for an alias may become the longer store path, if it names a file,
+    ///     or a directory that is not on every system.
     private func planText(
         _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], from start: Int, extends: Bool,
         into plan: inout Plan
@@ -55,8 +65,7 @@ extension Relocator {
         for site in sites(in: bytes, offsets: offsets, from: start) {
             if let prefix = site.aliasedPrefix() {
                 plan.alias(site.known.lowerBound..<prefix.end, to: paths.path(prefix.node))
-            } else if extends, site.isComplete, let file = paths.followed(site.node), !paths.isDirectory(file)
-            {
+            } else if extends, site.isComplete, isOwn(site) {
                 plan.replace(
                     site.known, with: storePath.path(of: paths.path(site.node)), as: .storePath)
             } else if site.saysEnough {
@@ -65,16 +74,42 @@ extension Relocator {
         }
     }
 
-    /// The interpreter of a script as a full store path.
+    /// Whether a path names a file, or a directory below such as `/usr/lib`.
+    private func isOwn(_ site: PathSite) -> Bool {
+        guard let place = paths.followed(site.node) else { return false }
+        return !paths.isDirectory(place) || site.prefixes.count > 2
+    }
+
+    /// Equally long aliases for paths before which anything may stand; their ends are not known, so that a `/` has to
+    /// follow what is replaced.
+    private func planBlob(_ bytes: UnsafeRawBufferPointer, offsets: [UInt32], into plan: inout Plan) {
+        for site in sites(in: bytes, offsets: offsets, limit: { _ in bytes.count }) {
+            if let prefix = site.aliasedPrefix(followedBySlashIn: bytes) {
+                plan.alias(site.known.lowerBound..<prefix.end, to: paths.path(prefix.node))
+            } else if site.saysEnough {
+                plan.leave(bytes[site.known].displayed, .tooShort)
+            }
+        }
+    }
+
+    /// The interpreter of a script as a full store path, or as an alias where the file's length has to stay.
     ///
     /// - Returns: The end of the first line.
-    private func planShebang(_ bytes: UnsafeRawBufferPointer, into plan: inout Plan) -> Int {
+    private func planShebang(
+        _ bytes: UnsafeRawBufferPointer, keepsLength: Bool = false, into plan: inout Plan
+    ) -> Int {
         let end = bytes.firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
         var start = 2
         while start < end, bytes[start] == 0x20 || bytes[start] == 0x09 { start += 1 }
         guard start < end, bytes[start] == UInt8(ascii: "/") else { return end }
         switch PathSite.measure(bytes, at: start, limit: end, in: paths) {
         case .host: break
+        case .image(let site) where site.isComplete && keepsLength:
+            if let prefix = site.aliasedPrefix() {
+                plan.alias(site.known.lowerBound..<prefix.end, to: paths.path(prefix.node), as: .shebang)
+            } else {
+                plan.leave(bytes[site.known].displayed, .tooShort)
+            }
         case .image(let site) where site.isComplete:
             let target = storePath.path(of: paths.path(site.node))
             // The kernel reads 255 bytes of the line (BINPRM_BUF_SIZE).
@@ -101,10 +136,12 @@ extension Relocator {
         }
     }
 
-    /// `prefix=/usr` in a pkg-config file.
-    private func planPrefixes(_ bytes: UnsafeRawBufferPointer, into plan: inout Plan) {
+    /// The prefix of everything, `/usr` and no more, with one byte before and after it in `pattern`.
+    private func planPrefixes(
+        _ bytes: UnsafeRawBufferPointer, written pattern: String, into plan: inout Plan
+    ) {
         guard let start = bytes.baseAddress else { return }
-        let pattern = Array("=/usr\n".utf8)
+        let pattern = Array(pattern.utf8)
         var offset = 0
         while offset < bytes.count,
             let found = UnsafeRawBufferPointer(start: start + offset, count: bytes.count - offset)
@@ -229,9 +266,9 @@ extension Relocator.Plan {
     /// An equally long alias in place of `range`.
     mutating func alias(
         _ range: Range<Int>, to target: TreePath, as action: RelocationReport.Action = .aliased,
-        tail: Bytes = []
+        tail: Bytes = [], ending: Bytes = []
     ) {
-        let request = AliasNames.Request(length: range.count - tail.count, target: target)
+        let request = AliasNames.Request(length: range.count - tail.count, target: target, ending: ending)
         edits.append(
             Relocator.Edit(
                 offset: range.lowerBound, length: range.count, replacement: .alias(request, tail: tail)))

@@ -150,6 +150,7 @@ public struct Relocator {
             let node = Tree.Node(kind: .symlink(target: target), mode: 0o777)
             result.insert(node, at: StoreLayout.Tree.aliases.appending(name.utf8))
         }
+        try addFiles(to: &result)
         report.files = plans.map(\.plan.file).filter { !$0.isEmpty }.sorted { $0.path < $1.path }
         return RelocatedTree(
             tree: result, storePath: storePath, aliases: aliases, report: report, seeds: seeds)
