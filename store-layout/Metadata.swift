@@ -105,14 +105,19 @@ public struct AliasRecord: Codable, Sendable, Hashable {
 public struct LaunchFacts: Codable, Sendable, Equatable {
     /// Directories inside the tree that go last on `PATH`.
     public var searchPath: [String]
+    /// Directories inside the tree that go last in `XDG_DATA_DIRS`; `nil` for none.
+    public var dataPath: [String]?
     /// Paths below `/etc` that come from the tree where the host has none.
     public var seeds: [String]
     /// What hints say of programs, the user's before those of sxs; `nil` where they say nothing.
     public var rules: [LaunchRule]?
 
     /// Creates the facts.
-    public init(searchPath: [String] = [], seeds: [String] = [], rules: [LaunchRule] = []) {
+    public init(
+        searchPath: [String] = [], dataPath: [String] = [], seeds: [String] = [], rules: [LaunchRule] = []
+    ) {
         self.searchPath = searchPath
+        self.dataPath = dataPath.isEmpty ? nil : dataPath
         self.seeds = seeds
         self.rules = rules.isEmpty ? nil : rules
     }

@@ -11,6 +11,7 @@ extension LaunchDescription {
         case storePath = "store-path"
         case command
         case searchPath = "search-path"
+        case dataPath = "data-path"
         case seed
         case setDefault = "set-default"
         case namespace
@@ -31,6 +32,7 @@ extension LaunchDescription {
         }
         append(.storePath, Array(storePath.utf8))
         for path in searchPath { append(.searchPath, path.bytes) }
+        for path in dataPath { append(.dataPath, path.bytes) }
         for path in seeds { append(.seed, path.bytes) }
         for command in commands {
             append(.command, command.name, command.program.bytes)
@@ -61,6 +63,7 @@ extension LaunchDescription {
         var baseName: String?
         var commands: [Command] = []
         var searchPath: [TreePath] = []
+        var dataPath: [TreePath] = []
         var seeds: [TreePath] = []
         for (index, line) in lines.enumerated() {
             let error = LaunchDescriptionError.line(index + 2, file: file)
@@ -84,6 +87,9 @@ extension LaunchDescription {
             case .searchPath:
                 guard let path = Self.path(rest) else { throw error }
                 searchPath.append(path)
+            case .dataPath:
+                guard let path = Self.path(rest) else { throw error }
+                dataPath.append(path)
             case .seed:
                 guard let path = Self.path(rest) else { throw error }
                 seeds.append(path)
@@ -107,7 +113,8 @@ extension LaunchDescription {
             }
         }
         guard let baseName else { throw .line(lines.count + 2, file: file) }
-        try self.init(baseName: baseName, commands: commands, searchPath: searchPath, seeds: seeds)
+        try self.init(
+            baseName: baseName, commands: commands, searchPath: searchPath, dataPath: dataPath, seeds: seeds)
     }
 
     private static func path(_ bytes: ArraySlice<UInt8>) -> TreePath? {

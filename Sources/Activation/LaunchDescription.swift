@@ -70,6 +70,9 @@ public struct LaunchDescription: Equatable, Sendable {
     /// Directories of the tree that are appended to `PATH`.
     public let searchPath: [TreePath]
 
+    /// Directories of the tree that are appended to `XDG_DATA_DIRS`.
+    public let dataPath: [TreePath]
+
     /// Paths below `etc` that hosts without them are shown from the tree.
     public let seeds: [TreePath]
 
@@ -79,10 +82,12 @@ public struct LaunchDescription: Equatable, Sendable {
     ///   - baseName: The base name of the store path.
     ///   - commands: The commands in any order, each name once.
     ///   - searchPath: Directories of the tree that are appended to `PATH`.
+    ///   - dataPath: Directories of the tree that are appended to `XDG_DATA_DIRS`.
     ///   - seeds: Paths below `etc` that hosts without them are shown from the tree.
     /// - Throws: ``LaunchDescriptionError`` for what a line cannot hold or a launcher would not do.
     public init(
-        baseName: String, commands: [Command], searchPath: [TreePath] = [], seeds: [TreePath] = []
+        baseName: String, commands: [Command], searchPath: [TreePath] = [], dataPath: [TreePath] = [],
+        seeds: [TreePath] = []
     ) throws(LaunchDescriptionError) {
         guard let name = try? TreePath(parsing: Array(baseName.utf8)), !baseName.isEmpty,
             Array(baseName.utf8) == name.name
@@ -103,11 +108,15 @@ public struct LaunchDescription: Equatable, Sendable {
         for path in searchPath where path.bytes.contains(UInt8(ascii: ":")) {
             throw .invalid("search path", path.description)
         }
+        for path in dataPath where path.bytes.contains(UInt8(ascii: ":")) {
+            throw .invalid("data path", path.description)
+        }
         for path in seeds where Seed(path, source: []) == nil { throw .invalid("seed", path.description) }
         for command in commands { try Self.check(command.defaults) }
         self.baseName = baseName
         self.commands = commands
         self.searchPath = searchPath
+        self.dataPath = dataPath
         self.seeds = seeds
     }
 
@@ -133,7 +142,8 @@ public struct LaunchDescription: Equatable, Sendable {
         guard earlier.baseName == baseName else { throw .invalid("store path", earlier.baseName) }
         let others = earlier.commands.filter { command(named: $0.name) == nil }
         return try LaunchDescription(
-            baseName: baseName, commands: commands + others, searchPath: searchPath, seeds: seeds)
+            baseName: baseName, commands: commands + others, searchPath: searchPath, dataPath: dataPath,
+            seeds: seeds)
     }
 
     /// A command by its name; `nil` if there is no such command.

@@ -51,7 +51,8 @@ public enum Launcher {
     ///   - description: What the program's package needs.
     ///   - view: The stores it sees.
     ///   - arguments: Its arguments, without its name.
-    ///   - environment: Its environment; the description's search path goes to the end of `PATH`.
+    ///   - environment: Its environment; the description's search path goes to the end of `PATH`, its data path
+    ///     to that of `XDG_DATA_DIRS`.
     /// - Throws: ``NamespaceError`` or ``LaunchError``; the process should end then.
     public static func run(
         _ command: LaunchDescription.Command, of description: LaunchDescription, in view: StoreView,
@@ -59,6 +60,7 @@ public enum Launcher {
     ) throws -> Never {
         var environment = environment
         environment.appendSearchPath(description.searchPath.map(description.path))
+        environment.appendDataPath(description.dataPath.map(description.path))
         for entry in command.defaults { environment.setDefault(entry.name, entry.value) }
         let program = description.path(of: command.program)
         if command.namespace == .never {
@@ -91,9 +93,7 @@ public enum Launcher {
         var environment = environment
         if let profile {
             environment.appendSearchPath([Array((profile + "/bin").utf8)])
-            environment.append(
-                [Array((profile + "/share").utf8)], to: "XDG_DATA_DIRS",
-                unset: Array("/usr/local/share:/usr/share".utf8))
+            environment.appendDataPath([Array((profile + "/share").utf8)])
             // An empty list before the colon stands for the host's own manuals (manpath(1)).
             environment.append([Array((profile + "/share/man").utf8)], to: "MANPATH", unset: [])
         }

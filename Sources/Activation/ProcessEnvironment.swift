@@ -6,6 +6,9 @@ public struct ProcessEnvironment: Equatable, Sendable {
     /// Where programs are sought if nothing says so.
     static let defaultSearchPath = Bytes("/usr/local/bin:/usr/bin:/bin".utf8)
 
+    /// Where data is sought if nothing says so.
+    static let defaultDataPath = Bytes("/usr/local/share:/usr/share".utf8)
+
     /// The entries, mostly `NAME=value`, in order.
     public private(set) var entries: [Bytes]
 
@@ -68,6 +71,15 @@ public struct ProcessEnvironment: Equatable, Sendable {
     /// Appends directories to `PATH`: what the host has comes first.
     public mutating func appendSearchPath(_ directories: [Bytes]) {
         append(directories, to: "PATH", unset: Self.defaultSearchPath)
+    }
+
+    /// Appends directories to `XDG_DATA_DIRS`: what the host has comes first.
+    ///
+    /// Source: XDG Base Directory Specification: empty, it stands for the same as if it were not set.
+    public mutating func appendDataPath(_ directories: [Bytes]) {
+        guard !directories.isEmpty else { return }
+        if self["XDG_DATA_DIRS"] == [] { set(Array("XDG_DATA_DIRS".utf8), Self.defaultDataPath) }
+        append(directories, to: "XDG_DATA_DIRS", unset: Self.defaultDataPath)
     }
 
     private func index(of name: Bytes) -> Int? {

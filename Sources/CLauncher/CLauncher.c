@@ -197,6 +197,21 @@ static void append_directory(struct text *list, const char *store_path, const ch
     }
 }
 
+/* Begins a list with colons between as a variable has it, or as it stands for where the variable is not set. The
+   bytes, with the name before, become the variable's entry. Returns the list's length. */
+static size_t begin_list(struct text *list, char *bytes, size_t room, char **known, const char *name, const char *unset) {
+    struct text entry;
+    begin(&entry, bytes, room);
+    append_string(&entry, known ? *known : name);
+    if (!known) append_string(&entry, unset);
+    size_t length = length_of(name);
+    begin(list, bytes + length, room - length);
+    /* What is too long is not begun with. */
+    list->length = entry.is_full ? 0 : entry.length - length;
+    list->is_full = entry.is_full;
+    return list->length;
+}
+
 /* Whether it is a path in a tree as a description has it: no component is empty, `.` or `..`, and none has control
    characters. */
 static int is_tree_path(const char *path) {
@@ -249,13 +264,14 @@ static long read_description(char *path, size_t directory, char *bytes, long roo
 /* Becomes the program of the launcher in `path`, whose directory's path is so long. Returns where that needs more,
    and where it fails. */
 static void run(char *path, size_t directory, char **arguments, char **environment) {
-    char description[longest_description], list[longest_search_path], program[PATH_MAX], seed[PATH_MAX];
+    char description[longest_description], list[longest_search_path], data_list[longest_search_path];
+    char program[PATH_MAX], seed[PATH_MAX];
     char *variables[most_variables + 1];
     char command[NAME_MAX + 1];
     size_t count = 0;
     while (environment[count])
         if (count++ == most_variables) return;
-    struct text name, store, search_path, directories, whole;
+    struct text name, store, directories, data, whole;
     begin(&name, command, sizeof command);
     append_string(&name, path + directory + 1);
     if (name.is_full) return;
@@ -278,13 +294,11 @@ static void run(char *path, size_t directory, char **arguments, char **environme
     variables[count] = NULL;
     size_t inherited = count;
     char **search = find_variable(variables, "PATH", 4);
-    begin(&search_path, list, sizeof list);
-    append_string(&search_path, search ? *search : "PATH=" SXS_DEFAULT_SEARCH_PATH);
-    if (search_path.is_full) return;
-    size_t unchanged = search_path.length;
-    /* The list itself begins after its name. */
-    begin(&directories, list + 5, sizeof list - 5);
-    directories.length = search_path.length - 5;
+    size_t unchanged = begin_list(&directories, list, sizeof list, search, "PATH=", SXS_DEFAULT_SEARCH_PATH);
+    char **shared = find_variable(variables, "XDG_DATA_DIRS", 13);
+    /* Empty, it stands for the same as if it were not set. */
+    size_t data_unchanged = begin_list(&data, data_list, sizeof data_list, shared && (*shared)[14] ? shared : NULL,
+                                       "XDG_DATA_DIRS=", SXS_DEFAULT_DATA_PATH);
 
     program[0] = 0;
     /* Whether the last command was this one: what follows a command is said of it. */
@@ -305,6 +319,9 @@ static void run(char *path, size_t directory, char **arguments, char **environme
         } else if ((rest = after(line, "search-path "))) {
             if (!is_tree_path(rest) || has_colon(rest)) return;
             append_directory(&directories, store_path, rest);
+        } else if ((rest = after(line, "data-path "))) {
+            if (!is_tree_path(rest) || has_colon(rest)) return;
+            append_directory(&data, store_path, rest);
         } else if ((rest = after(line, "command "))) {
             size_t tab = 0;
             while (rest[tab] && rest[tab] != '\t') tab++;
@@ -347,17 +364,17 @@ static void run(char *path, size_t directory, char **arguments, char **environme
             return;
         }
     }
-    if (!has_store_path || !program[0] || is_always || (is_missing && !is_never) || directories.is_full) return;
-    if (directories.length + 5 != unchanged) {
-        search = find_variable(variables, "PATH", 4);
-        if (!search && count == most_variables) return;
-        if (search) {
-            *search = list;
-        } else {
-            variables[count++] = list;
-            variables[count] = NULL;
-        }
+    if (!has_store_path || !program[0] || is_always || (is_missing && !is_never)) return;
+    if (directories.is_full || data.is_full || count + 2 > most_variables) return;
+    if (directories.length != unchanged) {
+        if (search) *search = list;
+        else variables[count++] = list;
     }
+    if (data.length != data_unchanged) {
+        if (shared) *shared = data_list;
+        else variables[count++] = data_list;
+    }
+    variables[count] = NULL;
     char *called = arguments[0];
     arguments[0] = program;
     call(SYS_execve, (long)program, (long)arguments, (long)variables, 0);

@@ -38,6 +38,18 @@ struct ExposureFinder {
         }
     }
 
+    /// The directory of shared data, if programs look something up there by `XDG_DATA_DIRS`.
+    var dataPath: [TreePath] {
+        let data: TreePath = "usr/share"
+        let isSought = Self.soughtData.contains { tree.resolve(data.appending(Array($0.utf8)).bytes) != nil }
+        return isSought ? [data] : []
+    }
+
+    /// What of `usr/share` programs look up in every directory of `XDG_DATA_DIRS`.
+    private static let soughtData = [
+        "applications", "dbus-1", "glib-2.0", "icons", "mime", "themes", "vulkan", "xdg-desktop-portal",
+    ]
+
     /// Chooses what is shown.
     ///
     /// - Parameters:
@@ -70,7 +82,7 @@ struct ExposureFinder {
                 data = dataFiles { _ in true }
             }
         }
-        let needsLauncher = needsSetup || chosen.count < all.count
+        let needsLauncher = needsSetup || !dataPath.isEmpty || chosen.count < all.count
         return Exposure(
             commands: chosen.sorted { $0.key < $1.key }.map {
                 Exposure.Command(

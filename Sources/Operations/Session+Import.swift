@@ -230,7 +230,8 @@ extension Session {
             exposure: try finder.exposure(for: identity.name.text, wanted: options.expose),
             aliases: relocated.aliases.map { AliasRecord(name: $0.name, target: "\($0.target)") },
             launch: LaunchFacts(
-                searchPath: finder.searchPath.map { "\($0)" }, seeds: relocated.seeds.map { "\($0)" },
+                searchPath: finder.searchPath.map { "\($0)" }, dataPath: finder.dataPath.map { "\($0)" },
+                seeds: relocated.seeds.map { "\($0)" },
                 rules: rules),
             omissions: Dictionary(
                 unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +),

@@ -124,6 +124,7 @@ extension Session {
         return try LaunchDescription(
             baseName: package.storePath, commands: commands,
             searchPath: package.launch.searchPath.map { try TreePath(parsing: $0.utf8) },
+            dataPath: (package.launch.dataPath ?? []).map { try TreePath(parsing: $0.utf8) },
             seeds: package.launch.seeds.map { try TreePath(parsing: $0.utf8) })
     }
 

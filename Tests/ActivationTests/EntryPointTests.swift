@@ -80,6 +80,7 @@ import Testing
         #expect(SXS_SHIMS == StoreLayout.Name.shims)
         #expect(
             SXS_PROGRAM_LINK == "../../\(StoreLayout.Name.programs)/\(StoreLayout.Name.program)")
+        #expect(SXS_DEFAULT_DATA_PATH == "/usr/local/share:/usr/share")
         #expect(SXS_LAUNCH_DESCRIPTION == StoreLayout.Name.launchDescription)
     }
 
@@ -101,6 +102,16 @@ import Testing
         #expect(
             try run("unset PATH; exec \(launcher) \(question)")
                 == "\(program)|/usr/local/bin:/usr/bin:/bin:/usr/store/aaa-x-1/bin|yes|\n")
+        let data = #"-c 'echo "$XDG_DATA_DIRS"' "#
+        #expect(
+            try run("unset XDG_DATA_DIRS; exec \(launcher) \(data)")
+                == "/usr/local/share:/usr/share:/usr/store/aaa-x-1/share\n")
+        #expect(
+            try run("XDG_DATA_DIRS= exec \(launcher) \(data)")
+                == "/usr/local/share:/usr/share:/usr/store/aaa-x-1/share\n")
+        #expect(
+            try run("XDG_DATA_DIRS=/a:/usr/store/aaa-x-1/share exec \(launcher) \(data)")
+                == "/a:/usr/store/aaa-x-1/share\n")
         #expect(try run("exec -a '' \(launcher) \(question)") == answer)
         #expect(try run("exec -a a/b \(launcher) \(question)") == answer)
     }
@@ -153,6 +164,8 @@ import Testing
             ("command a\tbin/a\nnamespace always\ncommand sh\tbin/sh\n", true),
             ("command sh\tbin/sh\ncommand z\tbin/z\nnamespace always\n", true),
             ("command z\tbin/sh\n", false), ("command sh\tbin/gone\n", false), ("", false),
+            ("data-path share\ncommand sh\tbin/sh\n", true), ("data-path a:b\ncommand sh\tbin/sh\n", false),
+            ("data-path /share\ncommand sh\tbin/sh\n", false),
             ("search-path \(String(repeating: "x", count: 255))\n" + "command sh\tbin/sh\n", true),
             (String(repeating: "search-path \(String(repeating: "x", count: 255))/bin\n", count: 2), false),
             // Longer than what is looked at, and than what PATH may become.

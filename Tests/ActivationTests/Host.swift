@@ -95,6 +95,7 @@ final class Host {
                 sxs-launch 1
                 store-path /usr/store/\(base)
                 search-path bin
+                data-path share
                 command sh\tbin/sh
                 set-default SXS_DEFAULT=yes
                 command gone\tbin/gone

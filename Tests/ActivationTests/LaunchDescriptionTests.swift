@@ -15,7 +15,7 @@ import Testing
                     namespace: .always),
                 LaunchDescription.Command(name: Bytes("[".utf8), program: "usr/bin/["),
             ],
-            searchPath: ["usr/bin", "bin"], seeds: ["etc/ssl/certs"])
+            searchPath: ["usr/bin", "bin"], dataPath: ["usr/share"], seeds: ["etc/ssl/certs"])
     }
 
     @Test func whatIsWrittenIsReadBack() throws {
@@ -29,6 +29,7 @@ import Testing
                     store-path /usr/store/aaa-x-1
                     search-path usr/bin
                     search-path bin
+                    data-path usr/share
                     seed etc/ssl/certs
                     command [\tusr/bin/[
                     command two words\tbin/a=b

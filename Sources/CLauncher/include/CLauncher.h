@@ -13,6 +13,7 @@
 #define SXS_LAUNCH_DESCRIPTION "launch"
 #define SXS_LAUNCH_HEADING "sxs-launch 1"
 #define SXS_DEFAULT_SEARCH_PATH "/usr/local/bin:/usr/bin:/bin"
+#define SXS_DEFAULT_DATA_PATH "/usr/local/share:/usr/share"
 
 /* The entry point, named to the linker (-e). */
 void sxs_start(void);
