@@ -38,7 +38,9 @@ let package = Package(
         .target(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
             exclude: ["README.md", "relocation.md", "hints.md", "decisions"],
-            resources: ["etc", "git", "nvim"].map { .embedInCode("hints/\($0).hints") },
+            resources: ["etc", "git", "nvim", "qt", "syslog-ng", "systemd"].map {
+                .embedInCode("hints/\($0).hints")
+            },
             swiftSettings: settings),
 
         // 3: rooms, siblings that do not know each other.

@@ -6,7 +6,8 @@ extension Hint {
     /// They belong to the recipe: one that changes what becomes of an image is a new recipe.
     public static let builtIn: [Hint] = [
         ("etc", PackageResources.etc_hints), ("git", PackageResources.git_hints),
-        ("nvim", PackageResources.nvim_hints),
+        ("nvim", PackageResources.nvim_hints), ("qt", PackageResources.qt_hints),
+        ("syslog-ng", PackageResources.syslog_ng_hints), ("systemd", PackageResources.systemd_hints),
     ].compactMap { name, text in
         // They are part of the program; that each can be read is tested.
         try? Hint(parsing: text, name: HintName(name), file: name + fileSuffix)
