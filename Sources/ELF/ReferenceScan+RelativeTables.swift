@@ -47,7 +47,8 @@ struct RelativeTables {
     /// The addresses in intervals that tables lead to; nothing where looking at all would take too long.
     ///
     /// A table is a run of words that all lead into the data and not into the run. Where another begins in it, that is
-    /// believed if more of what follows then leads to beginnings of strings.
+    /// believed if more of what follows then leads to beginnings of strings. It counts if nearly all words lead to
+    /// text: other numbers behind an address that code takes now and then lead into a string, and to other bytes.
     ///
     /// - Parameter bases: Addresses in the data that code takes, ascending.
     func targets(bases: [UInt64]) -> [UInt64]? {
@@ -56,6 +57,8 @@ struct RelativeTables {
         for (index, base) in bases.enumerated() where base % 4 == 0 {
             var next = index + 1
             var place = base
+            var hits: [UInt64] = []
+            var others = 0
             var end = base &+ UInt64(Self.longest)
             while place < end, let target = target(at: place, from: base),
                 target < base || target >= place &+ 4
@@ -67,10 +70,12 @@ struct RelativeTables {
                     break
                 }
                 if target > base { end = min(end, target) }
-                if intervals.contains(target) { result.append(target) }
+                if intervals.contains(target) { hits.append(target) }
+                if !isText(at: target) { others += 1 }
                 place &+= 4
                 budget -= 1
             }
+            if !hits.isEmpty, UInt64(others * 8) <= (place - base) / 4 { result += hits }
             guard budget > 0 else { return nil }
         }
         return result
@@ -83,6 +88,17 @@ struct RelativeTables {
         else { return nil }
         let target = base &+ UInt64(bitPattern: Int64(distance))
         return addresses.contains(target) ? target : nil
+    }
+
+    /// Whether a string without control characters begins at an address or goes on there, as far as its first bytes tell.
+    private func isText(at address: UInt64) -> Bool {
+        guard let offset = mapping.fileOffset(ofAddress: address) else { return false }
+        for index in offset..<offset + 8 {
+            guard let byte = view.read(UInt8.self, at: index) else { return false }
+            if byte == 0 { return true }
+            if byte < 0x20, !(0x07...0x0d).contains(byte), byte != 0x1b { return false }
+        }
+        return true
     }
 
     /// How many of the next words lead to where a string begins.
