@@ -18,7 +18,8 @@ enum PathRules {
 
     /// Directories and files of `/etc` that are a program's data rather than a host's configuration.
     private static let data = [
-        "/etc/alternatives", "/etc/emacs", "/etc/fonts", "/etc/groff", "/etc/libreoffice/registry",
+        "/etc/alternatives", "/etc/emacs", "/etc/fonts", "/etc/groff", "/etc/lynx",
+        "/etc/libreoffice/registry",
         "/etc/manpath.config",
         "/etc/matplotlibrc", "/etc/perl",
         "/etc/php", "/etc/sgml", "/etc/texmf", "/etc/vim", "/etc/xml",
