@@ -38,7 +38,7 @@ let package = Package(
         .target(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
             exclude: ["README.md", "relocation.md", "hints.md", "decisions"],
-            resources: ["etc", "git", "nvim", "qt", "syslog-ng", "systemd"].map {
+            resources: ["aspell", "bison", "etc", "git", "nvim", "qt", "r", "syslog-ng", "systemd"].map {
                 .embedInCode("hints/\($0).hints")
             },
             swiftSettings: settings),
