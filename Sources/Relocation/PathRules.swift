@@ -22,7 +22,7 @@ enum PathRules {
         "/etc/libreoffice/registry",
         "/etc/manpath.config",
         "/etc/matplotlibrc", "/etc/perl",
-        "/etc/php", "/etc/sgml", "/etc/texmf", "/etc/vim", "/etc/xml",
+        "/etc/R", "/etc/php", "/etc/sgml", "/etc/texmf", "/etc/vim", "/etc/xml",
     ].map { Array($0.utf8) }
 
     /// Directories of `/var` that hold what packages made of their files when they were installed, not a host's

@@ -35,8 +35,12 @@ extension Relocator {
         case .binaryScript:
             // Offsets in the rest may count from the file's beginning.
             let end = planShebang(bytes, keepsLength: true, into: &plan)
-            let rest = content.pathOffsets.drop { $0 < end }
-            planLeft(bytes, offsets: Array(rest), reason: .format, into: &plan)
+            var rest = Array(content.pathOffsets.drop { $0 < end })
+            if Self.isCamlBytecode(bytes) {
+                planCamlStrings(bytes, offsets: rest, from: end, into: &plan)
+                rest.removeAll { Self.camlString(in: bytes, at: Int($0)) != nil }
+            }
+            planLeft(bytes, offsets: rest, reason: .format, into: &plan)
         case .paths: planFullPaths(bytes, offsets: content.pathOffsets, into: &plan)
         case .packageConfig:
             planPrefixes(bytes, written: "=/usr\n", into: &plan)
@@ -190,6 +194,40 @@ extension Relocator {
             if end <= bytes.count { return end }
         }
         return nil
+    }
+
+    /// Whether a file is a program for OCaml's interpreter: its last bytes say so.
+    ///
+    /// Source: `runtime/caml/exec.h`, OCaml 4.13.
+    private static func isCamlBytecode(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        UnsafeRawBufferPointer(rebasing: bytes.suffix(12)).starts(with: "Caml1999X".utf8)
+    }
+
+    /// Equally long aliases in the strings of OCaml bytecode.
+    private func planCamlStrings(
+        _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], from start: Int, into plan: inout Plan
+    ) {
+        for site in sites(
+            in: bytes, offsets: offsets, from: start, limit: { Self.camlString(in: bytes, at: $0) })
+        {
+            if let prefix = site.aliasedPrefix() {
+                plan.alias(site.known.lowerBound..<prefix.end, to: paths.path(prefix.node))
+            } else if site.saysEnough {
+                plan.leave(bytes[site.known].displayed, .tooShort)
+            }
+        }
+    }
+
+    /// The end of the marshalled OCaml string that begins at `offset`, told by the length before it; `nil` where none
+    /// does.
+    ///
+    /// Source: `runtime/caml/intext.h`, OCaml 4.13.
+    private static func camlString(in bytes: UnsafeRawBufferPointer, at offset: Int) -> Int? {
+        guard offset >= 2 else { return nil }
+        let before = bytes[offset - 1]
+        let end = bytes[offset - 2] == 0x09 ? offset + Int(before) : offset + Int(before & 0x1f)
+        let isString = bytes[offset - 2] == 0x09 || (0x20...0x3f).contains(before)
+        return isString && end > offset && end <= bytes.count ? end : nil
     }
 
     /// Counts the paths of a file that stays as it is.

@@ -18,6 +18,28 @@ import Testing
         #expect(relocated.left("usr/bin/ocaml").map(\.reason) == [.format])
     }
 
+    @Test func stringsOfOCamlBytecodeBecomeAliases() throws {
+        let fixture = try RelocationFixture()
+        try fixture.file("usr/bin/ocamlrun", [0x7f], mode: 0o755)
+        fixture.directory("usr/lib/ocaml/stublibs")
+        let head = Array("#!/usr/bin/ocamlrun\n".utf8) + [0, 0]
+        let (short, long) = (
+            Array("/usr/lib/ocaml".utf8), Array("/usr/lib/ocaml/stublibs/x.so and more text".utf8)
+        )
+        let tail = Array("Caml1999X030".utf8)
+        let strings = [0x20 + UInt8(short.count)] + short + [0x41, 0x09, UInt8(long.count)] + long + [0x41]
+        // The length says that no string of this begins at the path.
+        let other = Array("/usr/lib/ocaml".utf8)
+        try fixture.file("usr/bin/ocaml", head + strings + [0x01] + other + tail, mode: 0o755)
+        let relocated = try fixture.relocate()
+        let alias = try #require(relocated.aliases.first { $0.target == "usr/lib/ocaml" })
+        let text = Array(alias.path.utf8)
+        let changed = [0x2e] + text + [0x41, 0x09, UInt8(long.count)] + text + long.dropFirst(14) + [0x41]
+        let result = try fixture.bytes("usr/bin/ocaml", of: relocated.tree)
+        #expect(Array(result.dropFirst(head.count)) == changed + [0x01] + other + tail)
+        #expect(relocated.left("usr/bin/ocaml").map(\.reason) == [.format])
+    }
+
     @Test func aBinaryWhoseInterpreterIsTooShortIsLeft() throws {
         let fixture = try RelocationFixture()
         try fixture.file("usr/bin/x", [0x7f], mode: 0o755)
