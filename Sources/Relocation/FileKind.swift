@@ -4,7 +4,7 @@ internal import Files
 enum FileKind {
     /// An ELF program, library or object.
     case elf
-    /// Text that begins with `#!`.
+    /// Text that begins with `#!`, and modules of the languages of such.
     case script
     /// Text of a format whose reader takes paths of any length.
     case paths
@@ -34,6 +34,8 @@ enum FileKind {
     private static let pathSuffixes = [
         ".desktop", ".service", ".socket", ".timer", ".path", ".mount", ".automount", ".target", ".slice",
     ]
+
+    private static let moduleSuffixes = [".rb", ".pl", ".pm"]
 
     private static let compressedMagic: [Bytes] = [
         [0x1f, 0x8b], [0xfd, 0x37, 0x7a, 0x58, 0x5a], [0x28, 0xb5, 0x2f, 0xfd], [0x42, 0x5a, 0x68],
@@ -76,6 +78,8 @@ enum FileKind {
             self = .packageConfig
         } else if name.elementsEqual("rbconfig.rb".utf8) {
             self = .rubyConfig
+        } else if Self.moduleSuffixes.contains(where: ends) {
+            self = .script
         } else if Self.pathSuffixes.contains(where: ends) {
             self = .paths
         } else {

@@ -26,7 +26,7 @@ extension Relocator {
         switch FileKind(path: path, bytes: bytes) {
         case .elf: planELF(bytes, id: id, path: path, into: &plan)
         case .script:
-            let end = planShebang(bytes, into: &plan)
+            let end = bytes.starts(with: "#!".utf8) ? planShebang(bytes, into: &plan) : 0
             planText(bytes, offsets: content.pathOffsets, from: end, extends: true, into: &plan)
         case .text: planText(bytes, offsets: content.pathOffsets, from: 0, extends: false, into: &plan)
         case .heap, .strings:
@@ -56,6 +56,9 @@ extension Relocator {
         return plan
     }
 
+    /// Paths of one script whose end is looked for among the names of a directory.
+    private static let mostJoined = 256
+
     /// Equally long aliases for the paths of a text.
     ///
     /// - Parameters:
@@ -66,12 +69,21 @@ extension Relocator {
         _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], from start: Int, extends: Bool,
         into plan: inout Plan
     ) {
+        var joined = 0
         for site in sites(in: bytes, offsets: offsets, from: start) {
             if let prefix = site.aliasedPrefix() {
                 plan.alias(site.known.lowerBound..<prefix.end, to: paths.path(prefix.node))
             } else if extends, site.isComplete, isOwn(site) {
                 plan.replace(
                     site.known, with: storePath.path(of: paths.path(site.node)), as: .storePath)
+            } else if extends, joined < Self.mostJoined, site.saysEnough, !site.isComplete {
+                joined += 1
+                if goesOn(site, in: bytes) {
+                    plan.replace(
+                        site.known, with: storePath.path(of: paths.path(site.node)), as: .storePath)
+                } else {
+                    plan.leave(bytes[site.known].displayed, .tooShort)
+                }
             } else if site.saysEnough {
                 plan.leave(bytes[site.known].displayed, .tooShort)
             }

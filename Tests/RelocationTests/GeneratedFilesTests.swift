@@ -18,6 +18,29 @@ import Testing
         #expect(relocated.left("usr/bin/ocaml").map(\.reason) == [.format])
     }
 
+    @Test func pathsThatAScriptJoinsGetTheLongPathIfTheImageHasTheRest() throws {
+        let fixture = try RelocationFixture()
+        fixture.directory("usr/share/aclocal-1.16")
+        fixture.directory("usr/lib/x86_64-linux-gnu/gems")
+        fixture.directory("usr/lib/x86_64-linux-gnu/other")
+        let (share, lib) = ("/usr/share", "/usr/lib")
+        let perl =
+            "#!/usr/bin/perl\n@a = ('\(share)/aclocal-' . $v, '\(share)/bclocal-', '\(share)/acl', '\(share)/$x');\n"
+        let ruby =
+            "a = \"\(lib)/#{arch}/gems\", \"\(lib)/#{arch}/none\", \"\(lib)/${a}-gnu/gems/x\", \"\(lib)/#{arch\n"
+        try fixture.text("usr/bin/aclocal", perl)
+        try fixture.text("usr/lib/ruby/gem.rb", ruby)
+        let relocated = try fixture.relocate()
+        let store = relocated.storePath.path
+        #expect(
+            try fixture.string("usr/bin/aclocal", of: relocated.tree)
+                == perl.replacing("'\(share)/aclocal-'", with: "'\(store)\(share)/aclocal-'"))
+        #expect(
+            try fixture.string("usr/lib/ruby/gem.rb", of: relocated.tree)
+                == ruby.replacing("\"\(lib)/#{arch}/gems", with: "\"\(store)\(lib)/#{arch}/gems")
+                .replacing("\"\(lib)/${a}-gnu/gems", with: "\"\(store)\(lib)/${a}-gnu/gems"))
+    }
+
     @Test func stringsOfOCamlBytecodeBecomeAliases() throws {
         let fixture = try RelocationFixture()
         try fixture.file("usr/bin/ocamlrun", [0x7f], mode: 0o755)
