@@ -18,16 +18,13 @@ extension Relocator {
         guard !site.isComplete, start < bytes.count, bytes[start] == UInt8(ascii: "/"),
             let place = paths.followed(site.node), paths.isDirectory(place)
         else { return false }
-        let names = tree.names(in: paths.path(place))
-        guard names.count <= Self.most else { return false }
-
         var position = start + 1
         let head = literal(in: bytes, from: &position)
         guard let opened = openedSubstitution(bytes, at: position) else {
             guard let last = head.last, Self.joiners.contains(last), head.count > 2,
                 position == bytes.count || PathBorders.ends(bytes[position])
             else { return false }
-            return names.contains { $0.count > head.count && $0.starts(with: head) }
+            return names(in: place).contains { $0.count > head.count && $0.starts(with: head) }
         }
         guard let closed = bytes[opened.start...].prefix(Self.most).firstIndex(of: opened.end) else {
             return false
@@ -38,11 +35,17 @@ extension Relocator {
         position += 1
         let next = literal(in: bytes, from: &position)
         guard next.count > 2 else { return false }
-        return names.contains { name in
+        return names(in: place).contains { name in
             name.count >= head.count + tail.count && name.starts(with: head)
                 && name.suffix(tail.count) == tail[...]
                 && tree[paths.path(place).appending(name).appending(next)] != nil
         }
+    }
+
+    /// The names in a directory; none where they are too many to compare.
+    private func names(in place: ImagePaths.Node) -> [Bytes] {
+        let names = tree.names(in: paths.path(place))
+        return names.count <= Self.most ? names : []
     }
 
     /// The bytes of a name up to a `/`, a substitution or the path's end.

@@ -37,7 +37,9 @@ extension Relocator {
             let end = planShebang(bytes, keepsLength: true, into: &plan)
             var rest = Array(content.pathOffsets.drop { $0 < end })
             if Self.isCamlBytecode(bytes) {
-                planCamlStrings(bytes, offsets: rest, from: end, into: &plan)
+                let strings = sites(
+                    in: bytes, offsets: rest, from: end, limit: { Self.camlString(in: bytes, at: $0) })
+                planAliases(strings, in: bytes, into: &plan)
                 rest.removeAll { Self.camlString(in: bytes, at: Int($0)) != nil }
             }
             planLeft(bytes, offsets: rest, reason: .format, into: &plan)
@@ -184,13 +186,7 @@ extension Relocator {
             Self.marshalledString(in: bytes, at: offset)
                 ?? (PathBorders.canBegin(bytes, at: offset) ? bytes.count : nil)
         }
-        for site in sites(in: bytes, offsets: offsets, from: 16, limit: limit) {
-            if let prefix = site.aliasedPrefix() {
-                plan.alias(site.known.lowerBound..<prefix.end, to: paths.path(prefix.node))
-            } else if site.saysEnough {
-                plan.leave(bytes[site.known].displayed, .tooShort)
-            }
-        }
+        planAliases(sites(in: bytes, offsets: offsets, from: 16, limit: limit), in: bytes, into: &plan)
     }
 
     /// The end of the marshalled string that begins at `offset`; `nil` where none does.
@@ -215,13 +211,9 @@ extension Relocator {
         UnsafeRawBufferPointer(rebasing: bytes.suffix(12)).starts(with: "Caml1999X".utf8)
     }
 
-    /// Equally long aliases in the strings of OCaml bytecode.
-    private func planCamlStrings(
-        _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], from start: Int, into plan: inout Plan
-    ) {
-        for site in sites(
-            in: bytes, offsets: offsets, from: start, limit: { Self.camlString(in: bytes, at: $0) })
-        {
+    /// Equally long aliases for paths whose strings have their lengths before them.
+    private func planAliases(_ sites: [PathSite], in bytes: UnsafeRawBufferPointer, into plan: inout Plan) {
+        for site in sites {
             if let prefix = site.aliasedPrefix() {
                 plan.alias(site.known.lowerBound..<prefix.end, to: paths.path(prefix.node))
             } else if site.saysEnough {

@@ -223,7 +223,10 @@ public struct Relocator {
                 }
                 plan.file.done[.searchPath] = 1
             } catch let error as ELFError {
+                // As any damaged file: unchanged, and named.
+                plan.file.done = [:]
                 plan.leave("RUNPATH (\(error))", .damaged)
+                return
             }
         }
         try staging.replace(id, with: result)
