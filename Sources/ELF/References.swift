@@ -180,6 +180,8 @@ extension ELFFile {
         if sections.contains(where: { $0.name.hasPrefix("swift5_") }) {
             for range in data { scan.scanRelativePointers(range, mapping: mapping) }
         }
+        // Seldom made: the code is gone through once more for them.
+        guard !isMadeByGCCAlone else { return true }
         let tables = RelativeTables(data, intervals: scan.intervals, view: view, mapping: mapping)
         guard tables.mayExist else { return true }
         var bases = ReferenceScan(tables.addresses, view)
@@ -187,6 +189,14 @@ extension ELFFile {
         guard let targets = tables.targets(bases: bases.addresses.sorted()) else { return false }
         for target in targets { scan.take(target) }
         return isComplete
+    }
+
+    /// Whether all compilers that signed the file are GCC, which makes no tables of distances to strings.
+    private var isMadeByGCCAlone: Bool {
+        guard let comment = sections.first(where: { $0.name == ".comment" && !$0.fileRange.isEmpty }) else {
+            return false
+        }
+        return view.bytes[comment.fileRange].split(separator: 0).allSatisfy { $0.starts(with: "GCC:".utf8) }
     }
 
     /// Data that nobody writes to, nor the loader.
