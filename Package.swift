@@ -33,19 +33,22 @@ let package = Package(
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // 2: vocabulary: bytes, files and trees; ELF; the contract on disk.
-        .target(name: "Files", dependencies: ["CLinux", "CCrypto"], swiftSettings: settings),
+        .target(name: "Files", dependencies: ["CLinux", "CCrypto", "CZlib"], swiftSettings: settings),
         .target(name: "ELF", dependencies: ["CScan"], swiftSettings: settings),
         .target(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
             exclude: ["README.md", "relocation.md", "hints.md", "decisions"],
-            resources: ["aspell", "bison", "etc", "git", "nvim", "qt", "r", "syslog-ng", "systemd"].map {
+            resources: [
+                "aspell", "bison", "clang", "etc", "ghc", "git", "logrotate", "nvim", "qt", "r", "syslog-ng",
+                "systemd", "valgrind", "weechat",
+            ].map {
                 .embedInCode("hints/\($0).hints")
             },
             swiftSettings: settings),
 
         // 3: rooms, siblings that do not know each other.
         .target(
-            name: "Images", dependencies: ["Files", "StoreLayout", "CArchive", "CZlib", "CSquashFS"],
+            name: "Images", dependencies: ["Files", "StoreLayout", "CArchive", "CSquashFS"],
             swiftSettings: settings, linkerSettings: archives),
         .target(name: "Relocation", dependencies: ["Files", "ELF", "StoreLayout"], swiftSettings: settings),
         .target(name: "Store", dependencies: ["Files", "StoreLayout", "CSQLite"], swiftSettings: settings),

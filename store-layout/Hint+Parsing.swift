@@ -189,19 +189,20 @@ extension Hint {
             return Variable(name: name, value: String(text[text.index(after: equals)...]))
         }
 
-        private func seed(_ text: String) throws(HintError) -> TreePath {
-            guard let path = try? TreePath(parsing: text.utf8), path.bytes.elementsEqual(text.utf8),
-                path.isWithin("etc"), path != "etc"
+        private func seed(_ text: String) throws(HintError) -> PathPattern {
+            guard let pattern = PathPattern(text), let path = try? TreePath(parsing: text.utf8),
+                path.components.count >= 2, path.isWithin("etc") || path.isWithin("usr")
             else {
                 throw wrong(
-                    "'\(text)' is no path below etc", "write it without a leading slash, as etc/ssl/certs")
+                    "'\(text)' is no path below etc or usr",
+                    "write it without a leading slash, as etc/ssl/certs; '*' stands for anything but '/'")
             }
-            guard !HintLimits.isRefused(seed: path) else {
+            guard !HintLimits.isRefused(seed: pattern, path) else {
                 throw wrong(
                     "/\(text) says what the host's own programs may do or load",
                     "leave it out: it is the host's to give")
             }
-            return path
+            return pattern
         }
     }
 }
@@ -233,7 +234,7 @@ enum HintLimits {
     /// Beginnings of families of such variables.
     private static let variablePrefixes = ["LD_", "DYLD_", "PYTHON", "PERL5LIB", "LUA_", "SXS_", "GIT_"]
 
-    /// Below /etc, what decides on users and rights, or is read by every program.
+    /// What decides on users and rights, is read by every program, or is nobody's but the host's.
     private static let seeds: [TreePath] = [
         "etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "etc/subuid", "etc/subgid", "etc/sudoers",
         "etc/sudoers.d", "etc/sudo.conf", "etc/doas.conf", "etc/pam.d", "etc/pam.conf", "etc/security",
@@ -241,6 +242,11 @@ enum HintLimits {
         "etc/profile", "etc/profile.d", "etc/bash.bashrc", "etc/bashrc", "etc/zsh", "etc/environment",
         "etc/crontab", "etc/ssh", "etc/systemd", "etc/dbus-1", "etc/alternatives", "etc/fstab", "etc/mtab",
         "etc/localtime", "etc/machine-id", "etc/shells", "etc/locale.conf", "etc/default",
+        "usr/local", "usr/store", "usr/_", "usr/lib/os-release", "usr/lib/extension-release.d",
+        "usr/lib/modules", "usr/lib/systemd", "usr/lib/pam.d", "usr/lib/security", "usr/lib/sysusers.d",
+        "usr/lib/tmpfiles.d", "usr/lib/udev", "usr/lib/environment.d", "usr/share/dbus-1",
+        "usr/share/polkit-1",
+        "usr/bin/sh", "usr/bin/sudo", "usr/bin/su", "usr/bin/env",
     ]
 
     static func isVariable(_ name: String) -> Bool {
@@ -257,9 +263,19 @@ enum HintLimits {
         variables.contains(name) || variablePrefixes.contains { name.hasPrefix($0) }
     }
 
-    static func isRefused(seed path: TreePath) -> Bool {
-        let loader = Array("etc/ld.so.".utf8)
-        return path.bytes.starts(with: loader) || path.bytes.starts(with: Array("etc/ld-".utf8))
-            || seeds.contains { path.isWithin($0) }
+    /// Whether a seed is, or with its stars may be, something that is refused.
+    static func isRefused(seed pattern: PathPattern, _ path: TreePath) -> Bool {
+        let loaders = ["etc/ld.so.", "etc/ld-"].map { Array($0.utf8) }
+        if loaders.contains(where: { path.bytes.starts(with: $0) }) { return true }
+        let depth = path.components.count
+        return seeds.contains { refused in
+            let components = refused.components
+            let start = { (path: TreePath, count: Int) in
+                path.components.prefix(count).reduce(TreePath.root) { $0.appending($1) }
+            }
+            // It is in what is refused, or has it in it.
+            return PathPattern("\(start(path, components.count))")?.matches(refused) == true
+                || pattern.matches(start(refused, depth))
+        }
     }
 }

@@ -12,8 +12,8 @@ public struct Hint: Sendable, Equatable {
         public var kept: [Kept] = []
         /// Variables that launchers set where the environment does not have them.
         public var environment: [Variable] = []
-        /// Paths below `etc` that hosts without them are shown.
-        public var seeds: [TreePath] = []
+        /// Paths below `etc` and `usr` that hosts without them are shown.
+        public var seeds: [PathPattern] = []
         /// Whether the programs get a namespace.
         public var namespace: NamespaceUse?
 

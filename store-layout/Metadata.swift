@@ -107,7 +107,7 @@ public struct LaunchFacts: Codable, Sendable, Equatable {
     public var searchPath: [String]
     /// Directories inside the tree that go last in `XDG_DATA_DIRS`; `nil` for none.
     public var dataPath: [String]?
-    /// Paths below `/etc` that come from the tree where the host has none.
+    /// Paths below `/etc` and `/usr` that come from the tree where the host has none, for every command.
     public var seeds: [String]
     /// What hints say of programs, the user's before those of sxs; `nil` where they say nothing.
     public var rules: [LaunchRule]?
@@ -131,12 +131,17 @@ public struct LaunchRule: Codable, Sendable, Equatable {
     public var environment: [String: String]
     /// Whether they get a namespace; `nil` where it does not say.
     public var namespace: NamespaceUse?
+    /// Paths that come from the tree where the host has none, for these programs alone; `nil` for none.
+    public var seeds: [String]?
 
     /// Creates a rule.
-    public init(programs: [String], environment: [String: String], namespace: NamespaceUse?) {
+    public init(
+        programs: [String], environment: [String: String], namespace: NamespaceUse?, seeds: [String] = []
+    ) {
         self.programs = programs
         self.environment = environment
         self.namespace = namespace
+        self.seeds = seeds.isEmpty ? nil : seeds
     }
 }
 

@@ -50,6 +50,18 @@ public struct PathPattern: Hashable, Sendable, CustomStringConvertible {
         return bytes[pattern...].allSatisfy { $0 == UInt8(ascii: "*") }
     }
 
+    /// What of a tree is meant, sorted; a path without a star also where a link leads to its directory.
+    public func paths(in tree: Tree) -> [TreePath] {
+        guard bytes.contains(UInt8(ascii: "*")) else {
+            guard let path = try? TreePath(parsing: bytes), tree.resolve(bytes, followsLast: false) != nil
+            else {
+                return []
+            }
+            return [path]
+        }
+        return tree.nodes.keys.filter(matches).sorted()
+    }
+
     /// The text for people.
     public var description: String { text }
 }

@@ -7,7 +7,7 @@ extension LaunchDescription {
     private static let tab = UInt8(ascii: "\t")
 
     /// The words that lines begin with.
-    private enum Word: String {
+    fileprivate enum Word: String {
         case storePath = "store-path"
         case command
         case searchPath = "search-path"
@@ -42,6 +42,7 @@ extension LaunchDescription {
             if command.namespace != .automatic {
                 append(.namespace, Array(command.namespace.rawValue.utf8))
             }
+            for path in command.seeds { append(.seed, path.bytes) }
         }
         return text
     }
@@ -82,34 +83,24 @@ extension LaunchDescription {
                 }
                 commands.append(
                     Command(
-                        name: Array(rest[..<tab]), program: path, defaults: [Default](), namespace: .automatic
-                    ))
+                        name: Array(rest[..<tab]), program: path, defaults: [Default](),
+                        namespace: .automatic,
+                        seeds: []))
             case .searchPath:
                 guard let path = Self.path(rest) else { throw error }
                 searchPath.append(path)
             case .dataPath:
                 guard let path = Self.path(rest) else { throw error }
                 dataPath.append(path)
+            // These are of the command before them.
+            case .seed where !commands.isEmpty, .setDefault, .namespace:
+                guard let command = commands.popLast(), let changed = command.adding(word, rest) else {
+                    throw error
+                }
+                commands.append(changed)
             case .seed:
                 guard let path = Self.path(rest) else { throw error }
                 seeds.append(path)
-            // These are of the command before them.
-            case .setDefault:
-                guard let command = commands.popLast(), let equals = rest.firstIndex(of: UInt8(ascii: "="))
-                else { throw error }
-                let entry = Default(name: Array(rest[..<equals]), value: Array(rest[(equals + 1)...]))
-                commands.append(
-                    Command(
-                        name: command.name, program: command.program, defaults: command.defaults + [entry],
-                        namespace: command.namespace))
-            case .namespace:
-                guard let command = commands.popLast(), command.namespace == .automatic,
-                    let use = NamespaceUse(rawValue: String(decoding: rest, as: UTF8.self))
-                else { throw error }
-                commands.append(
-                    Command(
-                        name: command.name, program: command.program, defaults: command.defaults,
-                        namespace: use))
             }
         }
         guard let baseName else { throw .line(lines.count + 2, file: file) }
@@ -117,10 +108,33 @@ extension LaunchDescription {
             baseName: baseName, commands: commands, searchPath: searchPath, dataPath: dataPath, seeds: seeds)
     }
 
-    private static func path(_ bytes: ArraySlice<UInt8>) -> TreePath? {
+    fileprivate static func path(_ bytes: ArraySlice<UInt8>) -> TreePath? {
         // Only as it is written: a path has one spelling.
         let bytes = Array(bytes)
         guard let path = try? TreePath(parsing: bytes), path.bytes == bytes else { return nil }
         return path
+    }
+}
+
+extension LaunchDescription.Command {
+    /// The command with what a line says of it; `nil` for a line that nobody understands.
+    fileprivate func adding(_ word: LaunchDescription.Word, _ rest: ArraySlice<UInt8>) -> Self? {
+        var (defaults, namespace, seeds) = (defaults, namespace, seeds)
+        switch word {
+        case .setDefault:
+            guard let equals = rest.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+            defaults.append(
+                LaunchDescription.Default(name: Array(rest[..<equals]), value: Array(rest[(equals + 1)...])))
+        case .namespace:
+            guard namespace == .automatic,
+                let use = NamespaceUse(rawValue: String(decoding: rest, as: UTF8.self))
+            else { return nil }
+            namespace = use
+        case .seed:
+            guard let path = LaunchDescription.path(rest) else { return nil }
+            seeds.append(path)
+        case .storePath, .command, .searchPath, .dataPath: return nil
+        }
+        return Self(name: name, program: program, defaults: defaults, namespace: namespace, seeds: seeds)
     }
 }

@@ -28,6 +28,9 @@ public struct LaunchDescription: Equatable, Sendable {
         /// Whether it gets a private mount namespace.
         public let namespace: NamespaceUse
 
+        /// Paths below `etc` and `usr` that hosts without them are shown from the tree, for this command alone.
+        public let seeds: [TreePath]
+
         /// Creates a command.
         ///
         /// - Parameters:
@@ -35,20 +38,24 @@ public struct LaunchDescription: Equatable, Sendable {
         ///   - program: The program, as a path in the store path's tree.
         ///   - defaults: Variables that are set where the environment does not have them, with their values.
         ///   - namespace: Whether it gets a private mount namespace.
+        ///   - seeds: What hosts without them are shown from the tree, for this command alone.
         public init(
             name: Bytes, program: TreePath, defaults: [Bytes: Bytes] = [:],
-            namespace: NamespaceUse = .automatic
+            namespace: NamespaceUse = .automatic, seeds: [TreePath] = []
         ) {
             self.init(
                 name: name, program: program, defaults: defaults.map { Default(name: $0, value: $1) },
-                namespace: namespace)
+                namespace: namespace, seeds: seeds)
         }
 
-        init(name: Bytes, program: TreePath, defaults: [Default], namespace: NamespaceUse) {
+        init(
+            name: Bytes, program: TreePath, defaults: [Default], namespace: NamespaceUse, seeds: [TreePath]
+        ) {
             self.name = name
             self.program = program
             self.defaults = defaults.sorted { LaunchDescription.precedes($0.name, $1.name) }
             self.namespace = namespace
+            self.seeds = seeds
         }
     }
 
@@ -73,7 +80,7 @@ public struct LaunchDescription: Equatable, Sendable {
     /// Directories of the tree that are appended to `XDG_DATA_DIRS`.
     public let dataPath: [TreePath]
 
-    /// Paths below `etc` that hosts without them are shown from the tree.
+    /// Paths below `etc` and `usr` that hosts without them are shown from the tree, for every command.
     public let seeds: [TreePath]
 
     /// Creates a description.
@@ -83,7 +90,7 @@ public struct LaunchDescription: Equatable, Sendable {
     ///   - commands: The commands in any order, each name once.
     ///   - searchPath: Directories of the tree that are appended to `PATH`.
     ///   - dataPath: Directories of the tree that are appended to `XDG_DATA_DIRS`.
-    ///   - seeds: Paths below `etc` that hosts without them are shown from the tree.
+    ///   - seeds: Paths below `etc` and `usr` that hosts without them are shown from the tree.
     /// - Throws: ``LaunchDescriptionError`` for what a line cannot hold or a launcher would not do.
     public init(
         baseName: String, commands: [Command], searchPath: [TreePath] = [], dataPath: [TreePath] = [],
@@ -111,7 +118,9 @@ public struct LaunchDescription: Equatable, Sendable {
         for path in dataPath where path.bytes.contains(UInt8(ascii: ":")) {
             throw .invalid("data path", path.description)
         }
-        for path in seeds where Seed(path, source: []) == nil { throw .invalid("seed", path.description) }
+        for path in seeds + commands.flatMap(\.seeds) where Seed(path, source: []) == nil {
+            throw .invalid("seed", path.description)
+        }
         for command in commands { try Self.check(command.defaults) }
         self.baseName = baseName
         self.commands = commands

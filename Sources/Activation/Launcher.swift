@@ -68,7 +68,7 @@ public enum Launcher {
                 throw LaunchError.namespaceForbidden(program: program, root: view.roots.first ?? "")
             }
         } else {
-            let seeds = description.seeds.compactMap { Seed($0, in: description.storePath) }
+            let seeds = (description.seeds + command.seeds).compactMap { Seed($0, in: description.storePath) }
             try view.enter(
                 seeds: seeds, method: method(environment), always: command.namespace == .always)
         }
@@ -83,7 +83,7 @@ public enum Launcher {
     ///   - view: The stores it sees.
     ///   - profile: The absolute path of a generation or of the link to it; `nil` for none.
     ///   - command: A program and its arguments; empty for the shell that `SHELL` names, or `/bin/sh`.
-    ///   - seeds: What hosts without them are shown below `/etc`.
+    ///   - seeds: What hosts without them are shown below `/etc` and `/usr`.
     ///   - environment: Its environment.
     /// - Throws: ``NamespaceError`` or ``LaunchError``; the process should end then.
     public static func shell(

@@ -67,8 +67,8 @@ public struct StoreView: Sendable {
     /// the process may have a part of the view, and should end.
     ///
     /// - Parameters:
-    ///   - seeds: What to show below `/etc` where the host has nothing; all else in `/etc` stays the host's. A host
-    ///     without `/etc` is shown none.
+    ///   - seeds: What to show below `/etc` and `/usr` where the host has nothing; all else there stays the host's. A
+    ///     host without `/etc` is shown none there.
     ///   - method: How; other than automatic it is meant for tests.
     ///   - always: Whether the mounts become its own also where nothing has to be shown.
     public func enter(

@@ -337,7 +337,8 @@ static void run(char *path, size_t directory, char **arguments, char **environme
             if (whole.is_full) return;
         } else if ((rest = after(line, "seed "))) {
             struct stat status;
-            if (!after(rest, "etc/") || !is_tree_path(rest)) return;
+            if ((!after(rest, "etc/") && !after(rest, "usr/")) || !is_tree_path(rest)) return;
+            if (has_command && !is_mine) continue;
             begin(&whole, seed, sizeof seed);
             append(&whole, "/", 1);
             append_string(&whole, rest);

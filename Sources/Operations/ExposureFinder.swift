@@ -8,7 +8,7 @@ struct ExposureFinder {
     /// Whether the image brings a C library: a whole system, of which most is not asked for.
     let isWholeSystem: Bool
     /// Whether its programs are started with seeds, variables or a namespace.
-    let needsSetup: Bool
+    var needsSetup: Bool
     /// What the image runs by default, as its configuration has it.
     let entrypoint: [String]
 
@@ -114,6 +114,9 @@ struct ExposureFinder {
         }
         return result
     }
+
+    /// The paths of all commands.
+    var commandPaths: [TreePath] { Array(allCommands().values) }
 
     private func isCommand(_ path: TreePath) -> Bool {
         guard let file = tree.resolve(path.bytes), let node = tree[file], case .file = node.kind else {

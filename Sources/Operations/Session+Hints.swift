@@ -117,15 +117,35 @@ extension Session {
     }
 
     /// What hints say of how a package's programs are started.
-    func launchRules(_ hints: [Hint], tree: Tree) -> [LaunchRule] {
-        hints.flatMap(\.groups).filter { group in
-            (!group.environment.isEmpty || group.namespace != nil) && group.isMeant(in: tree)
-        }.map { group in
-            LaunchRule(
-                programs: group.programs.map(\.text),
-                environment: Dictionary(
-                    group.environment.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first }),
-                namespace: group.namespace)
+    ///
+    /// - Parameters:
+    ///   - hints: The hints that apply, the user's first.
+    ///   - tree: The image's tree.
+    ///   - commands: The paths of its commands.
+    /// - Returns: What all commands are shown, and what is said of some.
+    func launchRules(
+        _ hints: [Hint], tree: Tree, commands: [TreePath]
+    ) -> (seeds: [TreePath], rules: [LaunchRule]) {
+        var everyones: Set<TreePath> = []
+        var rules: [LaunchRule] = []
+        for group in hints.flatMap(\.groups) {
+            var own: [TreePath] = []
+            guard !group.seeds.isEmpty || !group.environment.isEmpty || group.namespace != nil,
+                group.isMeant(in: tree)
+            else { continue }
+            let seeds = group.seeds.flatMap { $0.paths(in: tree) }
+            let meant = commands.count { group.isMeant($0) }
+            // What a library needs, any command may need.
+            if meant == 0 || meant == commands.count { everyones.formUnion(seeds) } else { own = seeds }
+            guard !own.isEmpty || !group.environment.isEmpty || group.namespace != nil else { continue }
+            rules.append(
+                LaunchRule(
+                    programs: group.programs.map(\.text),
+                    environment: Dictionary(
+                        group.environment.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first }
+                    ),
+                    namespace: group.namespace, seeds: own.map { "\($0)" }))
         }
+        return (everyones.sorted(), rules)
     }
 }

@@ -213,12 +213,13 @@ extension Session {
         _ unpacked: UnpackedTree, _ relocated: RelocatedTree, options: ImportOptions, in store: Store,
         accept: (Metadata) throws -> Void
     ) throws -> Metadata {
-        let rules = launchRules(unpacked.hints + Hint.builtIn, tree: unpacked.tree)
-        let finder = ExposureFinder(
+        var finder = ExposureFinder(
             tree: unpacked.tree, packages: unpacked.packages,
-            isWholeSystem: relocated.report.loader != nil,
-            needsSetup: !relocated.seeds.isEmpty || !rules.isEmpty,
+            isWholeSystem: relocated.report.loader != nil, needsSetup: false,
             entrypoint: unpacked.facts.entrypoint + unpacked.facts.command)
+        let (seeds, rules) = launchRules(
+            unpacked.hints + Hint.builtIn, tree: unpacked.tree, commands: finder.commandPaths)
+        finder.needsSetup = !seeds.isEmpty || !rules.isEmpty
         let identity = unpacked.identity.salted(
             (0..<Self.saltLimit).first { StorePath(unpacked.identity.salted($0)) == relocated.storePath } ?? 0
         )
@@ -231,8 +232,7 @@ extension Session {
             aliases: relocated.aliases.map { AliasRecord(name: $0.name, target: "\($0.target)") },
             launch: LaunchFacts(
                 searchPath: finder.searchPath.map { "\($0)" }, dataPath: finder.dataPath.map { "\($0)" },
-                seeds: relocated.seeds.map { "\($0)" },
-                rules: rules),
+                seeds: seeds.map { "\($0)" }, rules: rules),
             omissions: Dictionary(
                 unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +),
             hints: unpacked.hints.map { HintRecord(name: $0.name.text, digest: $0.digest.hex) })

@@ -30,7 +30,9 @@ extension Session {
         let generation = try store.currentGeneration(of: profile)
         let seeds = try generation.map { try store.packages(of: $0) }?.flatMap { shown in
             let package = try store.metadata(of: shown.baseName)
-            return try package.launch.seeds.compactMap {
+            // Any command may be started from there.
+            let seeds = package.launch.seeds + (package.launch.rules ?? []).flatMap { $0.seeds ?? [] }
+            return try Set(seeds).sorted().compactMap {
                 Seed(try TreePath(parsing: $0.utf8), in: StoreLayout.storeDirectory + "/" + package.storePath)
             }
         }
@@ -110,7 +112,7 @@ extension Session {
             let defaults = rules.reduce(into: [String: String]()) { all, rule in
                 all.merge(rule.environment) { first, _ in first }
             }
-            return LaunchDescription.Command(
+            return try LaunchDescription.Command(
                 name: Array(command.name.utf8), program: program,
                 defaults: Dictionary(
                     uniqueKeysWithValues: defaults.map { name, value in
@@ -119,7 +121,8 @@ extension Session {
                             with: StoreLayout.storeDirectory + "/" + package.storePath)
                         return (Array(name.utf8), Array(text.utf8))
                     }),
-                namespace: rules.lazy.compactMap(\.namespace).first ?? .automatic)
+                namespace: rules.lazy.compactMap(\.namespace).first ?? .automatic,
+                seeds: Set(rules.flatMap { $0.seeds ?? [] }).sorted().map { try TreePath(parsing: $0.utf8) })
         }
         return try LaunchDescription(
             baseName: package.storePath, commands: commands,

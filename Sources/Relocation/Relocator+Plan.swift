@@ -10,6 +10,7 @@ extension Relocator {
         let isBytecode = path.name.suffix(4).elementsEqual(".pyc".utf8)
         if FileKind.isCompressed(content.head), !PathRules.isUntouched(path) {
             plan.leave("(whole file)", .compressed)
+            if content.isStaged, Self.isJar(path, head: content.head) { try planJar(id, into: &plan) }
             return plan
         }
         guard content.isStaged, content.size > 0,

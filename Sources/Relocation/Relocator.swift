@@ -17,9 +17,6 @@ public struct RelocatedTree: Sendable {
 
     /// What was done and what was left.
     public let report: RelocationReport
-
-    /// Paths below `/etc` that the image offers to hosts that lack them.
-    public let seeds: [TreePath]
 }
 
 /// An alias whose name another store path on this host has: the image is to be relocated with another salt.
@@ -153,13 +150,7 @@ public struct Relocator {
         try addFiles(to: &result)
         report.files = plans.map(\.plan.file).filter { !$0.isEmpty }.sorted { $0.path < $1.path }
         return RelocatedTree(
-            tree: result, storePath: storePath, aliases: aliases, report: report, seeds: seeds)
-    }
-
-    private var seeds: [TreePath] {
-        let offered = hints.filter { !$0.seeds.isEmpty && $0.isMeant(in: tree) }
-        return Set(offered.flatMap(\.seeds)).filter { tree.resolve($0.bytes, followsLast: false) != nil }
-            .sorted()
+            tree: result, storePath: storePath, aliases: aliases, report: report)
     }
 
     /// Every content once, with the first path that has it.

@@ -154,7 +154,7 @@ public final class TreeBuilder: TreeSink {
         let isShareable =
             open.scanner.offsets.isEmpty && !open.scanner.isTruncated
             && !open.head.starts(with: [0x7f, 0x45, 0x4c, 0x46])
-            && !open.path.bytes.suffix(4).elementsEqual(".pyc".utf8)
+            && ![".pyc", ".jar"].contains { open.path.bytes.suffix(4).elementsEqual($0.utf8) }
         let node = { Tree.Node(kind: .file($0), mode: open.mode, attributes: open.attributes) }
         let size = open.size
 

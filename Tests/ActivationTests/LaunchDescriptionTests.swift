@@ -10,6 +10,8 @@ import Testing
             commands: [
                 LaunchDescription.Command(name: [0xff], program: "bin/c", namespace: .never),
                 LaunchDescription.Command(
+                    name: Bytes("zip".utf8), program: "bin/zip", seeds: ["usr/bin/a", "etc/zip"]),
+                LaunchDescription.Command(
                     name: Bytes("two words".utf8), program: "bin/a=b",
                     defaults: [Bytes("NAME".utf8): Bytes("a=b\tc ".utf8), Bytes("_E".utf8): []],
                     namespace: .always),
@@ -36,6 +38,9 @@ import Testing
                     set-default NAME=a=b\tc\u{20}
                     set-default _E=
                     namespace always
+                    command zip\tbin/zip
+                    seed usr/bin/a
+                    seed etc/zip
                     command X
                     """.utf8.dropLast()) + [0xff] + Array("\tbin/c\nnamespace never\n".utf8))
     }
@@ -46,7 +51,7 @@ import Testing
             baseName: "aaa-x-1",
             commands: [LaunchDescription.Command(name: Bytes("[".utf8), program: "bin/other")])
         let both = try new.adding(old)
-        #expect(both.commands.map(\.program) == ["bin/other", "bin/a=b", "bin/c"])
+        #expect(both.commands.map(\.program) == ["bin/other", "bin/a=b", "bin/zip", "bin/c"])
         #expect(both.searchPath == [])
         let other = try LaunchDescription(baseName: "bbb-y-1", commands: [])
         #expect(throws: LaunchDescriptionError.self) { try other.adding(old) }
@@ -80,7 +85,8 @@ import Testing
         "sxs-launch 1\nstore-path /usr/store/a\ncommand sh\tbin//sh\n",
         "sxs-launch 1\nstore-path /usr/store/a\ncommand sh\tbin/sh\ncommand sh\tbin/sh\n",
         "sxs-launch 1\nstore-path /usr/store/a\nseed etc\n",
-        "sxs-launch 1\nstore-path /usr/store/a\nseed usr/lib\n",
+        "sxs-launch 1\nstore-path /usr/store/a\nseed usr\n",
+        "sxs-launch 1\nstore-path /usr/store/a\ncommand sh\tbin/sh\nseed var/lib\n",
         "sxs-launch 1\nstore-path /usr/store/a\nsearch-path a:b\n",
         "sxs-launch 1\nstore-path /usr/store/a\ncommand sh\tbin/sh\nset-default A-B=c\n",
         "sxs-launch 1\nstore-path /usr/store/a\ncommand sh\tbin/sh\nset-default =c\n",

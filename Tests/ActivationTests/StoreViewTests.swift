@@ -149,6 +149,24 @@ private let ways = [StoreView.Method.overlay, .binds, .automatic].flatMap { meth
         #expect(outcome.lines.dropFirst(3).sorted() == entries.sorted())
     }
 
+    @Test(arguments: ways) func whatUsrLacksIsShownAndTheRestIsTheHosts(
+        _ method: StoreView.Method, _ caller: Caller
+    ) throws {
+        try host.makeRoot("a", base: "aaa-x-1")
+        let source = "/usr/store/aaa-x-1/etc/sxs-seed"
+        let outcome = try host.run(
+            """
+            exec $P enter \(method) $D/a /usr/bin/sxs-tool=\(source)/file /usr/share/sxs-a/b=\(source) \
+            /usr/bin/env=\(source)/file -- /bin/sh -c '
+            cat /usr/bin/sxs-tool /usr/share/sxs-a/b/file; env echo the host; ls /usr/store; ls -A /usr/bin'
+            """, as: caller)
+        #expect(outcome.errors == "")
+        #expect(
+            outcome.lines.prefix(4) == ["seed of aaa-x-1", "seed of aaa-x-1", "the host", "aaa-x-1"])
+        let entries = try FileManager.default.contentsOfDirectory(atPath: "/usr/bin") + ["sxs-tool"]
+        #expect(outcome.lines.dropFirst(4).sorted() == entries.sorted())
+    }
+
     @Test(arguments: ways) func changesOfTheHostInEtcArrive(_ method: StoreView.Method, _ caller: Caller)
         throws
     {

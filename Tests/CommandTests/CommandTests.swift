@@ -140,7 +140,7 @@ import Testing
     {
         let outcome = try use(
             """
-            $B/cat /etc/groff/file; $S shell -- cat /etc/groff/file; $S run box --command cat -- /etc/groff/file
+            $B/cat /etc/ssl/certs/file; $S shell -- cat /etc/ssl/certs/file; $S run box --command cat -- /etc/ssl/certs/file
             ls -A /etc
             """, as: user, before: "mount -t tmpfs -o mode=755 none /etc")
         #expect(outcome.lines == ["a seed", "a seed", "a seed"])

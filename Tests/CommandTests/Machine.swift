@@ -38,9 +38,9 @@ final class Machine {
         copy.waitUntilExit()
         let outcome = try run(
             """
-            mkdir -m 777 $D/home && cd $D && mkdir -p image/usr/bin image/etc/groff && cp /bin/busybox image/usr/bin
+            mkdir -m 777 $D/home && cd $D && mkdir -p image/usr/bin image/etc/ssl/certs && cp /bin/busybox image/usr/bin
             for name in sh cat env sleep pwd; do ln -s busybox image/usr/bin/$name; done
-            echo 'a seed' > image/etc/groff/file
+            echo 'a seed' > image/etc/ssl/certs/file
             """, as: .superuser)
         guard outcome.status == 0 else { throw CocoaError(.fileWriteUnknown) }
     }

@@ -307,7 +307,7 @@ import Testing
     @Test func damagedFilesAreRefusedOrEdited() throws {
         let library = try read(fixture.path("libt.so"))
         let program = try program(.packed)
-        var generator = SplitMix(state: 0x5eed)
+        var generator = SeededGenerator(state: 0x5eed)
         var refused = 0
         var edited = 0
         for round in 0..<3000 {
@@ -349,18 +349,5 @@ import Testing
                 try edit(Array(bytes[..<length])) { try $0.setSearchPath(Array("/x".utf8)) }
             }
         }
-    }
-}
-
-/// A small random generator with a seed, so that a failure can be repeated.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-        return value ^ (value >> 31)
     }
 }

@@ -1,5 +1,5 @@
 /// Damages ELF files where it hurts: headers, tables and the offsets in them; the same seed gives the same files.
-public struct Mutator {
+public struct Mutator: RandomNumberGenerator {
     private var state: UInt64
 
     /// Creates a mutator.

@@ -71,6 +71,45 @@ import Testing
         #expect(hinted.metadata.exposure.commands.map(\.needsLauncher) == [true])
     }
 
+    @Test func seedsAreForTheCommandsThatNeedThemAndThoseOfLibrariesForAll() throws {
+        let fixture = try WalkFixture()
+        try fixture.write("usr/bin/hello", "#!/bin/sh\n", mode: 0o755)
+        try fixture.write("usr/bin/other", "#!/bin/sh\n", mode: 0o755)
+        for file in [
+            "usr/lib/libx.so.1", "etc/x/file", "etc/hello", "usr/bin/helper", "usr/lib/h-1", "usr/lib/h-2",
+        ] {
+            try fixture.write(file, "\(file)\n")
+        }
+        let rules = """
+            program hello
+            seed etc/hello
+            seed usr/bin/helper
+            seed usr/lib/h-*
+            seed etc/absent
+            program libx.so.*
+            seed etc/x
+            program absent
+            seed etc/hello
+            """
+        _ = try fixture.session().addHint(hint(fixture, rules))
+        _ = try fixture.session().install(
+            [fixture.tar("hello-1.tar")], options: fixture.options(expose: ["hello", "other"]))
+        let base = try #require(fixture.session().list().first?.storePath.split(separator: "/").last)
+        let launch = fixture.directory.appending(path: "root/shims/\(base)/launch")
+        #expect(
+            try String(contentsOf: launch, encoding: .utf8).hasSuffix(
+                """
+                seed etc/x
+                command hello\tusr/bin/hello
+                seed etc/hello
+                seed usr/bin/helper
+                seed usr/lib/h-1
+                seed usr/lib/h-2
+                command other\tusr/bin/other
+
+                """))
+    }
+
     @Test func changedMetadataIsNoticed() throws {
         let fixture = try WalkFixture()
         try fixture.writeHello()

@@ -80,14 +80,4 @@ import Testing
         let relocated = try fixture.relocate(hints: hint("program tool\nno-alias /usr/share/tool"))
         #expect(try fixture.string("usr/bin/tool", of: relocated.tree).contains("\0/usr/share/tool/data\0"))
     }
-
-    @Test func seedsAreOfferedWhereTheProgramIs() throws {
-        for (program, expected) in [("tool", ["etc/tool"]), ("other", [])] {
-            let fixture = try RelocationFixture()
-            fixture.directory("etc/tool")
-            try fixture.file(TreePath("usr/bin").appending(program.utf8), [1], mode: 0o755)
-            let relocated = try fixture.relocate(hints: hint("program tool\nseed etc/tool\nseed etc/absent"))
-            #expect(relocated.seeds.map { "\($0)" } == expected)
-        }
-    }
 }

@@ -74,7 +74,7 @@ import Testing
         #expect(group.kept.map { $0.files?.text } == [nil, "*.dat", "usr/lib/ed/core"])
         #expect(group.environment.map(\.name) == ["EDHOME", "EMPTY"])
         #expect(group.environment[0].value == "{store-path}/usr/share/ed  and = more")
-        #expect(group.seeds == ["etc/ed"])
+        #expect(group.seeds.map(\.text) == ["etc/ed"])
         #expect(group.namespace == .never)
         #expect(hint.groups[1].namespace == .always)
         for (package, path, expected) in [
@@ -101,7 +101,11 @@ import Testing
         ("environment PYTHONPATH=/x", "PYTHONPATH"), ("environment PERL5LIB=/x", "PERL5LIB"),
         ("environment GCONV_PATH=/x", "GCONV_PATH"), ("environment LOCPATH=/x", "LOCPATH"),
         ("environment PATH=/x", "PATH"), ("environment A=1\nenvironment A=2", "A is set twice"),
-        ("seed /etc/x", "'/etc/x'"), ("seed etc", "'etc'"), ("seed usr/x", "'usr/x'"),
+        ("seed /etc/x", "'/etc/x'"), ("seed etc", "'etc'"), ("seed var/x", "'var/x'"),
+        ("seed usr", "'usr'"), ("seed usr/bin/sudo", "/usr/bin/sudo"), ("seed usr/bin/su*", "/usr/bin/su*"),
+        ("seed etc/*", "/etc/*"), ("seed usr/*/x", "/usr/*/x"), ("seed usr/store", "/usr/store"),
+        ("seed etc/pam.d/*", "/etc/pam.d/*"), ("seed etc/pam*", "/etc/pam*"), ("seed *tc/x", "'*tc/x'"),
+        ("seed usr/lib/systemd/system", "/usr/lib/systemd/system"), ("seed etc/shado*/x", "/etc/shado*/x"),
         ("seed etc/../usr", "'etc/../usr'"), ("seed etc/ld.so.preload", "/etc/ld.so.preload"),
         ("seed etc/passwd", "/etc/passwd"), ("seed etc/pam.d/sudo", "/etc/pam.d/sudo"),
         ("namespace sometimes", "'sometimes'"), ("namespace always\nnamespace never", "'never'"),
