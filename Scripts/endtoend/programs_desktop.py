@@ -7,10 +7,8 @@ changes; the digest of its pixels is part of the output, so that it has to look 
 from .tasks import Task
 
 WAIT = r"""
-wait_for() { n=0; until "$@" >/dev/null 2>&1; do n=$((n + 1)); [ $n -lt 300 ] || { echo "gave up: $*" >&2; return 1; }; sleep 0.1; done; }
 USR=$("$BIN/dash" -c 'set -- /usr/store/*-desktop-*/usr; if [ -d "$1" ]; then echo "$1"; else echo /usr; fi')
-# As for any package outside /usr: the user's session says where its data is. Launchers do not.
-[ "$USR" = /usr ] || export XDG_DATA_DIRS="/usr/local/share:/usr/share:$USR/share"
+wait_for() { n=0; until "$@" >/dev/null 2>&1; do n=$((n + 1)); [ $n -lt 300 ] || { echo "gave up: $*" >&2; return 1; }; sleep 0.1; done; }
 digest() { convert "$1" -depth 8 rgb:- | sha256sum | cut -c 1-16; }
 """
 # No cursor that blinks, no animations, no accessibility bus: a screen that comes to rest.
@@ -19,8 +17,6 @@ export NO_AT_BRIDGE=1 XDG_RUNTIME_DIR="$PWD/run" LIBGL_ALWAYS_SOFTWARE=1 GTK_A11
 mkdir -m 700 run
 for v in 3 4; do mkdir -p .config/gtk-$v.0
 printf '[Settings]\ngtk-cursor-blink=0\ngtk-enable-animations=0\ngtk-font-name=DejaVu Sans 10\n' >.config/gtk-$v.0/settings.ini; done
-# Xvfb runs this by its path, which has no room for an alias: where the host has none, it is given one.
-[ -e /usr/bin/xkbcomp ] || PATH=/usr/bin:/bin ln -s "$BIN/xkbcomp" /usr/bin/xkbcomp
 Xvfb :7 -screen 0 640x480x24 -nolisten tcp -noreset >xvfb.log 2>&1 &
 export DISPLAY=:7
 wait_for xdpyinfo || { cat xvfb.log >&2; exit 1; }

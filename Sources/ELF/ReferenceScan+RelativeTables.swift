@@ -48,7 +48,8 @@ struct RelativeTables {
     ///
     /// A table is a run of words that all lead into the data and not into the run. Where another begins in it, that is
     /// believed if more of what follows then leads to beginnings of strings. It counts if nearly all words lead to
-    /// text: other numbers behind an address that code takes now and then lead into a string, and to other bytes.
+    /// text: other numbers behind an address that code takes now and then lead into a string, and to other bytes. Small
+    /// numbers before a string (the days of months) lead into it again and again, and never to where one begins.
     ///
     /// - Parameter bases: Addresses in the data that code takes, ascending.
     func targets(bases: [UInt64]) -> [UInt64]? {
@@ -75,10 +76,29 @@ struct RelativeTables {
                 place &+= 4
                 budget -= 1
             }
-            if !hits.isEmpty, UInt64(others * 8) <= (place - base) / 4 { result += hits }
+            if !hits.isEmpty, UInt64(others * 8) <= (place - base) / 4, namesStrings(base..<place) {
+                result += hits
+            }
             guard budget > 0 else { return nil }
         }
         return result
+    }
+
+    /// Whether a word of a table leads to where a string begins, or, as may be of a table of tails, no two to one place.
+    private func namesStrings(_ table: Range<UInt64>) -> Bool {
+        var seen: Set<UInt64> = []
+        var differ = table.count > 4
+        for place in stride(from: table.lowerBound, to: table.upperBound, by: 4) {
+            guard let target = target(at: place, from: table.lowerBound) else { continue }
+            if isBeginning(target) { return true }
+            differ = seen.insert(target).inserted && differ
+        }
+        return differ
+    }
+
+    /// Whether a string may begin at an address: one ends before it.
+    private func isBeginning(_ address: UInt64) -> Bool {
+        mapping.fileOffset(ofAddress: address).map { view.read(UInt8.self, at: $0 - 1) == 0 } ?? false
     }
 
     /// Where the word at an address leads, if that is data.
@@ -104,10 +124,7 @@ struct RelativeTables {
     /// How many of the next words lead to where a string begins.
     private func beginnings(at place: UInt64, from base: UInt64) -> Int {
         (0..<8).count { index in
-            guard let target = target(at: place &+ UInt64(4 * index), from: base),
-                let offset = mapping.fileOffset(ofAddress: target)
-            else { return false }
-            return view.read(UInt8.self, at: offset - 1) == 0
+            target(at: place &+ UInt64(4 * index), from: base).map(isBeginning) ?? false
         }
     }
 }
