@@ -51,12 +51,7 @@ END
 """
 
 # Why a task is known to fail somewhere.
-KNOWN = {
-    "gio: types and modules without a word from the session":
-        "/usr/share is too short for an alias, and launchers do not name it in XDG_DATA_DIRS",
-    "weechat: loads plugins written in C, and scripts":
-        "Python inside another program looks for its library beside the python3 on PATH, which is a launcher",
-}
+KNOWN = {}
 
 TASKS = [Task(name, "desktop", pattern, script, known=KNOWN.get(name)) for name, pattern, script in [
     ("xvfb: starts with its keyboard maps, and is asked", r"^dimensions: +640x480", X + r"""

@@ -48,15 +48,7 @@ trap 'as_nobody "$USR/lib/postgresql/15/bin/pg_ctl" -D data/db -m fast stop | ta
 """
 
 # Why a task is known to fail somewhere.
-KNOWN = {
-    "postgresql: pg_virtualenv makes a cluster through Debian's wrappers":
-        "the wrappers set PATH=/bin:/usr/bin, too short for an alias, and the empty root has no install(1)",
-    "dbus: a session bus with a service file, monitored":
-        "/usr/share is too short for an alias, and launchers do not name it in XDG_DATA_DIRS: "
-        "services of the image are not found",
-    "logrotate: rotates and compresses by the image's own rules":
-        "/bin/gzip is too short for an alias, and the Debian roots have no gzip",
-}
+KNOWN = {}
 
 TASKS = [Task(name, "services", pattern, script, known=KNOWN.get(name)) for name, pattern, script in [
     ("postgresql: initdb, start, queries and PL/pgSQL", r"^6765$", NOBODY + POSTGRESQL + r"""

@@ -52,7 +52,12 @@ struct DynamicTable {
             return nil
         }
         let view = file.view
-        let start = file.fileOffset(ofAddress: segment.address).map(UInt64.init) ?? segment.offset
+        // No loader finds it where nothing is loaded, and another segment may come to be there.
+        guard let start = file.fileOffset(ofAddress: segment.address).map(UInt64.init) else {
+            throw .outside(
+                structure: "dynamic section", offset: segment.offset, size: segment.fileSize,
+                fileSize: view.bytes.count)
+        }
         guard let place = view.range(offset: start, size: segment.fileSize) else {
             throw .outside(
                 structure: "dynamic section", offset: start, size: segment.fileSize,

@@ -46,7 +46,8 @@ public struct ELFEditor {
         ) {
             throw .detachedDebugging
         }
-        if let damage = file.damage { throw damage }
+        // Where two segments are mapped over each other, nobody can say which of them holds what is to be changed.
+        try file.checkLayout()
         let header = try Header(view)
         guard header.segmentCount < 0xffff else {
             throw .tooMany(structure: "program header table", limit: 0xfffe)
@@ -58,13 +59,7 @@ public struct ELFEditor {
             ProgramHeader(view, at: $0)
         }
         for (index, segment) in segments.enumerated() where segment.type == Segment.load {
-            guard view.range(offset: segment.offset, size: segment.fileSize) != nil else {
-                throw .outside(
-                    structure: "segment", offset: segment.offset, size: segment.fileSize,
-                    fileSize: raw.count)
-            }
-            let (end, overflow) = segment.address.addingReportingOverflow(segment.memorySize)
-            guard !overflow, view.is64Bit || end <= 1 << 32, segment.fileSize <= segment.memorySize else {
+            guard view.is64Bit || segment.address + segment.memorySize <= 1 << 32 else {
                 throw .field(
                     name: "p_memsz", value: segment.memorySize,
                     offset: start + index * entry + (view.is64Bit ? 40 : 20))

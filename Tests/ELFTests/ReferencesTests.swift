@@ -143,6 +143,28 @@ import Testing
         #expect(isComplete)
     }
 
+    /// Such numbers lead from an address that code takes into the string behind them.
+    @Test func daysOfMonthsAreNoTableOfDistances() throws {
+        let fixture = try Fixture()
+        let source = #"""
+            #include <stdio.h>
+            extern const int days[5];
+            extern const char head[];
+            __asm__(".section .rodata\n.balign 32\n.long 0,0\ndays: .long 31,31,30,31,30\n"
+                "head: .asciz \"/usr/share/sxslocale\"\n.balign 8\n.text\n");
+            int main(int n, char **a) { return puts(head) + days[n]; }
+            """#
+        let bytes = try fixture.compile(
+            source, ["-O2", "-fPIE", "-pie", "-fno-asynchronous-unwind-tables"])
+        var unsigned = bytes
+        // As Debian strips it: nothing says which compiler it was.
+        for offset in offsets(of: "GCC: (", in: bytes) { unsigned[offset] = 0x58 }
+        #expect(unsigned != bytes)
+        let (taken, isComplete) = try distances(unsigned)
+        #expect(taken == [0])
+        #expect(isComplete)
+    }
+
     @Test func tellsReadingFromTakingAnAddress() throws {
         let fixture = try Fixture()
         let source = """

@@ -1,4 +1,4 @@
-// What libFuzzer calls: each input is read, and relocated as a program of an image. Built by Scripts/fuzz only.
+// What libFuzzer calls: each input is read, edited, and relocated as a program of an image. Built by Scripts/fuzz only.
 
 import Files
 import Foundation
@@ -31,9 +31,9 @@ public func main(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutableP
 private func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let bytes = UnsafeRawBufferPointer(start: start, count: count)
     checkReading(bytes)
-    // The ELF editor's check belongs here.
     guard bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else { return 0 }
     do {
+        try checkEditing(bytes)
         try rewriter.check(Array(bytes))
     } catch {
         fatalError("\(error)")

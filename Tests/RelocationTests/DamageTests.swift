@@ -161,6 +161,18 @@ import Testing
         }
     }
 
+    /// What the editor makes of a damaged file can be read and edited again.
+    @Test(arguments: victims.filter { !$0.hasSuffix(".o") })
+    func editingSurvivesMutations(path: String) throws {
+        let original = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+        var mutator = Mutator(seed: 3)
+        for number in 0..<150 {
+            #expect(throws: Never.self, "mutation \(number) of \(path)") {
+                try mutator.mutate(original).withUnsafeBytes { try checkEditing($0) }
+            }
+        }
+    }
+
     /// The checks themselves: sound programs are rewritten, and nothing is called damaged.
     @Test func theCheckSeesChanges() throws {
         let check = try RewriterCheck(
@@ -168,5 +180,7 @@ import Testing
         let file = try check.check(Array(try Data(contentsOf: URL(fileURLWithPath: "/bin/cat"))))
         #expect(file?.done[.interpreter] == 1)
         #expect(file?.left.contains { $0.reason == .damaged } == false)
+        let program = try Data(contentsOf: URL(fileURLWithPath: "/bin/cat"))
+        #expect(try program.withUnsafeBytes { try checkEditing($0) })
     }
 }
