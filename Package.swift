@@ -39,8 +39,8 @@ let package = Package(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
             exclude: ["README.md", "relocation.md", "hints.md", "decisions"],
             resources: [
-                "aspell", "bison", "clang", "etc", "ghc", "git", "logrotate", "nvim", "postgresql", "qt", "r",
-                "syslog-ng", "systemd", "valgrind", "weechat", "x11",
+                "aspell", "bison", "clang", "etc", "ghc", "git", "gnupg", "logrotate", "nvim", "postgresql",
+                "qt", "r", "syslog-ng", "systemd", "valgrind", "weechat", "x11",
             ].map {
                 .embedInCode("hints/\($0).hints")
             },

@@ -8,6 +8,7 @@ extension Hint {
         ("aspell", PackageResources.aspell_hints), ("bison", PackageResources.bison_hints),
         ("clang", PackageResources.clang_hints), ("etc", PackageResources.etc_hints),
         ("ghc", PackageResources.ghc_hints), ("git", PackageResources.git_hints),
+        ("gnupg", PackageResources.gnupg_hints),
         ("logrotate", PackageResources.logrotate_hints), ("nvim", PackageResources.nvim_hints),
         ("postgresql", PackageResources.postgresql_hints), ("qt", PackageResources.qt_hints),
         ("r", PackageResources.r_hints),
