@@ -15,12 +15,26 @@ struct ReferenceScan {
         if intervals.contains(address) { addresses.insert(address) }
     }
 
+    @inline(__always)
+    mutating func takeLoad(_ address: UInt64) {
+        if intervals.contains(address) { loads.insert(address) }
+    }
+
     /// Looks at every naturally aligned word.
     ///
     /// Segments are aligned alike in the file and in memory, so offsets tell.
     mutating func scanWords(_ range: Range<Int>) {
         let size = view.wordSize
         var offset = range.lowerBound + (size - range.lowerBound % size) % size
+        if view.is64Bit, view.isLittleEndian, range.upperBound <= view.bytes.count {
+            let (base, span) = (intervals.base, intervals.span)
+            while offset <= range.upperBound - 8 {
+                let value = UInt64(
+                    littleEndian: view.bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+                if value &- base < span { take(value) }
+                offset += 8
+            }
+        }
         while offset < range.upperBound, let value = view.word(at: offset) {
             take(value)
             offset += size

@@ -18,6 +18,24 @@ struct ELFFacts {
     var namesPaths: Bool { interpreter != nil || !searchPath.isEmpty }
 }
 
+/// An ELF file whose headers have been read.
+final class OpenedELF {
+    // A class, since the headers refer to the mapped bytes.
+
+    /// Files that are kept open between survey and plan: a process may have 65,530 mappings (vm.max_map_count).
+    static let most = 8192
+
+    /// Its bytes.
+    let file: MappedFile
+    /// What the headers say.
+    let elf: ELFFile
+
+    init(_ file: MappedFile, _ elf: ELFFile) {
+        self.file = file
+        self.elf = elf
+    }
+}
+
 /// The image's own dynamic loader.
 struct Loader {
     /// Its file.
@@ -62,6 +80,7 @@ extension Relocator {
             guard let elf = try? ELFFile(parsing: mapped.bytes), (try? elf.checkLayout()) != nil else {
                 continue
             }
+            if opened.count < OpenedELF.most { opened[file.id] = OpenedELF(mapped, elf) }
             let dynamic = elf.dynamic
             let interpreter = elf.interpreter?.bytes
             facts[file.id] = ELFFacts(
@@ -106,8 +125,12 @@ extension Relocator {
     func planELF(_ bytes: UnsafeRawBufferPointer, id: ContentID, path: TreePath, into plan: inout Plan) {
         let elf: ELFFile
         do {
-            elf = try ELFFile(parsing: bytes)
-            try elf.checkLayout()
+            if let opened = opened[id] {
+                elf = opened.elf
+            } else {
+                elf = try ELFFile(parsing: bytes)
+                try elf.checkLayout()
+            }
         } catch {
             // Without the hint, which is for who runs a command on the file.
             plan.leave("(\("\(error)".prefix { $0 != "\n" }))", .damaged)
