@@ -89,9 +89,9 @@ struct IntervalSet {
         intervals = sorted
         base = sorted.first?.lowerBound ?? 0
         span = (sorted.last?.upperBound ?? 0) - base
-        // At most 2^20 bits, 128 KiB, so that they stay in the processor's cache.
+        // At most 2^16 bits, 8 KiB, so that they stay in the processor's first cache.
         var shift: UInt64 = 4
-        while (span >> shift) >= 1 << 20 { shift += 1 }
+        while (span >> shift) >= 1 << 16 { shift += 1 }
         self.shift = shift
         var bits = [UInt64](repeating: 0, count: Int((span >> shift) / 64) + 1)
         for range in sorted {

@@ -21,6 +21,9 @@ struct ImagePaths {
     /// Absolute paths that stay as they are, with all below them, in the file that is looked at.
     var kept: [Bytes] = []
 
+    /// Every content once, with the first path that has it.
+    private(set) var files: [(id: ContentID, path: TreePath)] = []
+
     /// The symbolic links, in order of their paths.
     private(set) var links: [Node] = []
 
@@ -38,6 +41,7 @@ struct ImagePaths {
         mask = capacity - 1
         entries.reserveCapacity(paths.count)
         var directories: [TreePath: Node] = [:]
+        var seen: Set<ContentID> = []
         // Most paths have the parent of the path before them.
         var last: (parent: Bytes, number: Node) = ([], Self.root)
         for path in paths {
@@ -53,7 +57,8 @@ struct ImagePaths {
             switch kind {
             case .directory: directories[path] = number
             case .symlink: links.append(number)
-            case .file, nil: break
+            case .file(let id): if seen.insert(id).inserted { files.append((id, path)) }
+            case nil: break
             }
             guard number != Self.root else { continue }
             path.bytes.withUnsafeBytes { bytes in

@@ -18,22 +18,26 @@ struct ELFFacts {
     var namesPaths: Bool { interpreter != nil || !searchPath.isEmpty }
 }
 
-/// An ELF file whose headers have been read.
-final class OpenedELF {
-    // A class, since the headers refer to the mapped bytes.
+/// ELF files whose headers the survey has read, until a plan is made for them.
+final class OpenedELFs {
+    // A class: plans are made by copies of the relocator, and must not copy the table.
 
-    /// Files that are kept open between survey and plan: a process may have 65,530 mappings (vm.max_map_count).
-    static let most = 8192
+    /// A file's bytes, and the headers, which refer to them.
+    typealias Opened = (file: MappedFile, elf: ELFFile)
 
-    /// Its bytes.
-    let file: MappedFile
-    /// What the headers say.
-    let elf: ELFFile
+    /// Files that are kept: a process may have 65,530 mappings (vm.max_map_count).
+    private static let most = 8192
 
-    init(_ file: MappedFile, _ elf: ELFFile) {
-        self.file = file
-        self.elf = elf
+    private var files: [ContentID: Opened] = [:]
+
+    subscript(id: ContentID) -> Opened? { files[id] }
+
+    /// Keeps a file, if there is room.
+    func add(_ file: MappedFile, _ elf: ELFFile, as id: ContentID) {
+        if files.count < Self.most { files[id] = (file, elf) }
     }
+
+    func close(_ id: ContentID) { files[id] = nil }
 }
 
 /// The image's own dynamic loader.
@@ -80,7 +84,7 @@ extension Relocator {
             guard let elf = try? ELFFile(parsing: mapped.bytes), (try? elf.checkLayout()) != nil else {
                 continue
             }
-            if opened.count < OpenedELF.most { opened[file.id] = OpenedELF(mapped, elf) }
+            opened.add(mapped, elf, as: file.id)
             let dynamic = elf.dynamic
             let interpreter = elf.interpreter?.bytes
             facts[file.id] = ELFFacts(

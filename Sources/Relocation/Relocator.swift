@@ -55,7 +55,7 @@ public struct Relocator {
     var facts: [ContentID: ELFFacts] = [:]
 
     /// ELF files that the survey has read and no plan was made for yet, by content.
-    var opened: [ContentID: OpenedELF] = [:]
+    let opened = OpenedELFs()
 
     /// One file's decided changes.
     struct Plan {
@@ -107,7 +107,7 @@ public struct Relocator {
     }
 
     private mutating func run(isTaken: (Alias) throws -> Bool) throws -> RelocatedTree {
-        let files = uniqueFiles()
+        let files = paths.files
         try survey(files)
         if loader == nil { libraries = try findPrivateLibraries() }
         var report = RelocationReport()
@@ -122,7 +122,7 @@ public struct Relocator {
         progress.begin("relocating", total: files.reduce(0) { $0 + staging[$1.id].size })
         for file in files {
             let plan = try plan(file.id, following: keeping, at: file.path)
-            opened[file.id] = nil
+            opened.close(file.id)
             if plan.changes || !plan.file.isEmpty { plans.append((file.id, plan)) }
             done += staging[file.id].size
             progress.advance(to: done)
@@ -156,15 +156,6 @@ public struct Relocator {
         report.files = plans.map(\.plan.file).filter { !$0.isEmpty }.sorted { $0.path < $1.path }
         return RelocatedTree(
             tree: result, storePath: storePath, aliases: aliases, report: report)
-    }
-
-    /// Every content once, with the first path that has it.
-    private func uniqueFiles() -> [(id: ContentID, path: TreePath)] {
-        var seen: Set<ContentID> = []
-        return sortedPaths.compactMap { path in
-            guard case .file(let id) = tree[path]?.kind, seen.insert(id).inserted else { return nil }
-            return (id, path)
-        }
     }
 
     private func requests(in plans: [Plan]) -> Set<AliasNames.Request> {
