@@ -27,8 +27,9 @@ public struct PathPattern: Hashable, Sendable, CustomStringConvertible {
     ///
     /// - Complexity: O(*n* · *m*) for the lengths of path and pattern.
     public func matches(_ path: TreePath) -> Bool {
-        let subject = isName ? path.name : path.bytes
+        let subject = path.bytes
         var at = 0
+        if isName, let slash = subject.lastIndex(of: UInt8(ascii: "/")) { at = slash + 1 }
         var pattern = 0
         // Where to go on when what follows the last star does not fit: one byte further in its name.
         var retry: (pattern: Int, at: Int)?

@@ -1,69 +1,177 @@
 #include "CScan.h"
 
-#include <string.h>
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
 #endif
 
 /* Bytes of a distance or a 32-bit address. */
 #define WIDTH 4
 
+/* The ModRM byte of an operand at a distance from the next instruction: mod 00 and r/m 101, and any register. */
+#define DESCRIPTOR_MASK 0xc7
+#define DESCRIPTOR 0x05
+
 static uint32_t word_at(const uint8_t *bytes) {
     return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
-size_t sxs_next_absolute(const uint8_t *bytes, size_t from, size_t count, uint32_t base, uint32_t length) {
-    size_t index = from;
-#if defined(__SSE2__)
-    /* There is only a signed comparison: both sides are moved down by half the range. */
-    const __m128i low = _mm_set1_epi32((int)(base ^ UINT32_C(0x80000000)));
-    const __m128i end = _mm_set1_epi32((int)(length ^ UINT32_C(0x80000000)));
-    while (index + 16 + WIDTH <= count) {
-        __m128i near = _mm_setzero_si128();
-        for (int phase = 0; phase < WIDTH; phase++) {
-            const __m128i words = _mm_loadu_si128((const __m128i *)(const void *)(bytes + index + phase));
-            near = _mm_or_si128(near, _mm_cmplt_epi32(_mm_sub_epi32(words, low), end));
-        }
-        if (_mm_movemask_epi8(near) != 0) {
-            for (size_t place = index; place < index + 16; place++) {
-                if (word_at(bytes + place) - base < length) return place;
-            }
-        }
-        index += 16;
-    }
-#endif
-    for (; index + WIDTH <= count; index++) {
-        if (word_at(bytes + index) - base < length) return index;
-    }
-    return count;
+/* Whether an address may be wanted. */
+static int is_wanted(const struct sxs_addresses *wanted, uint64_t address) {
+    const uint64_t distance = address - wanted->base;
+    if (distance >= wanted->span) return 0;
+    const uint64_t bit = distance >> wanted->shift;
+    return wanted->bits[bit / 64] >> bit % 64 & 1;
 }
 
-/* Whether the ModRM byte at `place`, which has a distance after it, leads to the range. */
-static int leads(const uint8_t *bytes, size_t place, uint64_t address, uint64_t base, uint64_t length) {
-    const uint64_t distance = (uint64_t)(int64_t)(int32_t)word_at(bytes + place + 1);
-    return address + place + 1 + WIDTH + distance - base < length;
+/* What a loop looks for at a place: a word that is an address, or one that is a distance from the place behind it, with
+   a ModRM byte before it that says so. Places are those of the words. */
+struct search {
+    const uint8_t *bytes;
+    const struct sxs_addresses *wanted;
+    /* The address of the first byte; not of use for absolute words. */
+    uint64_t address;
+    int is_relative;
+};
+
+static int is_hit(const struct search *search, size_t place) {
+    const uint32_t word = word_at(search->bytes + place);
+    if (!search->is_relative) return is_wanted(search->wanted, word);
+    if ((search->bytes[place - 1] & DESCRIPTOR_MASK) != DESCRIPTOR) return 0;
+    const uint64_t target = search->address + place + WIDTH + (uint64_t)(int64_t)(int32_t)word;
+    return is_wanted(search->wanted, target) || is_wanted(search->wanted, target + SXS_LONGEST_IMMEDIATE);
+}
+
+#if defined(__x86_64__)
+
+/* Most places are told by the low halves of their addresses: the word, plus a number that may grow with the place, is
+   not below a limit. A block of places is looked at in four phases of words side by side. There is only a signed
+   comparison: both sides are moved down by half the range. */
+struct filter {
+    uint32_t number, growth, limit;
+};
+
+static struct filter filter_of(const struct search *search) {
+    const struct sxs_addresses *wanted = search->wanted;
+    const uint32_t half = UINT32_C(0x80000000);
+    if (!search->is_relative) return (struct filter){half - (uint32_t)wanted->base, 0, (uint32_t)wanted->span - half};
+    /* An immediate may move the target up into the first range. */
+    const uint64_t base = wanted->base - SXS_LONGEST_IMMEDIATE;
+    const uint64_t span = wanted->span + SXS_LONGEST_IMMEDIATE;
+    return (struct filter){(uint32_t)(search->address + WIDTH - base) + half, 1, (uint32_t)span - half};
+}
+
+/* The first of the places whose bits are set, one mask a phase, that is a hit; `none` if none is. */
+static size_t first_hit(const struct search *search, size_t from, const unsigned masks[WIDTH], size_t none) {
+    size_t first = none;
+    for (size_t phase = 0; phase < WIDTH; phase++) {
+        for (unsigned mask = masks[phase]; mask != 0; mask &= mask - 1) {
+            const size_t place = from + phase + WIDTH * (unsigned)__builtin_ctz(mask);
+            if (place < first && is_hit(search, place)) first = place;
+        }
+    }
+    return first;
+}
+
+/* The first hit from `from` on; where the last whole block ends if there is none, with `end` the end of all places. */
+static size_t search_blocks(const struct search *search, size_t from, size_t end) {
+    const struct filter filter = filter_of(search);
+    const __m128i limit = _mm_set1_epi32((int)filter.limit);
+    const __m128i lanes = _mm_setr_epi32(0, WIDTH, 2 * WIDTH, 3 * WIDTH);
+    const __m128i growths = _mm_and_si128(lanes, _mm_set1_epi32(filter.growth ? -1 : 0));
+    for (; from + 16 <= end; from += 16) {
+        const uint32_t number = filter.number + filter.growth * (uint32_t)from;
+        __m128i near[WIDTH];
+        for (uint32_t phase = 0; phase < WIDTH; phase++) {
+            const __m128i words = _mm_loadu_si128((const __m128i *)(const void *)(search->bytes + from + phase));
+            const __m128i numbers = _mm_add_epi32(growths, _mm_set1_epi32((int)(number + filter.growth * phase)));
+            near[phase] = _mm_cmplt_epi32(_mm_add_epi32(words, numbers), limit);
+        }
+        const __m128i any = _mm_or_si128(_mm_or_si128(near[0], near[1]), _mm_or_si128(near[2], near[3]));
+        if (_mm_movemask_epi8(any) == 0) continue;
+        unsigned masks[WIDTH];
+        for (int phase = 0; phase < WIDTH; phase++) {
+            if (search->is_relative) {
+                const __m128i before =
+                    _mm_loadu_si128((const __m128i *)(const void *)(search->bytes + from + phase - 1));
+                const __m128i kind = _mm_and_si128(before, _mm_set1_epi32(DESCRIPTOR_MASK));
+                near[phase] = _mm_and_si128(near[phase], _mm_cmpeq_epi32(kind, _mm_set1_epi32(DESCRIPTOR)));
+            }
+            masks[phase] = (unsigned)_mm_movemask_ps(_mm_castsi128_ps(near[phase]));
+        }
+        const size_t hit = first_hit(search, from, masks, end);
+        if (hit < end) return hit;
+    }
+    return from;
+}
+
+/* The same, twice as wide, for processors that can. */
+__attribute__((target("avx2"))) static size_t search_wide_blocks(
+    const struct search *search, size_t from, size_t end) {
+    const struct filter filter = filter_of(search);
+    const __m256i limit = _mm256_set1_epi32((int)filter.limit);
+    const __m256i lanes = _mm256_setr_epi32(
+        0, WIDTH, 2 * WIDTH, 3 * WIDTH, 4 * WIDTH, 5 * WIDTH, 6 * WIDTH, 7 * WIDTH);
+    const __m256i growths = _mm256_and_si256(lanes, _mm256_set1_epi32(filter.growth ? -1 : 0));
+    for (; from + 32 <= end; from += 32) {
+        const uint32_t number = filter.number + filter.growth * (uint32_t)from;
+        __m256i near[WIDTH];
+        for (uint32_t phase = 0; phase < WIDTH; phase++) {
+            const __m256i words = _mm256_loadu_si256((const __m256i *)(const void *)(search->bytes + from + phase));
+            const __m256i numbers =
+                _mm256_add_epi32(growths, _mm256_set1_epi32((int)(number + filter.growth * phase)));
+            near[phase] = _mm256_cmpgt_epi32(limit, _mm256_add_epi32(words, numbers));
+        }
+        const __m256i any =
+            _mm256_or_si256(_mm256_or_si256(near[0], near[1]), _mm256_or_si256(near[2], near[3]));
+        if (_mm256_testz_si256(any, any)) continue;
+        unsigned masks[WIDTH];
+        for (int phase = 0; phase < WIDTH; phase++) {
+            if (search->is_relative) {
+                const __m256i before =
+                    _mm256_loadu_si256((const __m256i *)(const void *)(search->bytes + from + phase - 1));
+                const __m256i kind = _mm256_and_si256(before, _mm256_set1_epi32(DESCRIPTOR_MASK));
+                near[phase] =
+                    _mm256_and_si256(near[phase], _mm256_cmpeq_epi32(kind, _mm256_set1_epi32(DESCRIPTOR)));
+            }
+            masks[phase] = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(near[phase]));
+        }
+        const size_t hit = first_hit(search, from, masks, end);
+        if (hit < end) return hit;
+    }
+    return from;
+}
+
+#endif
+
+/* The first hit among the places from `from` to before `end`; `end` if there is none. */
+static size_t next(const struct search *search, size_t from, size_t end) {
+    size_t place = from;
+#if defined(__x86_64__)
+    /* Where all low halves are near, or what is looked for has no low half of its own, they tell nothing. */
+    const int is_narrow = search->wanted->span < UINT32_MAX - SXS_LONGEST_IMMEDIATE;
+    if (is_narrow && (search->is_relative || search->wanted->base <= UINT32_MAX)) {
+        if (__builtin_cpu_supports("avx2")) place = search_wide_blocks(search, place, end);
+        else place = search_blocks(search, place, end);
+    }
+#endif
+    while (place < end && !is_hit(search, place)) place++;
+    return place < end ? place : end;
+}
+
+size_t sxs_next_absolute(
+    const uint8_t *bytes, size_t from, size_t count, const struct sxs_addresses *wanted) {
+    if (count < WIDTH || from > count - WIDTH) return count;
+    const struct search search = {bytes, wanted, 0, 0};
+    const size_t end = count - WIDTH + 1;
+    const size_t place = next(&search, from, end);
+    return place < end ? place : count;
 }
 
 size_t sxs_next_relative(
-    const uint8_t *bytes, size_t from, size_t count, uint64_t address, uint64_t base, uint64_t length) {
-    size_t index = from;
-#if defined(__SSE2__)
-    const __m128i mask = _mm_set1_epi8((char)0xc7);
-    const __m128i wanted = _mm_set1_epi8(0x05);
-    while (index + 16 + WIDTH <= count) {
-        const __m128i chunk = _mm_loadu_si128((const __m128i *)(const void *)(bytes + index));
-        unsigned hits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_and_si128(chunk, mask), wanted));
-        while (hits != 0) {
-            const size_t place = index + (unsigned)__builtin_ctz(hits);
-            if (leads(bytes, place, address, base, length)) return place;
-            hits &= hits - 1;
-        }
-        index += 16;
-    }
-#endif
-    for (; index + 1 + WIDTH <= count; index++) {
-        if ((bytes[index] & 0xc7) == 0x05 && leads(bytes, index, address, base, length)) return index;
-    }
-    return count;
+    const uint8_t *bytes, size_t from, size_t count, uint64_t address, const struct sxs_addresses *wanted) {
+    if (count < WIDTH + 1 || from > count - WIDTH - 1) return count;
+    const struct search search = {bytes, wanted, address, 1};
+    const size_t end = count - WIDTH + 1;
+    const size_t place = next(&search, from + 1, end);
+    return place < end ? place - 1 : count;
 }

@@ -39,8 +39,8 @@ struct ByteView {
 
     /// Whether `pattern` is at `offset`.
     func matches(_ pattern: [UInt8], at offset: Int) -> Bool {
-        guard contains(offset, pattern.count) else { return false }
-        return bytes[offset..<offset + pattern.count].elementsEqual(pattern)
+        guard contains(offset, pattern.count), let base = bytes.baseAddress else { return false }
+        return memcmp(base + offset, pattern, pattern.count) == 0
     }
 
     /// Offsets in `range` at which `pattern` is, up to `limit` of them.

@@ -30,10 +30,16 @@ extension ELFEditor {
 
     /// The new file.
     ///
-    /// - Throws: ``ELFError/noRoom(structure:reason:)`` if something does not fit in the address space.
+    /// - Throws: ``ELFError/noRoom(structure:reason:)`` if something does not fit in the address space; what is wrong
+    ///   with the result, if the file was so damaged that the new one could not be read.
     public func bytes() throws(ELFError) -> [UInt8] {
         var copy = self
-        return try copy.layOut()
+        let result = try copy.layOut()
+        let damage = result.withUnsafeBytes { bytes -> ELFError? in
+            do throws(ELFError) { return try ELFFile(parsing: bytes).damage } catch { return error }
+        }
+        if let damage { throw damage }
+        return result
     }
 
     private mutating func layOut() throws(ELFError) -> [UInt8] {

@@ -173,10 +173,6 @@ extension ReferenceScan {
         if register == 0 { walk.stop() } else { walk.call(before: next, changing: 0xf003_fce2) }
     }
 
-    private mutating func takeLoad(_ address: UInt64) {
-        if intervals.contains(address) { loads.insert(address) }
-    }
-
     private mutating func setPart(_ part: UInt64, in register: Int, _ walk: inout CodeWalk) {
         overwrite(register, &walk)
         // Distances are signed and have 12 bits.

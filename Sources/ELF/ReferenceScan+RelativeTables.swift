@@ -29,15 +29,18 @@ struct RelativeTables {
     /// Whether a word may be a distance from somewhere before it into an interval.
     var mayExist: Bool {
         let longest = UInt64(Self.longest)
+        let (first, end) = (intervals.base, intervals.base + intervals.span)
         for (range, address) in spans {
             var offset = range.lowerBound + Int((4 - address % 4) % 4)
             while offset <= range.upperBound - 4, let distance = view.read(Int32.self, at: offset) {
                 let place = address &+ UInt64(offset - range.lowerBound)
                 offset += 4
                 let last = place &+ UInt64(bitPattern: Int64(distance))
-                let first = last > longest ? last - longest : 0
+                // Most words lead to nowhere near.
+                guard last >= first, last < end || last - end <= longest else { continue }
+                let lowest = last > longest ? last - longest : 0
                 // Tables do not lead into themselves.
-                let start = distance < 0 ? first : max(first, place &+ 4)
+                let start = distance < 0 ? lowest : max(lowest, place &+ 4)
                 if start <= last, intervals.touches(start, last - start &+ 1) { return true }
             }
         }

@@ -24,36 +24,35 @@ extension ReferenceScan {
     /// Looks for operands at a distance from the end of their instruction.
     private mutating func scanRelative(_ bytes: UnsafeRawBufferPointer, _ address: UInt64) {
         let start = bytes.bindMemory(to: UInt8.self).baseAddress
-        // An immediate of up to four bytes may come between the distance and the end.
-        let base = intervals.base &- 4
-        let length = intervals.span > .max - 4 ? .max : intervals.span + 4
-        // The operand's descriptor (ModRM) is at `index`, its distance in the four bytes after.
-        var index = 0
-        while true {
-            index = sxs_next_relative(start, index, bytes.count, address, base, length)
-            guard index < bytes.count else { return }
-            let raw = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: index + 1, as: UInt32.self))
-            let target =
-                address &+ UInt64(index + 5) &+ UInt64(bitPattern: Int64(Int32(bitPattern: raw)))
-            if intervals.mayContain(target) || intervals.mayContain(target &+ 4) {
+        intervals.withAddresses { wanted in
+            // The operand's descriptor (ModRM) is at `index`, its distance in the four bytes after.
+            var index = 0
+            while true {
+                index = sxs_next_relative(start, index, bytes.count, address, wanted)
+                guard index < bytes.count else { return }
+                let raw = UInt32(
+                    littleEndian: bytes.loadUnaligned(fromByteOffset: index + 1, as: UInt32.self))
+                let target =
+                    address &+ UInt64(index + 5) &+ UInt64(bitPattern: Int64(Int32(bitPattern: raw)))
                 takeRelative(bytes, at: index + 1, target: target)
+                index += 1
             }
-            index += 1
         }
     }
 
     /// Looks for 32-bit addresses.
     private mutating func scanAbsolute(_ bytes: UnsafeRawBufferPointer, isAnywhere: Bool) {
         // None can be meant that is beyond them.
-        guard let base = UInt32(exactly: intervals.base) else { return }
+        guard intervals.base <= UInt64(UInt32.max) else { return }
         let start = bytes.bindMemory(to: UInt8.self).baseAddress
-        let length = UInt32(clamping: intervals.span)
-        var index = 1
-        while true {
-            index = sxs_next_absolute(start, index, bytes.count, base, length)
-            guard index < bytes.count else { return }
-            takeAbsolute(bytes, at: index, isAnywhere: isAnywhere)
-            index += 1
+        intervals.withAddresses { wanted in
+            var index = 1
+            while true {
+                index = sxs_next_absolute(start, index, bytes.count, wanted)
+                guard index < bytes.count else { return }
+                takeAbsolute(bytes, at: index, isAnywhere: isAnywhere)
+                index += 1
+            }
         }
     }
 
@@ -103,10 +102,6 @@ extension ReferenceScan {
         }
     }
 
-    private mutating func takeLoad(_ address: UInt64) {
-        if intervals.contains(address) { loads.insert(address) }
-    }
-
     /// Whether the bytes before `index` are an instruction that has a 32-bit address there.
     private func isAbsolutePlausible(_ bytes: UnsafeRawBufferPointer, at index: Int) -> Bool {
         func byte(_ distance: Int) -> UInt8 { index >= distance ? bytes[index - distance] : 0 }
@@ -133,6 +128,16 @@ extension ReferenceScan {
             return X86.takesMemory(bytes, at: index - 3)
         }
         return false
+    }
+}
+
+extension IntervalSet {
+    /// Passes the quick test to a loop in C.
+    fileprivate func withAddresses(_ body: (UnsafePointer<sxs_addresses>) -> Void) {
+        withBits { bits, shift in
+            var addresses = sxs_addresses(base: base, span: span, shift: shift, bits: bits)
+            body(&addresses)
+        }
     }
 }
 

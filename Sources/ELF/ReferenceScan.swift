@@ -15,12 +15,34 @@ struct ReferenceScan {
         if intervals.contains(address) { addresses.insert(address) }
     }
 
+    @inline(__always)
+    mutating func takeLoad(_ address: UInt64) {
+        if intervals.contains(address) { loads.insert(address) }
+    }
+
     /// Looks at every naturally aligned word.
     ///
     /// Segments are aligned alike in the file and in memory, so offsets tell.
     mutating func scanWords(_ range: Range<Int>) {
         let size = view.wordSize
         var offset = range.lowerBound + (size - range.lowerBound % size) % size
+        if view.is64Bit, view.isLittleEndian, range.upperBound <= view.bytes.count {
+            let bytes = view.bytes
+            let (base, span) = (intervals.base, intervals.span)
+            func word(_ offset: Int) -> UInt64 {
+                UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            }
+            // Four at once, of which mostly none is near.
+            while offset <= range.upperBound - 32 {
+                let isNear =
+                    (word(offset) &- base < span) || (word(offset + 8) &- base < span)
+                    || (word(offset + 16) &- base < span) || (word(offset + 24) &- base < span)
+                if isNear {
+                    for place in stride(from: offset, to: offset + 32, by: 8) { take(word(place)) }
+                }
+                offset += 32
+            }
+        }
         while offset < range.upperBound, let value = view.word(at: offset) {
             take(value)
             offset += size

@@ -41,8 +41,26 @@ struct AddressSet {
     }
 
     func sorted() -> [UInt64] {
+        guard let first = list.min(), let last = list.max() else { return [] }
+        // Many in few bytes, as of a string table: one bit each, which are in order as they are.
+        if (last - first) / 64 < UInt64(list.count) { return sortedByBits(from: first, to: last) }
         var result: [UInt64] = []
         for address in list.sorted() where address != result.last { result.append(address) }
+        return result
+    }
+
+    private func sortedByBits(from first: UInt64, to last: UInt64) -> [UInt64] {
+        var bits = [UInt64](repeating: 0, count: Int((last - first) / 64) + 1)
+        for address in list { bits[Int((address - first) / 64)] |= 1 << ((address - first) % 64) }
+        var result: [UInt64] = []
+        result.reserveCapacity(list.count)
+        for (index, word) in bits.enumerated() {
+            var rest = word
+            while rest != 0 {
+                result.append(first + UInt64(index * 64 + rest.trailingZeroBitCount))
+                rest &= rest - 1
+            }
+        }
         return result
     }
 }
@@ -71,9 +89,9 @@ struct IntervalSet {
         intervals = sorted
         base = sorted.first?.lowerBound ?? 0
         span = (sorted.last?.upperBound ?? 0) - base
-        // At most 2^20 bits, 128 KiB, so that they stay in the processor's cache.
+        // At most 2^16 bits, 8 KiB, so that they stay in the processor's first cache.
         var shift: UInt64 = 4
-        while (span >> shift) >= 1 << 20 { shift += 1 }
+        while (span >> shift) >= 1 << 16 { shift += 1 }
         self.shift = shift
         var bits = [UInt64](repeating: 0, count: Int((span >> shift) / 64) + 1)
         for range in sorted {
@@ -87,7 +105,15 @@ struct IntervalSet {
 
     var isEmpty: Bool { intervals.isEmpty }
 
-    /// Whether `address` is between the first interval and the last.
+    /// These addresses and those of another set.
+    func union(_ other: IntervalSet) -> IntervalSet { IntervalSet(intervals + other.intervals) }
+
+    /// Passes the bits of ``mayContain(_:)``, one for each 2^shift addresses, and the shift.
+    func withBits(_ body: (UnsafePointer<UInt64>?, UInt64) -> Void) {
+        bits.withUnsafeBufferPointer { body($0.baseAddress, shift) }
+    }
+
+    /// Whether an interval touches the few addresses around `address` that share a bit.
     @inline(__always)
     func mayContain(_ address: UInt64) -> Bool {
         // Wraps around below the first interval, to a distance beyond the span.
@@ -136,7 +162,9 @@ extension ELFFile {
     public func references(into intervals: [Range<UInt64>]) -> References {
         var scan = ReferenceScan(IntervalSet(intervals), view)
         guard !scan.intervals.isEmpty else { return References(addresses: [], loads: [], isComplete: true) }
-        var isComplete = scanCode(&scan)
+        let tables = relativeTables(into: scan.intervals)
+        var bases: [UInt64] = []
+        var isComplete = scanCode(&scan, tables: tables, bases: &bases)
         let isFixed = type == .executable
         for range in wordRanges(isFixed: isFixed) { scan.scanWords(range) }
         if isFixed, machine == .arm64 || machine == .riscv {
@@ -144,10 +172,40 @@ extension ELFFile {
             for code in codeSpans { scan.scanWords(code.range) }
         }
         scanTables(&scan)
-        isComplete = scanRelative(&scan) && isComplete
+        scanRelative(&scan)
+        if let tables {
+            if let targets = tables.targets(bases: bases) {
+                for target in targets { scan.take(target) }
+            } else {
+                isComplete = false
+            }
+        }
         return References(
             addresses: scan.addresses.sorted(), loads: scan.loads.sorted(),
             isComplete: isComplete && type != .relocatable)
+    }
+
+    /// Looks at the instructions, for the addresses that tables may begin at too; whether all that they refer to is
+    /// known then.
+    private func scanCode(
+        _ scan: inout ReferenceScan, tables: RelativeTables?, bases: inout [UInt64]
+    ) -> Bool {
+        guard let tables else { return scanCode(&scan) }
+        guard machine == .x86_64 else {
+            // What is found depends on what is near to what is looked for.
+            var other = ReferenceScan(tables.addresses, view)
+            let isComplete = scanCode(&scan)
+            let isOtherComplete = scanCode(&other)
+            bases = other.addresses.sorted()
+            return isComplete && isOtherComplete
+        }
+        var both = ReferenceScan(scan.intervals.union(tables.addresses), view)
+        let isComplete = scanCode(&both)
+        let addresses = both.addresses.sorted()
+        bases = addresses.filter(tables.addresses.contains)
+        for address in addresses { scan.take(address) }
+        for address in both.loads.sorted() { scan.takeLoad(address) }
+        return isComplete
     }
 
     /// Looks at the instructions; whether all that they refer to is known then.
@@ -173,22 +231,19 @@ extension ELFFile {
         }
     }
 
-    /// Looks at distances in read-only data; whether all of them could be looked at.
-    private func scanRelative(_ scan: inout ReferenceScan) -> Bool {
-        guard is64Bit, type == .dynamic else { return true }
-        let data = readOnlyData
-        if sections.contains(where: { $0.name.hasPrefix("swift5_") }) {
-            for range in data { scan.scanRelativePointers(range, mapping: mapping) }
+    /// Looks at distances in read-only data that count from themselves.
+    private func scanRelative(_ scan: inout ReferenceScan) {
+        guard is64Bit, type == .dynamic, sections.contains(where: { $0.name.hasPrefix("swift5_") }) else {
+            return
         }
-        // Seldom made: the code is gone through once more for them.
-        guard !isMadeByGCCAlone else { return true }
-        let tables = RelativeTables(data, intervals: scan.intervals, view: view, mapping: mapping)
-        guard tables.mayExist else { return true }
-        var bases = ReferenceScan(tables.addresses, view)
-        let isComplete = scanCode(&bases)
-        guard let targets = tables.targets(bases: bases.addresses.sorted()) else { return false }
-        for target in targets { scan.take(target) }
-        return isComplete
+        for range in readOnlyData { scan.scanRelativePointers(range, mapping: mapping) }
+    }
+
+    /// Where tables of distances may be that lead into intervals; nothing where none can be.
+    private func relativeTables(into intervals: IntervalSet) -> RelativeTables? {
+        guard is64Bit, type == .dynamic, !isMadeByGCCAlone else { return nil }
+        let tables = RelativeTables(readOnlyData, intervals: intervals, view: view, mapping: mapping)
+        return tables.mayExist ? tables : nil
     }
 
     /// Whether all compilers that signed the file are GCC, which makes no tables of distances to strings.

@@ -102,3 +102,53 @@ public struct Hasher256: Sendable {
         return Digest(bytes: bytes).unsafelyUnwrapped
     }
 }
+
+/// A running SHA-256 computation that can be taken up again at some places: where a file changes from some byte on, its
+/// new digest takes only what follows.
+public struct ResumableHasher: Sendable {
+    /// Bytes between the places.
+    public static let step = 64 << 10
+    /// Places that are kept of one computation: of the first 256 MiB, so that no file fills the memory.
+    private static let most = 4096
+
+    /// The computation after each step.
+    public private(set) var states: [Hasher256] = []
+    private var hasher = Hasher256()
+    /// Bytes since the last step.
+    private var pending = 0
+
+    /// Starts a computation over no bytes.
+    public init() {}
+
+    /// Adds bytes.
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        var rest = bytes
+        while pending + rest.count >= Self.step {
+            let count = Self.step - pending
+            hasher.update(UnsafeRawBufferPointer(rebasing: rest[..<count]))
+            if states.count < Self.most { states.append(hasher) }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            pending = 0
+        }
+        hasher.update(rest)
+        pending += rest.count
+    }
+
+    /// The digest of everything added; the computation is over.
+    public mutating func finalize() -> Digest { hasher.finalize() }
+
+    /// The digest of bytes that begin as those of a computation did.
+    ///
+    /// - Parameters:
+    ///   - bytes: All bytes.
+    ///   - states: The ``states`` of the computation.
+    ///   - common: How many bytes, at least, are the same.
+    public static func digest(
+        of bytes: UnsafeRawBufferPointer, after states: [Hasher256], common: Int
+    ) -> Digest {
+        let steps = min(states.count, common / step, bytes.count / step)
+        var hasher = steps > 0 ? states[steps - 1] : Hasher256()
+        hasher.update(UnsafeRawBufferPointer(rebasing: bytes[(steps * step)...]))
+        return hasher.finalize()
+    }
+}

@@ -22,6 +22,8 @@ public final class Staging {
         public let object: String?
         /// Whether the bytes are in the staging directory.
         public var isStaged: Bool { object == nil }
+        /// The computation of the digest of the bytes as they came, at every step; empty where it was not kept.
+        public let hashStates: [Hasher256]
         /// Whether the bytes are no longer those that came.
         public fileprivate(set) var isRelocated = false
     }
@@ -46,16 +48,17 @@ public final class Staging {
 
     /// Registers contents whose bytes were written to ``fileName(of:)`` of the next identifier, or need not be.
     public func add(
-        size: Int, digest: Digest, scanner: PathScanner, head: Bytes, object: String? = nil
+        size: Int, digest: Digest, scanner: PathScanner, head: Bytes, object: String? = nil,
+        hashStates: [Hasher256] = []
     ) -> ContentID {
         contents.append(
             Content(
                 size: size, digest: digest, pathOffsets: scanner.offsets, isTruncated: scanner.isTruncated,
-                head: head, object: object))
+                head: head, object: object, hashStates: hashStates))
         return ContentID(contents.count - 1)
     }
 
-    /// The identifier that ``add(size:digest:scanner:head:object:)`` gives out next.
+    /// The identifier that ``add(size:digest:scanner:head:object:hashStates:)`` gives out next.
     public var nextID: ContentID { ContentID(contents.count) }
 
     /// The name of a content's file in ``directory``.
@@ -78,7 +81,14 @@ public final class Staging {
             precondition(patch.offset >= 0 && patch.offset + patch.bytes.count <= contents[id.number].size)
             try file.write(patch.bytes, at: patch.offset)
         }
-        contents[id.number].digest = try Self.digest(of: file)
+        // What was written before is no longer what came.
+        let isFirst = !contents[id.number].isRelocated
+        let common = isFirst ? patches.map(\.offset).min() ?? contents[id.number].size : 0
+        let mapped = try MappedFile(file)
+        contents[id.number].digest = withExtendedLifetime(mapped) {
+            ResumableHasher.digest(
+                of: mapped.bytes, after: contents[id.number].hashStates, common: common)
+        }
         contents[id.number].isRelocated = true
     }
 
@@ -99,12 +109,5 @@ public final class Staging {
         return add(
             size: bytes.count, digest: Digest(hashing: bytes), scanner: PathScanner(),
             head: Array(bytes.prefix(64)))
-    }
-
-    private static func digest(of file: Descriptor) throws -> Digest {
-        var hasher = Hasher256()
-        let mapped = try MappedFile(file)
-        withExtendedLifetime(mapped) { hasher.update(mapped.bytes) }
-        return hasher.finalize()
     }
 }

@@ -70,7 +70,8 @@ enum FileKind {
             self = .strings
         } else if name.elementsEqual("package.cache".utf8) {
             self = .blob
-        } else if bytes.prefix(Self.sampleSize).contains(0) {
+        } else if UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.sampleSize)).firstOffset(of: [0]) != nil
+        {
             self = bytes.starts(with: [0x23, 0x21]) ? .binaryScript : .unknown
         } else if bytes.starts(with: [0x23, 0x21]) {
             self = .script

@@ -21,6 +21,12 @@ struct ImagePaths {
     /// Absolute paths that stay as they are, with all below them, in the file that is looked at.
     var kept: [Bytes] = []
 
+    /// Every content once, with the first path that has it.
+    private(set) var files: [(id: ContentID, path: TreePath)] = []
+
+    /// The symbolic links, in order of their paths.
+    private(set) var links: [Node] = []
+
     private var entries: [Entry] = []
 
     /// Open addressing over hashes of (parent, name): a power of two of slots, -1 where empty.
@@ -34,28 +40,48 @@ struct ImagePaths {
         slots = [Node](repeating: -1, count: capacity)
         mask = capacity - 1
         entries.reserveCapacity(paths.count)
-        var numbers: [TreePath: Node] = [:]
-        numbers.reserveCapacity(paths.count)
-        var links: [Node] = []
+        var directories: [TreePath: Node] = [:]
+        var seen: Set<ContentID> = []
+        // Most paths have the parent of the path before them.
+        var last: (parent: Bytes, number: Node) = ([], Self.root)
         for path in paths {
             let number = Node(entries.count)
-            let node = tree[path]
-            let parent = path.parent.flatMap { numbers[$0] } ?? Self.root
+            let kind = tree[path]?.kind
+            let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")) ?? 0
+            if !path.bytes[..<slash].elementsEqual(last.parent) {
+                let parent = path.parent ?? .root
+                last = (parent.bytes, directories[parent] ?? Self.root)
+            }
             entries.append(
-                Entry(path: path, parent: parent, followed: number, isDirectory: node?.kind == .directory))
-            numbers[path] = number
-            if case .symlink = node?.kind { links.append(number) }
+                Entry(path: path, parent: last.number, followed: number, isDirectory: kind == .directory))
+            switch kind {
+            case .directory: directories[path] = number
+            case .symlink: links.append(number)
+            case .file(let id): if seen.insert(id).inserted { files.append((id, path)) }
+            case nil: break
+            }
             guard number != Self.root else { continue }
-            path.name.withUnsafeBytes { name in
-                var slot = Self.hash(parent, name) & mask
+            path.bytes.withUnsafeBytes { bytes in
+                let name = UnsafeRawBufferPointer(rebasing: bytes[(slash > 0 ? slash + 1 : 0)...])
+                var slot = Self.hash(last.number, name) & mask
                 while slots[slot] >= 0 { slot = (slot + 1) & mask }
                 slots[slot] = number
             }
         }
         for link in links {
             let place = tree.resolve(entries[Int(link)].path.bytes)
-            entries[Int(link)].followed = place.flatMap { numbers[$0] } ?? -1
+            entries[Int(link)].followed = place.flatMap(number(of:)) ?? -1
         }
+    }
+
+    /// The number of a path without links.
+    private func number(of path: TreePath) -> Node? {
+        var node = Self.root
+        for component in path.bytes.split(separator: UInt8(ascii: "/")) {
+            guard let child = component.withUnsafeBytes({ child(of: node, named: $0) }) else { return nil }
+            node = child
+        }
+        return node
     }
 
     /// The place called `name` in the directory `parent`, its own link not followed.
@@ -66,8 +92,10 @@ struct ImagePaths {
         }
         var slot = Self.hash(parent, name) & mask
         while slots[slot] >= 0 {
-            let entry = entries[Int(slots[slot])]
-            if entry.parent == parent, Self.hasName(entry.path.bytes, name) { return slots[slot] }
+            let index = Int(slots[slot])
+            if entries[index].parent == parent, Self.hasName(entries[index].path.bytes, name) {
+                return slots[slot]
+            }
             slot = (slot + 1) & mask
         }
         return nil
@@ -101,7 +129,7 @@ struct ImagePaths {
         guard path.count >= name.count else { return false }
         let start = path.count - name.count
         guard start == 0 || path[start - 1] == UInt8(ascii: "/") else { return false }
-        return path.withUnsafeBytes { $0[start...].elementsEqual(name) }
+        return path.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[start...]).elementsEqual(name) }
     }
 
     /// FNV-1a: short keys, no attacker gains more than slowness bounded by the image's own size.

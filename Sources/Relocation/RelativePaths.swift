@@ -18,7 +18,7 @@ extension Relocator {
     {
         var result: [RelativeSite] = []
         var seen: Set<TreePath> = []
-        for relative in hints.filter({ $0.isMeant(path) }).flatMap(\.relative)
+        for relative in hints.filter({ !$0.relative.isEmpty && $0.isMeant(path) }).flatMap(\.relative)
         where seen.insert(relative).inserted {
             guard let node = paths.find("/usr/".utf8 + relative.bytes) else { continue }
             let pattern = [0] + relative.bytes

@@ -18,6 +18,28 @@ struct ELFFacts {
     var namesPaths: Bool { interpreter != nil || !searchPath.isEmpty }
 }
 
+/// ELF files whose headers the survey has read, until a plan is made for them.
+final class OpenedELFs {
+    // A class: plans are made by copies of the relocator, and must not copy the table.
+
+    /// A file's bytes, and the headers, which refer to them.
+    typealias Opened = (file: MappedFile, elf: ELFFile)
+
+    /// Files that are kept: a process may have 65,530 mappings (vm.max_map_count).
+    private static let most = 8192
+
+    private var files: [ContentID: Opened] = [:]
+
+    subscript(id: ContentID) -> Opened? { files[id] }
+
+    /// Keeps a file, if there is room.
+    func add(_ file: MappedFile, _ elf: ELFFile, as id: ContentID) {
+        if files.count < Self.most { files[id] = (file, elf) }
+    }
+
+    func close(_ id: ContentID) { files[id] = nil }
+}
+
 /// The image's own dynamic loader.
 struct Loader {
     /// Its file.
@@ -62,6 +84,7 @@ extension Relocator {
             guard let elf = try? ELFFile(parsing: mapped.bytes), (try? elf.checkLayout()) != nil else {
                 continue
             }
+            opened.add(mapped, elf, as: file.id)
             let dynamic = elf.dynamic
             let interpreter = elf.interpreter?.bytes
             facts[file.id] = ELFFacts(
@@ -106,8 +129,12 @@ extension Relocator {
     func planELF(_ bytes: UnsafeRawBufferPointer, id: ContentID, path: TreePath, into plan: inout Plan) {
         let elf: ELFFile
         do {
-            elf = try ELFFile(parsing: bytes)
-            try elf.checkLayout()
+            if let opened = opened[id] {
+                elf = opened.elf
+            } else {
+                elf = try ELFFile(parsing: bytes)
+                try elf.checkLayout()
+            }
         } catch {
             // Without the hint, which is for who runs a command on the file.
             plan.leave("(\("\(error)".prefix { $0 != "\n" }))", .damaged)

@@ -21,7 +21,8 @@ extension Relocator {
             !PathRules.isUntouched(path)
         else { return plan }
 
-        let file = try MappedFile(staging.open(id))
+        let file = try opened[id]?.file ?? MappedFile(staging.open(id))
+        defer { withExtendedLifetime(file) {} }
         let bytes = file.bytes
         if content.isTruncated { plan.leave("(past 4 GiB)", .distant) }
         switch FileKind(path: path, bytes: bytes) {
@@ -270,7 +271,7 @@ extension Relocator {
     /// Absolute links into the image, and relative ones that climb out of it, as full store paths.
     func relocateLinks(in tree: inout Tree) -> [Plan] {
         var plans: [Plan] = []
-        for path in sortedPaths {
+        for path in paths.links.map(paths.path) {
             guard var node = tree[path], case .symlink(let target) = node.kind,
                 let absolute = Self.rootedTarget(target, of: path),
                 !PathRules.isHostTarget(absolute),

@@ -32,7 +32,7 @@ public struct AliasTaken: Error {
 /// nowhere else. Scripts and formats without offsets get the full store path.
 ///
 /// The stages, in order: ``survey()`` reads every ELF file's header, ``plan(_:at:)`` decides on every file, names are
-/// given to the aliases, ``apply(_:)`` writes. Files are looked at one after the other and mapped, not read.
+/// given to the aliases, ``apply(_:)`` writes. Files are mapped, not read, and ELF files' headers parsed once.
 public struct Relocator {
     let tree: Tree
     /// The tree's paths, sorted.
@@ -53,6 +53,9 @@ public struct Relocator {
 
     /// ELF headers, by content.
     var facts: [ContentID: ELFFacts] = [:]
+
+    /// ELF files that the survey has read and no plan was made for yet, by content.
+    let opened = OpenedELFs()
 
     /// One file's decided changes.
     struct Plan {
@@ -104,7 +107,7 @@ public struct Relocator {
     }
 
     private mutating func run(isTaken: (Alias) throws -> Bool) throws -> RelocatedTree {
-        let files = uniqueFiles()
+        let files = paths.files
         try survey(files)
         if loader == nil { libraries = try findPrivateLibraries() }
         var report = RelocationReport()
@@ -114,10 +117,12 @@ public struct Relocator {
         report.hostLibraries = hostLibraries()
 
         var plans: [(id: ContentID, plan: Plan)] = []
+        let keeping = hints.filter { !$0.kept.isEmpty }
         var done = 0
         progress.begin("relocating", total: files.reduce(0) { $0 + staging[$1.id].size })
         for file in files {
-            let plan = try plan(file.id, following: hints, at: file.path)
+            let plan = try plan(file.id, following: keeping, at: file.path)
+            opened.close(file.id)
             if plan.changes || !plan.file.isEmpty { plans.append((file.id, plan)) }
             done += staging[file.id].size
             progress.advance(to: done)
@@ -151,15 +156,6 @@ public struct Relocator {
         report.files = plans.map(\.plan.file).filter { !$0.isEmpty }.sorted { $0.path < $1.path }
         return RelocatedTree(
             tree: result, storePath: storePath, aliases: aliases, report: report)
-    }
-
-    /// Every content once, with the first path that has it.
-    private func uniqueFiles() -> [(id: ContentID, path: TreePath)] {
-        var seen: Set<ContentID> = []
-        return sortedPaths.compactMap { path in
-            guard case .file(let id) = tree[path]?.kind, seen.insert(id).inserted else { return nil }
-            return (id, path)
-        }
     }
 
     private func requests(in plans: [Plan]) -> Set<AliasNames.Request> {

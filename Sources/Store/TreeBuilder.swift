@@ -40,7 +40,7 @@ public final class TreeBuilder: TreeSink {
         let path: TreePath
         let mode: UInt16
         let attributes: [ExtendedAttribute]
-        var hasher = Hasher256()
+        var hasher = ResumableHasher()
         var scanner = PathScanner()
         var head: Bytes = []
         var buffer: Bytes = []
@@ -181,7 +181,8 @@ public final class TreeBuilder: TreeSink {
         }
         let id = staging.add(
             size: size, digest: digest, scanner: open.scanner, head: open.head,
-            object: key.map { $0.directoryName + "/" + $0.fileName() })
+            object: key.map { $0.directoryName + "/" + $0.fileName() },
+            hashStates: isShareable ? [] : open.hasher.states)
         if let key {
             stored[key] = id
         } else if isShareable {

@@ -15,6 +15,10 @@ enum Program {
             Console.fail(error, status: (error as? LaunchError)?.exitStatus ?? 126)
         }
         do {
+            if Launcher.arguments.dropFirst().first?.elementsEqual("elf".utf8) == true {
+                signal(SIGPIPE, SIG_IGN)
+                return try ELFCommand.run(Array(Launcher.arguments.dropFirst(2)))
+            }
             // Not CommandLine.arguments, which is empty where /proc is not mounted.
             let arguments = Launcher.arguments.dropFirst().map { String(decoding: $0, as: UTF8.self) }
             var command = try SXS.parseAsRoot(arguments)

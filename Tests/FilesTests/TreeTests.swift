@@ -24,6 +24,23 @@ import Testing
 }
 
 @Suite struct TreeTests {
+    /// A directory's contents come after names that go on with bytes below a slash.
+    @Test func pathsOfATreeAreOrderedByTheirBytes() {
+        var tree = Tree()
+        let names = [
+            "a", "a-b", "a.d/x", "a/b", "a/b-c/d", "a/b/c", "a0", "a/b!/e", "b/", "A/z", "a/b/-", "a-/q",
+        ]
+        for name in names {
+            guard let path = try? TreePath(parsing: name.utf8) else { continue }
+            let isDirectory = ["a", "a/b", "b/"].contains(name)
+            let kind = isDirectory ? Tree.Kind.directory : .symlink(target: [0x78])
+            tree.insert(Tree.Node(kind: kind, mode: 0o777), at: path)
+        }
+        tree.insert(Tree.Node(kind: .symlink(target: [0x78]), mode: 0o777), at: "b")
+        #expect(tree.sortedPaths == tree.nodes.keys.sorted())
+        #expect(tree.sortedPaths.count == tree.nodes.count && tree.nodes.count > names.count)
+    }
+
     static func sample() -> Tree {
         var tree = Tree()
         tree.insert(Tree.Node(kind: .file(ContentID(0)), mode: 0o644), at: "usr/lib/x/a")

@@ -75,7 +75,9 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
             }
             figures.pathScanSeconds += scan
             if onlyELF {
-                _ = staging.add(size: known.size, digest: known.digest, scanner: scanner, head: known.head)
+                _ = staging.add(
+                    size: known.size, digest: known.digest, scanner: scanner, head: known.head,
+                    hashStates: known.hashStates)
             }
             figures.referenceScanSeconds +=
                 seconds {

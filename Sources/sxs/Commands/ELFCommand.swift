@@ -55,7 +55,15 @@ struct ELFCommand: ParsableCommand {
     var arguments: [String] = []
 
     func run() throws {
-        var reader = ELFArguments(Array(Launcher.arguments.suffix(arguments.count)))
+        try Self.run(Array(Launcher.arguments.suffix(arguments.count)))
+    }
+
+    /// Runs the command with what follows its name.
+    ///
+    /// The program begins here at once where it can: whoever edits many files starts it for each, and the argument
+    /// parser has nothing to say of arguments that are passed through.
+    static func run(_ arguments: [Bytes]) throws {
+        var reader = ELFArguments(arguments)
         do {
             try reader.read()
         } catch let error as ELFArguments.Failure {
