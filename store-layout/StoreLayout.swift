@@ -72,6 +72,8 @@ public enum StoreLayout {
         public static let temporary = "tmp"
         /// Locked by the one writer, and names it.
         public static let lock = "lock"
+        /// What `sxs setup` made on the host: a ``SetupRecord``.
+        public static let setup = "setup"
         /// The layout's version, as decimal digits and a newline.
         public static let format = "format"
         /// Programs of sxs itself.

@@ -1,0 +1,116 @@
+internal import Files
+private import Glibc
+public import StoreLayout
+
+/// What a host is like, as far as it decides how `/usr/store` can exist.
+public struct HostFacts: Encodable, Sendable, Equatable {
+    /// What is at `/usr/store` or `/usr/_`.
+    public enum Link: Encodable, Sendable, Equatable {
+        /// Nothing.
+        case missing
+        /// The link into the system's root.
+        case ours
+        /// A directory that merged extensions bring, with the store paths in it.
+        case extensions([String])
+        /// Anything else, in words.
+        case foreign(String)
+    }
+
+    /// The root directory.
+    public let host: String
+    /// Whether `/usr` can be written.
+    public let isUsrWritable: Bool
+    /// The type of `/usr`'s file system, as mount(8) names it; `nil` for another root directory than this system's.
+    public let usrFileSystem: String?
+    /// Overlays that lie over each other at `/usr` without merged extensions.
+    public let overlayDepth: Int
+    /// systemd's version; `nil` without systemd.
+    public let systemdVersion: Int?
+    /// Whether `systemd-sysext` is there.
+    public let hasSystemExtensions: Bool
+    /// Extensions that are merged, in stacking order; `nil` while none is.
+    public let merged: [String]?
+    /// Whether extensions are merged at boot.
+    public let isMergedAtBoot: Bool
+    /// What is at `/usr/store`.
+    public let store: Link
+    /// What is at `/usr/_`.
+    public let aliases: Link
+
+    /// Overlays that may lie over each other: the kernel's limit.
+    public static let deepestOverlay = MountStack.deepest
+
+    /// Whether both links are there.
+    public var isVisible: Bool { store == .ours && aliases == .ours }
+
+    /// The way that fits; `nil` where there is none.
+    public var method: SetupMethod? {
+        if merged != nil { return .anchor }
+        if isUsrWritable { return .links }
+        return hasSystemExtensions ? .anchor : nil
+    }
+}
+
+extension Host {
+    /// Looks at the host; changes nothing.
+    public func facts() throws -> HostFacts {
+        let usr = try directory(StoreLayout.hostDirectory)
+        var fileSystem = statvfs()
+        let isReadOnly =
+            usr.map { fstatvfs($0.number, &fileSystem) != 0 || fileSystem.f_flag & UInt(ST_RDONLY) != 0 }
+            ?? true
+        let isWritable = !isReadOnly && usr.map { faccessat($0.number, ".", W_OK, 0) == 0 } ?? false
+        let stack = isThisSystem ? MountStack() : nil
+        let merged = try mergedNames()
+        let depth = stack?.overlayDepth(at: StoreLayout.hostDirectory) ?? 0
+        return HostFacts(
+            host: path, isUsrWritable: isWritable,
+            usrFileSystem: stack?.mount(at: StoreLayout.hostDirectory)?.type,
+            overlayDepth: max(0, depth - (merged == nil ? 0 : 1)), systemdVersion: try systemdVersion(),
+            hasSystemExtensions: try status(Anchor.program) != nil, merged: merged,
+            isMergedAtBoot: try status(Anchor.wantedUnits + "/" + Anchor.unit) != nil,
+            store: try state(of: StoreLayout.hostLinks[0], merged: merged),
+            aliases: try state(of: StoreLayout.hostLinks[1], merged: merged))
+    }
+
+    /// Names of merged extensions in stacking order; `nil` while nothing is merged.
+    public func mergedNames() throws -> [String]? {
+        // It is said in the merged directory itself, and gone with it.
+        guard let text = try contents(Anchor.mergedNames) else { return nil }
+        return String(decoding: text, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    private func state(
+        of link: (path: String, target: String), merged: [String]?
+    ) throws -> HostFacts.Link {
+        guard let status = try status(link.path) else { return .missing }
+        switch status.st_mode & S_IFMT {
+        case S_IFLNK:
+            let target = try self.link(link.path)
+            return target == link.target ? .ours : .foreign("a link to \(target ?? "something else")")
+        case S_IFDIR:
+            let names = try names(in: link.path)
+            guard merged != nil else {
+                return .foreign("a directory\(names.isEmpty ? ", which is empty" : "")")
+            }
+            // An exported package brings nothing but its store paths and their aliases.
+            let isStore = link.path == StoreLayout.storeDirectory
+            let storePaths = isStore ? names.filter { StorePath.isBaseName($0) } : []
+            let others = isStore ? names.filter { !storePaths.contains($0) } : []
+            return others.isEmpty ? .extensions(storePaths) : .foreign("a directory with \(others[0]) in it")
+        default: return .foreign("a file")
+        }
+    }
+
+    /// systemd's version, by the name of its library: nothing of another root directory can be run.
+    private func systemdVersion() throws -> Int? {
+        let prefix = "libsystemd-shared-"
+        let libraries = try names(in: "/usr/lib").map { "/usr/lib/\($0)/systemd" }
+        for directory in ["/usr/lib/systemd", "/usr/lib64/systemd"] + libraries {
+            for name in try names(in: directory) where name.hasPrefix(prefix) {
+                if let version = Int(name.dropFirst(prefix.count).prefix { $0.isNumber }) { return version }
+            }
+        }
+        return nil
+    }
+}
