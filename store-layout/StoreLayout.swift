@@ -95,6 +95,9 @@ public enum StoreLayout {
         public static let report = "report.json"
     }
 
+    /// The index and what SQLite keeps beside it; whoever reads the one needs the others.
+    public static let indexFiles = ["", "-wal", "-shm"].map { Name.index + $0 }
+
     /// Directories that a new root gets, with their modes.
     public static let directories: [(name: String, mode: UInt32)] = [
         (Name.store, 0o755), (Name.manifests, 0o755), (Name.objects, 0o755), (Name.aliases, 0o755),

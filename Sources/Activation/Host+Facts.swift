@@ -32,6 +32,8 @@ public struct HostFacts: Encodable, Sendable, Equatable {
     public let merged: [String]?
     /// Whether extensions are merged at boot.
     public let isMergedAtBoot: Bool
+    /// Whether the kernel's command line keeps systemd from merging.
+    public let isMergingOff: Bool
     /// What is at `/usr/store`.
     public let store: Link
     /// What is at `/usr/_`.
@@ -69,6 +71,7 @@ extension Host {
             overlayDepth: max(0, depth - (merged == nil ? 0 : 1)), systemdVersion: try systemdVersion(),
             hasSystemExtensions: try status(Anchor.program) != nil, merged: merged,
             isMergedAtBoot: try status(Anchor.wantedUnits + "/" + Anchor.unit) != nil,
+            isMergingOff: isThisSystem && isMergingOff(),
             store: try state(of: StoreLayout.hostLinks[0], merged: merged),
             aliases: try state(of: StoreLayout.hostLinks[1], merged: merged))
     }
@@ -78,6 +81,16 @@ extension Host {
         // It is said in the merged directory itself, and gone with it.
         guard let text = try contents(Anchor.mergedNames) else { return nil }
         return String(decoding: text, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    /// Source: systemd-sysext(8), `systemd.sysext=`.
+    private func isMergingOff() -> Bool {
+        // Without /proc, nothing is known.
+        guard let text = try? Descriptor.file("/proc/cmdline").readAll(limit: 1 << 16) else { return false }
+        let values = ["0", "no", "false", "off"].map { "systemd.sysext=" + $0 }
+        return String(decoding: text, as: UTF8.self).split(whereSeparator: \.isWhitespace).contains {
+            values.contains(String($0))
+        }
     }
 
     private func state(

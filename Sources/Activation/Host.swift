@@ -29,7 +29,7 @@ public struct Host: Sendable {
     }
 
     /// The directory at a path, following links; `nil` where there is none.
-    func directory(_ inside: String) throws -> Descriptor? {
+    public func directory(_ inside: String) throws -> Descriptor? {
         let relative = inside == "/" ? "." : String(inside.dropFirst())
         let number = sxs_open_in_root(root.number, relative)
         guard number >= 0 else {

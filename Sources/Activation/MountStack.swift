@@ -6,6 +6,8 @@ internal import Files
 struct MountStack {
     /// One mount.
     struct Mount: Equatable {
+        /// The device number of its file system.
+        let device: Bytes
         /// The path it is on.
         let point: Bytes
         /// The type of its file system.
@@ -43,7 +45,8 @@ struct MountStack {
             }
             guard last.count > 2 else { return nil }
             return Mount(
-                point: MountTable.unescaped(fields[4]), type: last[0], source: last[1], options: last[2])
+                device: Array(fields[2]), point: MountTable.unescaped(fields[4]), type: last[0],
+                source: last[1], options: last[2])
         }
     }
 
@@ -51,10 +54,13 @@ struct MountStack {
     func mount(at path: String) -> Mount? { index(at: path, before: mounts.count).map { mounts[$0] } }
 
     /// How many overlays lie over each other at a path.
-    func overlayDepth(at path: String) -> Int { depth(at: path, before: mounts.count) }
+    func overlayDepth(at path: String) -> Int { depth(at: path, before: mounts.count, above: nil) }
 
-    private func depth(at path: String, before end: Int) -> Int {
-        guard let index = index(at: path, before: end), mounts[index].type == "overlay" else { return 0 }
+    private func depth(at path: String, before end: Int, above: Bytes?) -> Int {
+        // Where mounts are shared, one may also lie below itself.
+        guard let index = index(at: path, before: end, except: above), mounts[index].type == "overlay" else {
+            return 0
+        }
         // Layers were there before; one that cannot be found by its name counts as plain.
         let layers = mounts[index].options.split(separator: ",").flatMap { option -> [Substring] in
             guard let name = ["lowerdir=", "lowerdir+=", "upperdir="].first(where: option.hasPrefix) else {
@@ -62,16 +68,18 @@ struct MountStack {
             }
             return option.dropFirst(name.count).split(separator: ":")
         }
-        let below = layers.filter { $0.hasPrefix("/") }.map { depth(at: String($0), before: index) }
+        let below = layers.filter { $0.hasPrefix("/") }.map {
+            depth(at: String($0), before: index, above: mounts[index].device)
+        }
         return 1 + (below.max() ?? 0)
     }
 
     /// The last of those with the longest mount point.
-    private func index(at path: String, before end: Int) -> Int? {
+    private func index(at path: String, before end: Int, except device: Bytes? = nil) -> Int? {
         let path = Array(path.utf8)
         let slash = UInt8(ascii: "/")
         var result: Int?
-        for index in 0..<end {
+        for index in 0..<end where mounts[index].device != device {
             let point = mounts[index].point
             guard point == [slash] || path == point || path.starts(with: point + [slash]) else { continue }
             if let best = result, mounts[best].point.count > point.count { continue }

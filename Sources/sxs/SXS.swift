@@ -53,7 +53,7 @@ struct SXS: ParsableCommand {
             RollbackCommand.self, SwitchCommand.self, RunCommand.self, ShellCommand.self, ImportCommand.self,
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
             ELFCommand.self,
-            HintCommand.self, SetupCommand.self,
+            HintCommand.self, SetupCommand.self, DoctorCommand.self,
         ])
 
     /// The program's version.

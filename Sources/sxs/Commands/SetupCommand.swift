@@ -77,7 +77,11 @@ struct SetupCommand: ParsableCommand {
         for left in report.left { Console.print("= \(left.path) stays: \(left.reason)") }
         let others = report.others.isEmpty ? "" : ", and with it \(report.others.joined(separator: ", "))"
         switch report.merge {
-        case .merged where undo: Console.print("merged anew without the anchor\(others)")
+        case .merged where undo:
+            Console.print(
+                report.others.isEmpty
+                    ? "no extension is merged any more"
+                    : "merged anew, without the anchor: \(report.others.joined(separator: ", "))")
         case .merged: Console.print("merged the anchor\(others)")
         case .atBoot:
             Console.print(
