@@ -82,7 +82,7 @@ struct SetupCommand: ParsableCommand {
                 report.others.isEmpty
                     ? "no extension is merged any more"
                     : "merged anew, without the anchor: \(report.others.joined(separator: ", "))")
-        case .merged: Console.print("merged the anchor\(others)")
+        case .merged: Console.print((dryRun ? "would merge" : "merged") + " the anchor\(others)")
         case .atBoot:
             Console.print(
                 "the anchor is merged when the system starts next"
