@@ -160,9 +160,7 @@ def never_missing(host, images, hold):
         return int(found[1]), int(found[2]), output
 
     def install_and_roll_back():
-        for _ in range(100):
-            host.run("sxs", "rollback")
-            host.run("sxs", "install", "tree")
+        host.shell("for round in $(seq 100); do sxs rollback; sxs install tree; done")
 
     opened, missing, output = watch(install_and_roll_back)
     if missing or opened < 10000:

@@ -73,9 +73,12 @@ public struct Host: Sendable {
         try directory(inside)?.list().map(\.text) ?? []
     }
 
-    /// Removes a directory and all below it.
-    public func removeTree(_ inside: String) throws {
-        try directory(Self.parent(of: inside))?.removeTree(Self.name(of: inside))
+    /// A directory's path as this program reaches it, without links: these may be absolute.
+    public func resolved(_ inside: String) throws -> String {
+        guard let directory = try directory(inside), let path = directory.currentPath else {
+            throw SystemError("open", outside(inside), code: ENOENT)
+        }
+        return String(decoding: path, as: UTF8.self)
     }
 
     /// The path of the directory that an item is in.

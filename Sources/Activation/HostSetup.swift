@@ -129,7 +129,7 @@ public struct HostSetup {
             try parent.makeSymlink(temporary, target: target.utf8)
             try parent.rename(temporary, to: parent, as: name)
         case .anchor:
-            try parent.removeTree(Anchor.unfinishedName)
+            try removeUnfinishedAnchor(in: parent)
             try parent.makeDirectory(Anchor.unfinishedName)
             let anchor = try parent.directory(beneath: Anchor.unfinishedName)
             for entry in Anchor.entries {
@@ -155,7 +155,7 @@ public struct HostSetup {
     public func remove(_ entry: SetupRecord.Entry) throws -> String? {
         guard let parent = try host.directory(Host.parent(of: entry.path)) else { return nil }
         let name = Host.name(of: entry.path)
-        if case .anchor = entry { try parent.removeTree(Anchor.unfinishedName) }
+        if case .anchor = entry { try removeUnfinishedAnchor(in: parent) }
         try parent.unlink(Self.unfinished + name)
         guard let status = try parent.status(of: name) else { return nil }
         switch entry {
@@ -175,10 +175,48 @@ public struct HostSetup {
             guard try isUntouchedAnchor() else { return "it was changed" }
             // At once, for a merge that is going on.
             try parent.rename(name, to: parent, as: Anchor.unfinishedName)
-            try parent.removeTree(Anchor.unfinishedName)
+            try removeUnfinishedAnchor(in: parent)
         }
         try parent.synchronize()
         return nil
+    }
+
+    /// Removes what a crash, or ``remove(_:)``, left of an anchor: only what it can hold, and whatever is missing.
+    private func removeUnfinishedAnchor(in parent: Descriptor) throws {
+        guard try parent.status(of: Anchor.unfinishedName) != nil else { return }
+        for entry in Anchor.entries.reversed() + [("", .directory)] {
+            let path = Anchor.unfinishedName + (entry.path.isEmpty ? "" : "/" + entry.path)
+            guard try parent.status(of: path) != nil else { continue }
+            if case .directory = entry.kind {
+                try parent.removeDirectory(path)
+            } else {
+                try parent.unlink(path)
+            }
+        }
+    }
+
+    /// Removes the root, the record last: until then the next undo goes on.
+    public func removeRoot() throws {
+        guard let root = try host.directory(StoreLayout.systemRoot),
+            let parent = try host.directory(Host.parent(of: StoreLayout.systemRoot))
+        else { return }
+        for entry in try root.list() where entry.text != StoreLayout.Name.setup {
+            try root.removeTree(entry.text)
+        }
+        // At once: an empty root would not be known to be ours.
+        let name = Host.name(of: StoreLayout.systemRoot)
+        try parent.rename(name, to: parent, as: Self.unfinished + name)
+        try removeRemains()
+    }
+
+    /// Removes what an undo left that was interrupted in its last step.
+    public func removeRemains() throws {
+        let name = Self.unfinished + Host.name(of: StoreLayout.systemRoot)
+        guard let parent = try host.directory(Host.parent(of: StoreLayout.systemRoot)),
+            try parent.status(of: name) != nil
+        else { return }
+        try parent.unlink(name + "/" + StoreLayout.Name.setup)
+        try parent.removeDirectory(name)
     }
 
     /// The record of what was made; `nil` where there is none.

@@ -80,8 +80,13 @@ extension Session {
             return report
         }
         umask(0o022)
+        try setup.removeRemains()
         try make(missing, method, setup, record: old, report: &report)
-        guard method == .anchor, host.isThisSystem else { return report }
+        guard method == .anchor else { return report }
+        guard host.isThisSystem else {
+            if !report.changed.isEmpty { report.merge = .atBoot }
+            return report
+        }
         do {
             try merge(host, options, report: &report)
         } catch {
@@ -130,7 +135,7 @@ extension Session {
             record.entries += wanted.map(SetupRecord.Entry.init)
             try setup.write(record)
             report.changed = parents.map(\.path)
-            let store = try Store.open(root: host.outside(StoreLayout.systemRoot), forWriting: true)
+            let store = try Store.open(root: host.resolved(StoreLayout.systemRoot), forWriting: true)
             try asWriter(of: store) {
                 for item in items {
                     // Directories of the store are there by now.
@@ -235,7 +240,10 @@ extension Session {
         let record = try setup.record()
         var report = SetupReport(
             facts: try host.facts(), method: record?.method, isDryRun: options.isDryRun)
-        guard let record else { return report }
+        guard let record else {
+            if !options.isDryRun { try setup.removeRemains() }
+            return report
+        }
         let isMerged = host.isThisSystem && report.facts.merged?.contains(Anchor.name) == true
         report.others = isMerged ? (report.facts.merged ?? []).filter { $0 != Anchor.name } : []
         if options.isDryRun {
@@ -289,7 +297,7 @@ extension Session {
                 }
                 return results
             }
-            try setup.host.removeTree(StoreLayout.systemRoot)
+            try setup.removeRoot()
             results.append((StoreLayout.systemRoot, nil))
             for entry in holders.reversed() where entry.path != StoreLayout.systemRoot {
                 results.append((entry.path, try setup.remove(entry)))
