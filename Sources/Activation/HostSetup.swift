@@ -200,9 +200,10 @@ public struct HostSetup {
         guard let root = try host.directory(StoreLayout.systemRoot),
             let parent = try host.directory(Host.parent(of: StoreLayout.systemRoot))
         else { return }
-        for entry in try root.list() where entry.text != StoreLayout.Name.setup {
-            try root.removeTree(entry.text)
-        }
+        let last = [StoreLayout.Name.format, StoreLayout.Name.setup]
+        for entry in try root.list() where !last.contains(entry.text) { try root.removeTree(entry.text) }
+        // What has a format is a store, which a setup in between would use.
+        try root.unlink(StoreLayout.Name.format)
         // At once: an empty root would not be known to be ours.
         let name = Host.name(of: StoreLayout.systemRoot)
         try parent.rename(name, to: parent, as: Self.unfinished + name)
