@@ -56,4 +56,16 @@ public enum Anchor {
 
     /// Where a unit is linked to be started at boot, as `systemctl enable` does.
     public static let wantedUnits = "/etc/systemd/system/sysinit.target.wants"
+
+    /// Where systemd keeps its library: here, or below a directory of ``libraryParent`` that an architecture names.
+    public static let libraryDirectories = ["/usr/lib/systemd", "/usr/lib64/systemd"]
+
+    /// See ``libraryDirectories``.
+    public static let libraryParent = "/usr/lib"
+
+    /// See ``libraryDirectories``.
+    public static let libraryDirectory = "systemd"
+
+    /// Begins the library's name, before systemd's version.
+    public static let libraryPrefix = "libsystemd-shared-"
 }

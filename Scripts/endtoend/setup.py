@@ -103,6 +103,7 @@ def anchor_walk(host, images):
     host.show("systemd-sysext refresh")
     expect(host.show("systemd-sysext status"), "tree-exported", ANCHOR)
     expect_programs(host, PROGRAMS)
+    expect_not(" ".join(finding_codes(host, status=0)), "warning:")
     if "tree v" not in host.show("tree-exported --version"):
         raise CommandFailed("the exported command does not run")
     expect(host.show("sxs setup"), "^nothing to do")
@@ -310,6 +311,7 @@ def doctor(host, images):
         ("error:anchor-masked", f"mkdir -p /run/extensions/{ANCHOR}/usr", "rm -r /run/extensions"),
         ("error:anchor-changed", f"touch {EXTENSIONS}/{ANCHOR}/usr/more", f"rm {EXTENSIONS}/{ANCHOR}/usr/more"),
         ("error:anchor-not-merged", "systemd-sysext unmerge", "systemd-sysext merge"),
+        ("warning:not-adopted", f"mkdir -p {EXTENSIONS}/a/usr/store/{'0' * 32}-a-1", f"rm -r {EXTENSIONS}/a"),
         ("error:not-at-boot", "mv /etc/systemd/system/sysinit.target.wants/systemd-sysext.service /mnt/unit",
          "mv /mnt/unit /etc/systemd/system/sysinit.target.wants/systemd-sysext.service"),
         ("error:file-missing", "mv /etc/profile.d/sxs.sh /mnt/saved", "mv /mnt/saved /etc/profile.d/sxs.sh"),

@@ -24,6 +24,8 @@ public struct HostFacts: Encodable, Sendable, Equatable {
     public let usrFileSystem: String?
     /// Overlays that lie over each other at `/usr` without merged extensions.
     public let overlayDepth: Int
+    /// The kernel's version, its first two numbers; `nil` where another system is looked at.
+    public let kernel: [Int]?
     /// systemd's version; `nil` without systemd.
     public let systemdVersion: Int?
     /// Whether `systemd-sysext` is there.
@@ -68,12 +70,23 @@ extension Host {
         return HostFacts(
             host: path, isUsrWritable: isWritable,
             usrFileSystem: stack?.mount(at: StoreLayout.hostDirectory)?.type,
-            overlayDepth: max(0, depth - (merged == nil ? 0 : 1)), systemdVersion: try systemdVersion(),
+            overlayDepth: max(0, depth - (merged == nil ? 0 : 1)), kernel: isThisSystem ? Self.kernel() : nil,
+            systemdVersion: try systemdVersion(),
             hasSystemExtensions: try status(Anchor.program) != nil, merged: merged,
             isMergedAtBoot: try status(Anchor.wantedUnits + "/" + Anchor.unit) != nil,
             isMergingOff: isThisSystem && isMergingOff(),
             store: try state(of: StoreLayout.hostLinks[0], merged: merged),
             aliases: try state(of: StoreLayout.hostLinks[1], merged: merged))
+    }
+
+    private static func kernel() -> [Int]? {
+        guard let text = try? Descriptor.file("/proc/sys/kernel/osrelease").readAll(limit: 4096) else {
+            return nil
+        }
+        let numbers = String(decoding: text, as: UTF8.self).split { !$0.isNumber }.prefix(2).compactMap {
+            Int($0)
+        }
+        return numbers.count == 2 ? numbers : nil
     }
 
     /// Names of merged extensions in stacking order; `nil` while nothing is merged.
@@ -117,11 +130,13 @@ extension Host {
 
     /// systemd's version, by the name of its library: nothing of another root directory can be run.
     private func systemdVersion() throws -> Int? {
-        let prefix = "libsystemd-shared-"
-        let libraries = try names(in: "/usr/lib").map { "/usr/lib/\($0)/systemd" }
-        for directory in ["/usr/lib/systemd", "/usr/lib64/systemd"] + libraries {
-            for name in try names(in: directory) where name.hasPrefix(prefix) {
-                if let version = Int(name.dropFirst(prefix.count).prefix { $0.isNumber }) { return version }
+        let libraries = try names(in: Anchor.libraryParent).map {
+            Anchor.libraryParent + "/" + $0 + "/" + Anchor.libraryDirectory
+        }
+        for directory in Anchor.libraryDirectories + libraries {
+            for name in try names(in: directory) where name.hasPrefix(Anchor.libraryPrefix) {
+                let digits = name.dropFirst(Anchor.libraryPrefix.count).prefix { $0.isNumber }
+                if let version = Int(digits) { return version }
             }
         }
         return nil

@@ -134,7 +134,8 @@ public enum SetupError: Error, Equatable, CustomStringConvertible {
 
     private static func hint(for code: Int32) -> String {
         switch code {
-        case ENOSPC, EDQUOT: "the file system is full; what was made is removed; free some space and try again"
+        case ENOSPC, EDQUOT:
+            "the file system is full; what was made is removed; free some space and try again"
         case EROFS: "the file system is read-only; 'sxs setup' needs /etc and /var to be writable"
         case EACCES, EPERM: "run as root"
         default: "what was made is removed; mend that, and try again"

@@ -10,6 +10,8 @@ public struct SystemExtension: Sendable, Equatable {
     public let path: String
     /// What it has at `/usr/store`.
     public let store: Store
+    /// The store paths that a directory brings.
+    public let storePaths: [String]
 
     /// What an extension has at `/usr/store` or `/usr/_`.
     public enum Store: Sendable, Equatable {
@@ -34,7 +36,9 @@ extension Host {
                 guard found[name] == nil else { continue }
                 let path = directory + "/" + entry
                 found[name] = SystemExtension(
-                    name: ExtensionName(name), path: path, store: try content(of: path))
+                    name: ExtensionName(name), path: path, store: try content(of: path),
+                    storePaths: name == Anchor.name
+                        ? [] : try names(in: path + StoreLayout.storeDirectory).filter(StorePath.isBaseName))
             }
         }
         return found.values.filter { !isMask($0.path) }.sorted { $0.name < $1.name }

@@ -20,7 +20,8 @@ struct HostExamination {
                 if try host.directory(link.target) == nil {
                     findings.append(
                         Finding(
-                            .error, "store-dangling", "\(link.path) leads to \(link.target), which is not there",
+                            .error, "store-dangling",
+                            "\(link.path) leads to \(link.target), which is not there",
                             why: "nothing that is installed can be found",
                             hint: "mount what holds \(StoreLayout.systemRoot), or run '\(setup)' to make it"))
                 }
@@ -28,7 +29,8 @@ struct HostExamination {
                 findings.append(
                     Finding(
                         .error, "store-foreign", "\(link.path) is \(what)",
-                        why: "sxs neither replaces nor hides what it did not make, and no program of its store "
+                        why:
+                            "sxs neither replaces nor hides what it did not make, and no program of its store "
                             + "finds its files there",
                         hint: "move it away, then run '\(setup)'"))
             case .missing, .extensions:
@@ -44,12 +46,14 @@ struct HostExamination {
             guard path == StoreLayout.storeDirectory else { return nil }
             return Finding(
                 .warning, "not-set-up", "this host is not set up: there is no \(path)",
-                why: "each program makes a private namespace to see its files in, and shells do not find commands",
+                why:
+                    "each program makes a private namespace to see its files in, and shells do not find commands",
                 hint: "as root: \(setup)")
         }
         guard record?.method == .anchor else {
             return Finding(
-                .error, "link-gone", "\(path) is gone", why: "it was made by 'sxs setup'; programs find nothing",
+                .error, "link-gone", "\(path) is gone",
+                why: "it was made by 'sxs setup'; programs find nothing",
                 hint: "run '\(setup)' again")
         }
         guard host.isThisSystem else { return nil }
@@ -61,7 +65,8 @@ struct HostExamination {
         return Finding(
             .error, "anchor-not-merged",
             facts.merged?.contains(Anchor.name) == true
-                ? "the anchor is merged, and \(path) is hidden" : "the anchor is not merged: there is no \(path)",
+                ? "the anchor is merged, and \(path) is hidden"
+                : "the anchor is not merged: there is no \(path)",
             why: facts.merged.map { "merged are only: " + $0.joined(separator: ", ") }
                 ?? "no extension is merged",
             hint: "run '\(setup)'; if that fails, 'systemd-sysext merge' says why")
@@ -94,9 +99,12 @@ struct HostExamination {
                 Finding(
                     isCertain ? .error : .warning, "later-extension",
                     "\(later.path) sorts after the anchor\(isCertain ? " and has its own \(StoreLayout.storeDirectory)" : "")",
-                    why: "extensions are stacked by name, the last on top; a directory there hides the anchor's links"
+                    why:
+                        "extensions are stacked by name, the last on top; a directory there hides the anchor's links"
                         + (isCertain ? "" : "; sxs does not look into images"),
-                    hint: "give it a name that sorts before '\(Anchor.name)', such as one that begins with a letter"))
+                    hint:
+                        "give it a name that sorts before '\(Anchor.name)', such as one that begins with a letter"
+                ))
         }
         if !facts.isMergedAtBoot {
             findings.append(
@@ -104,6 +112,19 @@ struct HostExamination {
                     .error, "not-at-boot", "\(Anchor.unit) is not enabled",
                     why: "after a restart nothing is merged, and \(StoreLayout.storeDirectory) is gone",
                     hint: "systemctl enable \(Anchor.unit)"))
+        }
+        let known = Set(try host.names(in: StoreLayout.systemRoot + "/" + StoreLayout.Name.store))
+        for found in all {
+            let lacking = found.storePaths.filter { !known.contains($0) }
+            guard let first = lacking.first else { continue }
+            findings.append(
+                Finding(
+                    .warning, "not-adopted",
+                    "\(found.path) brings \(first)\(lacking.count == 1 ? "" : " and \(lacking.count - 1) more"), which the "
+                        + "store lacks",
+                    why:
+                        "the anchor hides the extension's \(StoreLayout.storeDirectory), so that its commands find nothing",
+                    hint: "import the package it was exported from, or take the extension away"))
         }
         if let version = facts.systemdVersion, version < 248 {
             findings.append(
@@ -173,6 +194,13 @@ struct HostExamination {
     /// Whether the kernel offers what programs need.
     func kernelFindings() -> [Finding] {
         var findings: [Finding] = []
+        if let version = facts.kernel, version.lexicographicallyPrecedes([5, 11]) {
+            findings.append(
+                Finding(
+                    .error, "kernel-old",
+                    "the kernel is Linux \(version.map(String.init).joined(separator: "."))",
+                    why: "sxs needs calls that came with 5.11", hint: "start a newer kernel"))
+        }
         if let cause = NamespaceError.knownCause {
             findings.append(
                 Finding(
@@ -187,7 +215,8 @@ struct HostExamination {
             findings.append(
                 Finding(
                     .error, "merging-off", "the kernel was started with systemd.sysext=0",
-                    why: "no extension is merged at boot", hint: "take that out of the kernel's command line"))
+                    why: "no extension is merged at boot", hint: "take that out of the kernel's command line")
+            )
         }
         if record?.method == .anchor, facts.overlayDepth >= HostFacts.deepestOverlay {
             findings.append(

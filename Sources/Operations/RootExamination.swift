@@ -15,7 +15,8 @@ struct RootExamination {
         guard try host.directory(root) != nil else {
             return [
                 Finding(
-                    .error, "root-foreign", "\(root) is no directory", why: "the system's store is to be there",
+                    .error, "root-foreign", "\(root) is no directory",
+                    why: "the system's store is to be there",
                     hint: "move it away")
             ]
         }
@@ -45,7 +46,8 @@ struct RootExamination {
             if mode & 0o022 != 0 {
                 findings.append(
                     Finding(
-                        .error, "root-writable", "\(path) can be written by others than root (mode \(octal(mode)))",
+                        .error, "root-writable",
+                        "\(path) can be written by others than root (mode \(octal(mode)))",
                         why: "they can change what everybody runs",
                         hint: "chmod \(octal(mode_t(directory.mode))) \(path)"))
             } else if mode & 0o555 != mode_t(directory.mode) & 0o555 {
@@ -75,7 +77,8 @@ struct RootExamination {
             let path = root + "/" + name
             guard let status = try host.status(path), status.st_mode & 0o444 != 0o444 else { return nil }
             return Finding(
-                .error, "index-unreadable", "\(path) cannot be read by users (mode \(octal(status.st_mode & 0o7777)))",
+                .error, "index-unreadable",
+                "\(path) cannot be read by users (mode \(octal(status.st_mode & 0o7777)))",
                 why: "'sxs list' and 'sxs run' fail for them", hint: "chmod 644 \(path)")
         }
     }
@@ -88,7 +91,8 @@ struct RootExamination {
             if version.map({ $0 > StoreLayout.formatVersion }) ?? true {
                 findings.append(
                     Finding(
-                        .error, "format", "the store's layout is of version \(version.map(String.init) ?? "unknown")",
+                        .error, "format",
+                        "the store's layout is of version \(version.map(String.init) ?? "unknown")",
                         why: "this sxs knows version \(StoreLayout.formatVersion)", hint: "use a newer sxs"))
             }
         }
@@ -99,7 +103,8 @@ struct RootExamination {
                 findings.append(
                     Finding(
                         .note, "launcher-version", "launchers run another copy of sxs than this one",
-                        why: "\(program) is of the last 'sxs install'", hint: "the next one brings this copy there"))
+                        why: "\(program) is of the last 'sxs install'",
+                        hint: "the next one brings this copy there"))
             }
         }
         return findings

@@ -167,7 +167,7 @@ extension Session {
         }
     }
 
-    private func checkSetup(_ host: Host) throws {
+    func checkSetup(_ host: Host) throws {
         guard try host.status(StoreLayout.hostDirectory) != nil else {
             throw SetupError.noUsr(host: host.path)
         }
@@ -209,7 +209,8 @@ extension Session {
         let pending = try host.pendingExtensions()
         let isSafe = report.facts.merged == nil || pending.added.isEmpty && pending.gone.isEmpty
         report.merge = host.isThisSystem && (isSafe || options.isRefreshWanted) ? .merged : .atBoot
-        report.others = (report.merge == .merged ? report.facts.merged ?? [] : []) + pending.added + pending.gone
+        report.others =
+            (report.merge == .merged ? report.facts.merged ?? [] : []) + pending.added + pending.gone
     }
 
     private func merge(_ host: Host, _ options: SetupOptions, report: inout SetupReport) throws {
@@ -227,102 +228,5 @@ extension Session {
         }
         if before != nil { _ = try host.mergeExtensions() }
         throw SetupError.mergeFailed(output: output, isRestored: try host.mergedNames() == before)
-    }
-
-    // MARK: - Undo
-
-    /// Takes back what ``setUp(_:options:)`` made and nobody changed since; names what stays.
-    ///
-    /// The store stays where packages are in it: their programs then run in private namespaces.
-    public func undoSetup(_ host: Host, options: SetupOptions = SetupOptions()) throws -> SetupReport {
-        let setup = HostSetup(host)
-        try checkSetup(host)
-        let record = try setup.record()
-        var report = SetupReport(
-            facts: try host.facts(), method: record?.method, isDryRun: options.isDryRun)
-        guard let record else {
-            if !options.isDryRun { try setup.removeRemains() }
-            return report
-        }
-        let isMerged = host.isThisSystem && report.facts.merged?.contains(Anchor.name) == true
-        report.others = isMerged ? (report.facts.merged ?? []).filter { $0 != Anchor.name } : []
-        if options.isDryRun {
-            report.changed = record.entries.reversed().map(\.path)
-            report.merge = isMerged ? .merged : .unchanged
-            return report
-        }
-        if isMerged {
-            let pending = try host.pendingExtensions()
-            guard pending.added.isEmpty && pending.gone.isEmpty || options.isRefreshWanted else {
-                throw SetupError.mergeDiffers(added: pending.added, gone: pending.gone)
-            }
-        } else if record.method == .links, report.facts.merged != nil {
-            throw SetupError.covered(StoreLayout.storeDirectory)
-        }
-        // What is merged goes first: links of /usr must not lead into what is gone.
-        if let anchor = record.entries.first(where: { $0 == .anchor(Anchor.path) }) {
-            report.add(anchor.path, left: try setup.remove(anchor))
-            if isMerged, try host.status(Anchor.path) == nil {
-                let output = try host.mergeExtensions()
-                let merged = try host.mergedNames() ?? []
-                guard Set(merged) == Set(try host.systemExtensions().map(\.name.text)) else {
-                    throw SetupError.unmergeFailed(output: output)
-                }
-                report.merge = .merged
-            }
-        }
-        for result in try removeAll(record.entries.filter { $0.path != Anchor.path }, setup) {
-            report.add(result.path, left: result.left)
-        }
-        return report
-    }
-
-    /// Removes entries, last first, then the record, then the root if there is nothing in its store.
-    private func removeAll(
-        _ entries: [SetupRecord.Entry], _ setup: HostSetup
-    ) throws -> [(path: String, left: String?)] {
-        var results: [(path: String, left: String?)] = []
-        let isHolder = { (path: String) in (StoreLayout.systemRoot + "/").hasPrefix(path + "/") }
-        do {
-            for entry in entries.reversed() where !isHolder(entry.path) {
-                if try setup.host.status(entry.path) == nil { continue }
-                results.append((entry.path, try setup.remove(entry)))
-            }
-            let holders = entries.filter { isHolder($0.path) }
-            let hasPackages = try !isEmptyRoot(setup.host)
-            if hasPackages || !holders.contains(.directory(StoreLayout.systemRoot)) {
-                try setup.write(nil)
-                if hasPackages, !holders.isEmpty {
-                    results.append((StoreLayout.systemRoot, "packages are in it"))
-                }
-                return results
-            }
-            try setup.removeRoot()
-            results.append((StoreLayout.systemRoot, nil))
-            for entry in holders.reversed() where entry.path != StoreLayout.systemRoot {
-                results.append((entry.path, try setup.remove(entry)))
-            }
-        } catch let error as SystemError {
-            throw SetupError.cannotMake(error)
-        }
-        return results
-    }
-
-    /// Whether a root has neither packages nor generations nor anything else of a user's.
-    private func isEmptyRoot(_ host: Host) throws -> Bool {
-        try [
-            StoreLayout.Name.manifests, StoreLayout.Name.profiles, StoreLayout.Name.hints,
-            StoreLayout.Name.collectionRoots,
-        ].allSatisfy { try host.names(in: StoreLayout.systemRoot + "/" + $0).isEmpty }
-    }
-}
-
-extension SetupReport {
-    fileprivate mutating func add(_ path: String, left reason: String?) {
-        if let reason {
-            left.append(Left(path: path, reason: reason))
-        } else {
-            changed.append(path)
-        }
     }
 }

@@ -25,7 +25,8 @@ struct DoctorCommand: ParsableCommand {
             Console.print("host: " + report.facts.summary)
             for finding in report.findings {
                 Console.print(
-                    "\(finding.severity.rawValue): \(finding.what)\n  \(finding.why)\n  hint: \(finding.hint)")
+                    "\(finding.severity.rawValue): \(finding.what)\n  \(finding.why)\n  hint: \(finding.hint)"
+                )
             }
             if report.findings.isEmpty { Console.print("no findings") }
         }
