@@ -312,6 +312,18 @@ def doctor(host, images):
         ("error:anchor-changed", f"touch {EXTENSIONS}/{ANCHOR}/usr/more", f"rm {EXTENSIONS}/{ANCHOR}/usr/more"),
         ("error:anchor-not-merged", "systemd-sysext unmerge", "systemd-sysext merge"),
         ("warning:not-adopted", f"mkdir -p {EXTENSIONS}/a/usr/store/{'0' * 32}-a-1", f"rm -r {EXTENSIONS}/a"),
+        ("error:anchor-gone", f"mv {EXTENSIONS}/{ANCHOR} /mnt/saved; systemd-sysext unmerge",
+         f"mv /mnt/saved {EXTENSIONS}/{ANCHOR}; systemd-sysext merge"),
+        ("error:store-dangling", "mv /var/lib/sxs/store /mnt/saved", "mv /mnt/saved /var/lib/sxs/store"),
+        ("error:directory-missing", "rmdir /var/lib/sxs/gcroots", "mkdir /var/lib/sxs/gcroots"),
+        ("error:index-missing", "mv /var/lib/sxs/index.sqlite /mnt/saved", "mv /mnt/saved /var/lib/sxs/index.sqlite"),
+        # What the kernel says, by a file in its place.
+        ("warning:no-user-namespaces", "echo 0 > /mnt/saved; mount --bind /mnt/saved /proc/sys/user/max_user_namespaces",
+         "umount /proc/sys/user/max_user_namespaces"),
+        ("error:merging-off", "echo quiet systemd.sysext=0 > /mnt/saved; mount --bind /mnt/saved /proc/cmdline",
+         "umount /proc/cmdline"),
+        ("error:kernel-old", "echo 5.10.0-8-amd64 > /mnt/saved; mount --bind /mnt/saved /proc/sys/kernel/osrelease",
+         "umount /proc/sys/kernel/osrelease"),
         ("error:not-at-boot", "mv /etc/systemd/system/sysinit.target.wants/systemd-sysext.service /mnt/unit",
          "mv /mnt/unit /etc/systemd/system/sysinit.target.wants/systemd-sysext.service"),
         ("error:file-missing", "mv /etc/profile.d/sxs.sh /mnt/saved", "mv /mnt/saved /etc/profile.d/sxs.sh"),
@@ -335,6 +347,8 @@ def doctor(host, images):
         host.shell(mend_it)
         if finding_codes(host, status=0) != clean:
             raise CommandFailed(f"after '{mend_it}' doctor still finds more than before")
+    if any(code.startswith("error") for code in finding_codes(host, status=0, user=65534)):
+        raise CommandFailed("an ordinary user is told of errors that there are not")
     path = {"PATH": "/mnt/bin:/usr/bin:/bin:/usr/store/bin"}
     host.shell("mkdir /mnt/bin; cp /bin/true /mnt/bin/hello; cp $(command -v sxs) /mnt/bin/sxs")
     found = finding_codes(host, status=0, environment=path)
@@ -353,6 +367,66 @@ def refused_later_extension(host, images):
     if not {"error:later-extension", "error:store-foreign"} <= found:
         raise CommandFailed(f"doctor finds {sorted(found)}")
     expect(host.show("sxs doctor", status=1), "sorts after the anchor and has its own /usr/store", "stacked by name")
+
+
+def extension_before(host, images):
+    """An exported package that was merged before: hidden by the anchor until its package is in the store, as is said."""
+    base = export_like(host, "tree-exported", f"{images}/tree.oci.tar", "tree")
+    host.run("systemd-sysext", "merge")
+    expect(host.run("tree-exported", "--version"), "^tree v")
+    expect(host.show("sxs setup"), "^merged the anchor, and with it tree-exported$", f"^! {base} of a merged extension is hidden")
+    host.run("tree-exported", "--version", status=127)
+    if "warning:not-adopted" not in finding_codes(host, status=0):
+        raise CommandFailed("doctor does not say that the extension is not adopted")
+    host.show(f"sxs import {images}/tree.oci.tar")
+    expect(host.show("tree-exported --version"), "^tree v")
+    if "warning:not-adopted" in finding_codes(host, status=0):
+        raise CommandFailed("doctor says that the extension is not adopted")
+
+
+def extension_over_links(host, images):
+    """On a host that was set up by links, a merged extension hides them; doctor says the way out, which is gone."""
+    host.run("sxs", "setup")
+    host.run("sxs", "install", f"{images}/hello.oci.tar")
+    export_like(host, "tree-exported", f"{images}/tree.oci.tar", "tree")
+    host.run("systemd-sysext", "merge")
+    host.run("/usr/store/bin/hello", status=127)
+    expect(host.show("sxs doctor", status=1), "^error: merged extensions hide the links",
+           "hint: systemd-sysext unmerge; sxs setup --undo; systemd-sysext merge; sxs setup")
+    expect(host.run("sxs", "setup", status=1), "merged extensions hide", "^hint: systemd-sysext unmerge")
+    expect(host.run("sxs", "setup", "--undo", status=1), "merged extensions cover /usr", "^hint: 'systemd-sysext unmerge'")
+    host.shell("systemd-sysext unmerge; sxs setup --undo; systemd-sysext merge; sxs setup")
+    expect_programs(host, ["hello"])
+
+
+def too_deep(host):
+    """Over two overlays the kernel lays no third: neither does systemd merge there, nor does sxs begin."""
+    make_extension(host, "other", files=[("share/other", "other")])
+    lay = "mkdir /mnt/layer-{0}; mount -t overlay overlay /usr -o lowerdir=/mnt/layer-{0}:/usr"
+    host.shell(lay.format(1))
+    expect(host.show("sxs setup"), "overlays below: 1$", "^merged the anchor, and with it other$")
+    host.shell("test -e /usr/share/other; sxs setup --undo; systemd-sysext unmerge")
+    before = host.shell(STATE)
+    host.shell(lay.format(2))
+    expect(host.show("sxs setup", status=1), "2 overlays lie there over each other", "^hint: ")
+    expect_same(host, before, "a refused setup left something")
+    host.shell("systemd-sysext merge 2>&1 || true; test ! -e /usr/share/other")
+
+
+def outdated(host):
+    """A file of another version of sxs that nobody changed since is replaced, and removed by undo."""
+    before = host.shell(STATE)
+    host.run("sxs", "setup")
+    wanted = host.shell("cat /etc/profile.d/sxs.sh")
+    host.shell("new=$(echo '# older' | tee /etc/profile.d/sxs.sh | sha256sum | cut -d' ' -f1); "
+               "sed -i \"s|^file /etc/profile.d/sxs.sh .*|file /etc/profile.d/sxs.sh $new|\" /var/lib/sxs/setup")
+    if "warning:file-outdated" not in finding_codes(host, status=0):
+        raise CommandFailed("doctor does not name the file of another version")
+    expect(host.run("sxs", "setup"), r"^\+ /etc/profile.d/sxs.sh$")
+    if host.shell("cat /etc/profile.d/sxs.sh") != wanted:
+        raise CommandFailed("the file is still the older one")
+    host.run("sxs", "setup", "--undo")
+    expect_same(host, before, "undo left something")
 
 
 def interrupted(host, strace):

@@ -14,6 +14,25 @@ public struct HostFacts: Encodable, Sendable, Equatable {
         case extensions([String])
         /// Anything else, in words.
         case foreign(String)
+
+        /// Writes `{"state": …}`, with `storePaths` or `what` where there is more to say.
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: Key.self)
+            switch self {
+            case .missing: try container.encode("missing", forKey: .state)
+            case .ours: try container.encode("ours", forKey: .state)
+            case .extensions(let storePaths):
+                try container.encode("extensions", forKey: .state)
+                try container.encode(storePaths, forKey: .storePaths)
+            case .foreign(let what):
+                try container.encode("foreign", forKey: .state)
+                try container.encode(what, forKey: .what)
+            }
+        }
+
+        private enum Key: CodingKey {
+            case state, storePaths, what
+        }
     }
 
     /// The root directory.

@@ -36,6 +36,8 @@ public enum SetupError: Error, Equatable, CustomStringConvertible {
     case cannotMake(SystemError)
     /// Links of `/usr` that merged extensions cover.
     case covered(String)
+    /// Links of `/usr` that merged extensions hide by directories of their own.
+    case hidden(String)
 
     /// The sentence for people, and a hint.
     public var description: String {
@@ -118,6 +120,11 @@ public enum SetupError: Error, Equatable, CustomStringConvertible {
             """
             \(error.description.split(separator: "\n").first ?? "")
             hint: \(Self.hint(for: error.code))
+            """
+        case .hidden(let path):
+            """
+            merged extensions hide the links in \(StoreLayout.hostDirectory): they bring \(path) as a directory
+            hint: systemd-sysext unmerge; sxs setup --undo; systemd-sysext merge; sxs setup: by the anchor then
             """
         case .covered(let path):
             """

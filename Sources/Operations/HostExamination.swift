@@ -51,6 +51,17 @@ struct HostExamination {
                 hint: "as root: \(setup)")
         }
         guard record?.method == .anchor else {
+            if facts.merged != nil {
+                // One sentence for both links.
+                guard path == StoreLayout.storeDirectory else { return nil }
+                return Finding(
+                    .error, "store-hidden",
+                    "merged extensions hide the links in \(StoreLayout.hostDirectory)",
+                    why: "they bring \(path) as a directory; what they lack is not found",
+                    hint:
+                        "systemd-sysext unmerge; sxs setup --undo; systemd-sysext merge; sxs setup: by the anchor then"
+                )
+            }
             return Finding(
                 .error, "link-gone", "\(path) is gone",
                 why: "it was made by 'sxs setup'; programs find nothing",
@@ -125,12 +136,6 @@ struct HostExamination {
                     why:
                         "the anchor hides the extension's \(StoreLayout.storeDirectory), so that its commands find nothing",
                     hint: "import the package it was exported from, or take the extension away"))
-        }
-        if let version = facts.systemdVersion, version < 248 {
-            findings.append(
-                Finding(
-                    .error, "systemd-old", "systemd \(version) has no system extensions",
-                    why: "they came with 248", hint: "use a newer system, or private namespaces"))
         }
         return findings
     }

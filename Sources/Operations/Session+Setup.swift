@@ -53,6 +53,8 @@ public struct SetupReport: Encodable, Sendable {
     public internal(set) var merge = Merge.unchanged
     /// Other extensions that were merged with it, or gone with it.
     public internal(set) var others: [String] = []
+    /// Store paths that merged extensions brought, that the links hide and the store lacks.
+    public internal(set) var hidden: [String] = []
     /// Whether nothing was done but looking.
     public let isDryRun: Bool
 
@@ -73,6 +75,10 @@ extension Session {
         let old = try setup.record()
         let method = try method(options, facts: facts, recorded: old?.method, host: host)
         var report = SetupReport(facts: facts, method: method, isDryRun: options.isDryRun)
+        if case .extensions(let storePaths) = facts.store {
+            let known = Set(try host.names(in: StoreLayout.systemRoot + "/" + StoreLayout.Name.store))
+            report.hidden = storePaths.filter { !known.contains($0) }
+        }
         let missing = try missingItems(of: method, setup, record: old, report: &report)
         if options.isDryRun {
             report.changed = missing.map(\.path)
@@ -191,6 +197,8 @@ extension Session {
             throw SetupError.noWay(host: host.path, fileSystem: facts.usrFileSystem)
         }
         switch method {
+        case .links where facts.merged != nil && !facts.isVisible:
+            throw SetupError.hidden(StoreLayout.storeDirectory)
         case .links where !facts.isUsrWritable && !facts.isVisible: throw SetupError.readOnly(host: host.path)
         case .anchor where !facts.hasSystemExtensions:
             throw SetupError.noSystemExtensions(host: host.path)

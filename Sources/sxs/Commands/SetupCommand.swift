@@ -90,6 +90,11 @@ struct SetupCommand: ParsableCommand {
                         ? "" : "; now, other extensions would come in or go\(others): --refresh does it"))
         case .unchanged: break
         }
+        for storePath in report.hidden {
+            Console.print(
+                "! \(storePath) of a merged extension is hidden: its commands run once its package is imported"
+            )
+        }
         if report.isUnchanged {
             return Console.print(undo ? "nothing to undo" : "nothing to do: this host is set up")
         }
