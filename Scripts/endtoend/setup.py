@@ -281,7 +281,12 @@ def failed_merge(host):
 def running_merge(host):
     """A merge that goes on is not done again if it would come out differently, unless that is asked for."""
     make_extension(host, "first", files=[("share/first", "first")])
+    # One that never fits is no change.
+    make_extension(host, "misfit", files=[("share/misfit", "misfit")])
+    host.shell(f"echo ID=elsewhere > {EXTENSIONS}/misfit/usr/lib/extension-release.d/extension-release.misfit")
     host.run("systemd-sysext", "merge")
+    expect(host.run("sxs", "setup"), "^merged the anchor, and with it first$")
+    expect(host.run("sxs", "setup", "--undo"), "^merged anew, without the anchor: first$")
     make_extension(host, "second", files=[("share/second", "second")])
     expect(host.run("sxs", "setup"), "starts next; now, other extensions would come in or go, and with it second")
     host.shell("test -e /usr/share/first; test ! -e /usr/share/second; test ! -e /usr/store")

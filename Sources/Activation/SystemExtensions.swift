@@ -79,10 +79,25 @@ extension Host {
         return try ChildProcess.run(Anchor.program, [verb]).output
     }
 
-    /// What would be merged now and is not, and what is merged and would not be, the anchor aside.
+    /// What came since the merge and would be merged now, and what is merged and would not be, the anchor aside.
+    ///
+    /// What was there before and is not merged did not fit the host, and still does not.
     public func pendingExtensions() throws -> (added: [String], gone: [String]) {
-        let merged = Set(try mergedNames() ?? []).subtracting([Anchor.name])
-        let wanted = Set(try systemExtensions().map(\.name.text)).subtracting([Anchor.name])
-        return (wanted.subtracting(merged).sorted(), merged.subtracting(wanted).sorted())
+        let merged = Set(try mergedNames() ?? [])
+        let there = try systemExtensions()
+        let time = try status(Anchor.mergedNames).map(Self.changeTime)
+        let added = try there.filter { found in
+            guard !merged.contains(found.name.text) else { return false }
+            guard let time, let changed = try status(found.path).map(Self.changeTime) else { return true }
+            return changed >= time
+        }
+        let gone = merged.subtracting(there.map(\.name.text))
+        let isOther = { (name: String) in name != Anchor.name }
+        return (added.map(\.name.text).filter(isOther).sorted(), gone.filter(isOther).sorted())
+    }
+
+    /// In nanoseconds since the epoch.
+    private static func changeTime(_ status: stat) -> Int {
+        status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
     }
 }

@@ -227,7 +227,10 @@ extension Session {
         guard report.merge == .merged else { return }
         let before = try host.mergedNames()
         let output = try host.mergeExtensions()
-        guard try !host.facts().isVisible else { return }
+        guard try !host.facts().isVisible else {
+            report.others = try (host.mergedNames() ?? []).filter { $0 != Anchor.name }
+            return
+        }
         // Without the anchor, what was merged before can be merged again.
         if let record = try HostSetup(host).record(),
             let anchor = record.entries.first(where: { $0.path == Anchor.path })

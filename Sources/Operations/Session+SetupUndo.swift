@@ -1,5 +1,6 @@
 public import Activation
 internal import Files
+internal import Store
 internal import StoreLayout
 
 extension Session {
@@ -23,8 +24,10 @@ extension Session {
             report.merge = isMerged ? .merged : .unchanged
             return report
         }
+        var gone: [String] = []
         if isMerged {
             let pending = try host.pendingExtensions()
+            gone = pending.gone
             guard pending.added.isEmpty && pending.gone.isEmpty || options.isRefreshWanted else {
                 throw SetupError.mergeDiffers(added: pending.added, gone: pending.gone)
             }
@@ -36,16 +39,20 @@ extension Session {
             report.add(anchor.path, left: try setup.remove(anchor))
             if isMerged, try host.status(Anchor.path) == nil {
                 let output = try host.mergeExtensions()
-                let merged = try host.mergedNames() ?? []
-                guard Set(merged) == Set(try host.systemExtensions().map(\.name.text)) else {
+                let wanted = Set(report.others).subtracting(gone)
+                guard wanted.isSubset(of: try host.mergedNames() ?? []) else {
                     throw SetupError.unmergeFailed(output: output)
                 }
                 report.merge = .merged
             }
         }
-        for result in try removeAll(record.entries.filter { $0.path != Anchor.path }, setup) {
-            report.add(result.path, left: result.left)
-        }
+        // A store that cannot be opened cannot be written by others either.
+        let store = try? Store.open(root: host.resolved(StoreLayout.systemRoot), forWriting: true)
+        let entries = record.entries.filter { $0.path != Anchor.path }
+        let results =
+            try store.map { store in try asWriter(of: store) { try removeAll(entries, setup) } }
+            ?? removeAll(entries, setup)
+        for result in results { report.add(result.path, left: result.left) }
         return report
     }
 

@@ -79,9 +79,10 @@ struct SetupCommand: ParsableCommand {
         switch report.merge {
         case .merged where undo:
             Console.print(
-                report.others.isEmpty
-                    ? "no extension is merged any more"
-                    : "merged anew, without the anchor: \(report.others.joined(separator: ", "))")
+                (dryRun ? "then: " : "")
+                    + (report.others.isEmpty
+                        ? "no extension is merged any more"
+                        : "merged anew, without the anchor: \(report.others.joined(separator: ", "))"))
         case .merged: Console.print((dryRun ? "would merge" : "merged") + " the anchor\(others)")
         case .atBoot:
             Console.print(
