@@ -404,6 +404,19 @@ def extension_over_links(host, images):
     expect_programs(host, ["hello"])
 
 
+def links_of_the_image(host):
+    """Where an image's maker made the links, no anchor is needed, and undo leaves them."""
+    host.shell("ln -s /var/lib/sxs/store /usr/store; ln -s /var/lib/sxs/aliases /usr/_; mount -o remount,ro /usr")
+    make_extension(host, "other", files=[("share/other", "other")])
+    host.run("systemd-sysext", "merge")
+    before = host.shell(STATE)
+    expect_not(host.run("sxs", "setup"), ANCHOR, r"^\+ /usr")
+    expect(host.run("sxs", "setup"), "^nothing to do")
+    expect_not(" ".join(finding_codes(host, status=0)), "error:", "warning:")
+    host.run("sxs", "setup", "--undo")
+    expect_same(host, before, "undo left something")
+
+
 def too_deep(host):
     """Over two overlays the kernel lays no third: neither does systemd merge there, nor does sxs begin."""
     make_extension(host, "other", files=[("share/other", "other")])

@@ -68,6 +68,8 @@ public struct HostFacts: Encodable, Sendable, Equatable {
 
     /// The way that fits; `nil` where there is none.
     public var method: SetupMethod? {
+        // Links that are there already, such as those of an image's maker, need no anchor.
+        if isVisible, merged?.contains(Anchor.name) != true { return .links }
         if merged != nil { return .anchor }
         if isUsrWritable { return .links }
         return hasSystemExtensions ? .anchor : nil

@@ -31,7 +31,9 @@ extension Session {
             guard pending.added.isEmpty && pending.gone.isEmpty || options.isRefreshWanted else {
                 throw SetupError.mergeDiffers(added: pending.added, gone: pending.gone)
             }
-        } else if record.method == .links, report.facts.merged != nil {
+        } else if report.facts.merged != nil,
+            record.entries.contains(where: { $0.path == StoreLayout.storeDirectory })
+        {
             throw SetupError.covered(StoreLayout.storeDirectory)
         }
         // What is merged goes first: links of /usr must not lead into what is gone.
