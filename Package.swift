@@ -37,13 +37,13 @@ let package = Package(
         .target(name: "ELF", dependencies: ["CScan"], swiftSettings: settings),
         .target(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
-            exclude: ["README.md", "relocation.md", "hints.md", "decisions"],
+            exclude: ["README.md", "relocation.md", "hints.md", "setup.md", "decisions"],
             resources: [
                 "aspell", "bison", "clang", "etc", "ghc", "git", "gnupg", "logrotate", "nvim", "postgresql",
                 "qt", "r", "syslog-ng", "systemd", "valgrind", "weechat", "x11",
             ].map {
                 .embedInCode("hints/\($0).hints")
-            },
+            } + ["profile.sh", "config.fish", "environment.conf"].map { .embedInCode("host/\($0)") },
             swiftSettings: settings),
 
         // 3: rooms, siblings that do not know each other.

@@ -72,6 +72,8 @@ public enum StoreLayout {
         public static let temporary = "tmp"
         /// Locked by the one writer, and names it.
         public static let lock = "lock"
+        /// What `sxs setup` made on the host: a ``SetupRecord``.
+        public static let setup = "setup"
         /// The layout's version, as decimal digits and a newline.
         public static let format = "format"
         /// Programs of sxs itself.
@@ -92,6 +94,9 @@ public enum StoreLayout {
         /// In a directory of ``manifests``: what relocation did and left.
         public static let report = "report.json"
     }
+
+    /// The index and what SQLite keeps beside it; whoever reads the one needs the others.
+    public static let indexFiles = ["", "-wal", "-shm"].map { Name.index + $0 }
 
     /// Directories that a new root gets, with their modes.
     public static let directories: [(name: String, mode: UInt32)] = [

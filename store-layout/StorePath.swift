@@ -85,6 +85,13 @@ public struct StorePath: Hashable, Sendable, Comparable, CustomStringConvertible
         self.version = version
     }
 
+    /// Whether a text is a hash, a hyphen and more, as every base name is; its name and version are not told apart.
+    public static func isBaseName(_ text: String) -> Bool {
+        let hash = text.prefix(hashLength)
+        return hash.utf8.count == hashLength && Base32.isEncoded(hash)
+            && text.utf8.count > hashLength + 1 && text.utf8.dropFirst(hashLength).first == UInt8(ascii: "-")
+    }
+
     /// The hash part: 32 characters.
     public var hash: String { String(baseName.prefix(Self.hashLength)) }
 

@@ -27,7 +27,7 @@ struct MountTable {
     }
 
     /// Spaces, tabs, newlines and backslashes are written as `\ooo`.
-    private static func unescaped(_ field: ArraySlice<UInt8>) -> Bytes {
+    static func unescaped(_ field: ArraySlice<UInt8>) -> Bytes {
         guard field.contains(UInt8(ascii: "\\")) else { return Array(field) }
         var result: Bytes = []
         var rest = field

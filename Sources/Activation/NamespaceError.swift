@@ -82,7 +82,18 @@ public enum NamespaceError: Error, Equatable, CustomStringConvertible {
     }
 }
 
+extension NamespaceError {
+    /// A setting of this host that keeps ordinary users from making namespaces; `nil` where none is known.
+    public static var knownCause: Cause? {
+        let cause = Cause(code: 0)
+        return cause == .unknown ? nil : cause
+    }
+}
+
 extension NamespaceError.Cause {
+    /// What to do about it, as root.
+    public var advice: String { hint }
+
     /// Reads the host's settings.
     init(code: Int32) {
         if setting("/proc/sys/user/max_user_namespaces") == 0 {

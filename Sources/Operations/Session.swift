@@ -57,7 +57,8 @@ public struct Session {
         return home + "/.local/share/" + StoreLayout.userRootName
     }
 
-    static func absolutePath(_ path: String) throws -> String {
+    /// A path from the working directory, as an absolute one.
+    public static func absolutePath(_ path: String) throws -> String {
         guard !path.hasPrefix("/") else { return path }
         guard let directory = getcwd(nil, 0) else { throw SystemError("find", "the working directory") }
         defer { free(directory) }

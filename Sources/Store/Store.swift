@@ -96,7 +96,7 @@ public final class Store {
 
     /// A directory that is to become a store has nothing in it, or what an interrupted start left.
     private static func checkIsFree(_ root: Descriptor) throws {
-        let known = Set(StoreLayout.directories.map(\.name))
+        let known = Set(StoreLayout.directories.map(\.name) + [StoreLayout.Name.setup])
         for entry in try root.list() where !known.contains(entry.text) {
             guard entry.text.hasPrefix(".\(StoreLayout.Name.format).") else {
                 throw StoreError.notAStore(path: root.path)

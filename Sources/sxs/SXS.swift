@@ -57,7 +57,7 @@ struct SXS: ParsableCommand {
             RollbackCommand.self, SwitchCommand.self, RunCommand.self, ShellCommand.self, ImportCommand.self,
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
             ELFCommand.self,
-            HintCommand.self,
+            HintCommand.self, SetupCommand.self, DoctorCommand.self,
         ])
 
     /// The program's version.

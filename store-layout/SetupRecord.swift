@@ -1,0 +1,109 @@
+public import Files
+
+/// What `sxs setup` made on a host: the file ``StoreLayout/Name/setup`` of the system's root.
+///
+/// It is written before anything is made, so that whatever a crash leaves is known, and holds nothing that was there
+/// before.
+///
+/// ```
+/// sxs-setup 1
+/// method anchor
+/// directory /etc/fish
+/// file /etc/profile.d/sxs.sh <SHA-256>
+/// link /usr/store /var/lib/sxs/store
+/// anchor /var/lib/extensions/…
+/// ```
+public struct SetupRecord: Equatable, Sendable {
+    /// Something that was made.
+    public enum Entry: Equatable, Sendable {
+        /// A directory.
+        case directory(String)
+        /// A file, with the digest of its contents.
+        case file(String, Digest)
+        /// A symbolic link and its target.
+        case link(String, target: String)
+        /// The anchor.
+        case anchor(String)
+
+        /// The absolute path on the host.
+        public var path: String {
+            switch self {
+            case .directory(let path), .file(let path, _), .link(let path, _), .anchor(let path): path
+            }
+        }
+
+        /// The entry of an item that is to be made.
+        public init(_ item: HostItem) {
+            switch item.kind {
+            case .directory: self = .directory(item.path)
+            case .file(let contents): self = .file(item.path, Digest(hashing: contents))
+            case .link(let target): self = .link(item.path, target: target)
+            case .anchor: self = .anchor(item.path)
+            }
+        }
+
+        fileprivate var line: String {
+            switch self {
+            case .directory(let path): "directory \(path)"
+            case .file(let path, let digest): "file \(path) \(digest.hex)"
+            case .link(let path, let target): "link \(path) \(target)"
+            case .anchor(let path): "anchor \(path)"
+            }
+        }
+    }
+
+    /// How `/usr/store` was made.
+    public let method: SetupMethod
+
+    /// What was made, in order.
+    public var entries: [Entry]
+
+    /// The first line.
+    private static let header = "sxs-setup 1"
+
+    /// Bytes it may have.
+    public static let longest = 1 << 20
+
+    /// Creates a record.
+    public init(method: SetupMethod, entries: [Entry] = []) {
+        self.method = method
+        self.entries = entries
+    }
+
+    /// The file's contents.
+    public var text: Bytes {
+        let lines = [Self.header, "method \(method.rawValue)"] + entries.map(\.line)
+        return Array((lines.joined(separator: "\n") + "\n").utf8)
+    }
+
+    /// Reads a record; `nil` for one that is damaged or of another version.
+    public init?(parsing text: Bytes) {
+        var lines = String(decoding: text, as: UTF8.self).split(separator: "\n")[...]
+        guard lines.popFirst() == Self.header[...], text.last == UInt8(ascii: "\n"),
+            let words = lines.popFirst()?.split(separator: " "), words.count == 2, words[0] == "method",
+            let method = SetupMethod(rawValue: String(words[1]))
+        else { return nil }
+        self.method = method
+        entries = []
+        for line in lines {
+            let words = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+            guard words.count > 1, Self.isPlain(words[1]) else { return nil }
+            switch (words[0], words.count) {
+            case ("directory", 2): entries.append(.directory(words[1]))
+            case ("anchor", 2): entries.append(.anchor(words[1]))
+            case ("link", 3): entries.append(.link(words[1], target: words[2]))
+            case ("file", 3):
+                guard let digest = Digest(hex: words[2]) else { return nil }
+                entries.append(.file(words[1], digest))
+            default: return nil
+            }
+        }
+    }
+
+    /// Whether a path is absolute and leads nowhere else.
+    private static func isPlain(_ path: String) -> Bool {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count > 1 && parts[0].isEmpty
+            && parts.dropFirst().allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
+    }
+}
