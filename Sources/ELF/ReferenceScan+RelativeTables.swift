@@ -51,8 +51,8 @@ struct RelativeTables {
     ///
     /// A table is a run of words that all lead into the data and not into the run. Where another begins in it, that is
     /// believed if more of what follows then leads to beginnings of strings. It counts if nearly all words lead to
-    /// text: other numbers behind an address that code takes now and then lead into a string, and to other bytes. Small
-    /// numbers before a string (the days of months) lead into it again and again, and never to where one begins.
+    /// text, and enough of them to where a string begins: other numbers behind an address that code takes now and then
+    /// lead into a string, as the days of months do into the one behind them.
     ///
     /// - Parameter bases: Addresses in the data that code takes, ascending.
     func targets(bases: [UInt64]) -> [UInt64]? {
@@ -87,16 +87,15 @@ struct RelativeTables {
         return result
     }
 
-    /// Whether a word of a table leads to where a string begins, or, as may be of a table of tails, no two to one place.
+    /// Whether a third of a table's words lead to where strings begin; of a short one any, or no two to one place, as
+    /// may be of tails.
     private func namesStrings(_ table: Range<UInt64>) -> Bool {
-        var seen: Set<UInt64> = []
-        var differ = table.count > 4
-        for place in stride(from: table.lowerBound, to: table.upperBound, by: 4) {
-            guard let target = target(at: place, from: table.lowerBound) else { continue }
-            if isBeginning(target) { return true }
-            differ = seen.insert(target).inserted && differ
+        let targets = stride(from: table.lowerBound, to: table.upperBound, by: 4).compactMap {
+            target(at: $0, from: table.lowerBound)
         }
-        return differ
+        let beginnings = targets.count(where: isBeginning)
+        guard targets.count <= 4 else { return beginnings * 3 >= targets.count }
+        return beginnings > 0 || targets.count > 1 && Set(targets).count == targets.count
     }
 
     /// Whether a string may begin at an address: one ends before it.
