@@ -103,7 +103,8 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "CommandTests", dependencies: ["sxs"], swiftSettings: settings),
         .testTarget(
-            name: "OperationsTests", dependencies: ["Operations", "Files", "Relocation", "StoreLayout"],
+            name: "OperationsTests",
+            dependencies: ["Operations", "Files", "Images", "Relocation", "Store", "StoreLayout"],
             swiftSettings: settings),
     ]
 )

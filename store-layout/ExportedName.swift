@@ -23,13 +23,12 @@ public struct ExportedName: Hashable, Sendable, CustomStringConvertible {
             throw .suffix(text, suffix: suffix)
         }
         // The order of systemd's stack, of which the last is on top.
-        guard let order = try? PackageVersion(name.text), let last = try? PackageVersion(Self.last),
+        guard let order = try? PackageVersion(name.text),
+            let last = try? PackageVersion(ExtensionLayout.lastName),
             order < last
         else { throw .late(text) }
         self.text = text
     }
-
-    private static let last = ExtensionLayout.lastName
 
     /// The text for people.
     public var description: String { text }
@@ -39,11 +38,12 @@ public struct ExportedName: Hashable, Sendable, CustomStringConvertible {
 
     /// `NAME_VERSION_ARCHITECTURE`, by which systemd chooses among versions; `any` needs no architecture.
     ///
-    /// `_` and `+` separate there: in a version they become `-` and `^`, which keeps the order of versions.
+    /// Of the characters that versions may have, systemd takes letters, digits, `.` and `-` in such names. `+` and `_`
+    /// become `.`, `~` and `^` become `-`: a pre-release is then no longer before its release.
     ///
-    /// Source: systemd.v(7); UAPI.10 Version Format Specification.
+    /// Source: systemd.v(7); `version_is_valid` in systemd.
     public func versioned(_ version: PackageVersion, for architecture: Architecture) -> String {
-        let version = String(version.text.map { $0 == "+" ? "^" : $0 == "_" ? "-" : $0 })
+        let version = String(version.text.map { "+_".contains($0) ? "." : "~^".contains($0) ? "-" : $0 })
         return "\(text)_\(version)" + (architecture == .any ? "" : "_\(architecture)")
     }
 

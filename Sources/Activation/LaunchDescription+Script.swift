@@ -22,9 +22,11 @@ extension LaunchDescription {
         append("# Starts a command of the extension '\(extensionName)'; written by sxs export.".utf8)
         append("[ -x ".utf8, program, " ] || {".utf8)
         let absent = ": \(storePath) is not visible here"
-        append("    echo ".utf8, Self.quoted(name + Bytes(absent.utf8)), " >&2".utf8)
+        append("    printf '%s\\n' ".utf8, Self.quoted(name + Bytes(absent.utf8)), " >&2".utf8)
         append("    if [ -h \(StoreLayout.storeDirectory) ]; then".utf8)
-        append("        echo 'hint: this host has sxs, whose store hides that of the extension \(extensionName)' >&2".utf8)
+        append(
+            "        echo 'hint: this host has sxs, whose store hides that of the extension \(extensionName)' >&2"
+                .utf8)
         append("        echo 'hint: as root, run: sxs import --extensions' >&2".utf8)
         append("    else".utf8)
         append("        echo 'hint: see which extensions are merged: systemd-sysext status' >&2".utf8)
@@ -48,7 +50,9 @@ extension LaunchDescription {
             append("export \(list.name)".utf8)
         }
         for entry in command.defaults {
-            append("[ \"${".utf8, entry.name, "+x}\" ] || export ".utf8, entry.name, "=".utf8, Self.quoted(entry.value))
+            append(
+                "[ \"${".utf8, entry.name, "+x}\" ] || export ".utf8, entry.name, "=".utf8,
+                Self.quoted(entry.value))
         }
         append("exec ".utf8, program, " \"$@\"".utf8)
         return text

@@ -11,7 +11,8 @@ extension Image {
         case .squashFS(let file): return try SquashFSImage(file).names(in: directory)
         case .directory(let top):
             do {
-                return try top.open(beneath: directory.bytes, flags: O_RDONLY | O_DIRECTORY).list().map(\.name)
+                return try top.open(beneath: directory.bytes, flags: O_RDONLY | O_DIRECTORY).list().map(
+                    \.name)
             } catch let error as SystemError where [ENOENT, ENOTDIR, ELOOP].contains(error.code) {
                 return nil
             }

@@ -118,7 +118,9 @@ final class SquashFSImage {
         guard let directories else { throw damaged("its directories") }
         var found: UnsafeMutablePointer<sqfs_inode_generic_t>?
         let result = path.bytes.withCString { sqfs_dir_reader_find_by_path(directories, nil, $0, &found) }
-        if [SQFS_ERROR_NO_ENTRY, SQFS_ERROR_NOT_DIR].contains(where: { result == $0.rawValue }) { return nil }
+        if [SQFS_ERROR_NO_ENTRY, SQFS_ERROR_NOT_DIR].contains(where: { result == $0.rawValue }) {
+            return nil
+        }
         try check(result, "the directory '\(path)'")
         guard let found else { throw damaged("the directory '\(path)'") }
         let inode = Inode(found)

@@ -12,14 +12,13 @@ public struct SquashFSWriter {
         case zstd
         case xz
         case gzip
-        case lz4
 
         /// The levels it has; `nil` for none.
         public var levels: ClosedRange<Int>? {
             switch self {
             case .zstd: 1...22
             case .gzip: 1...9
-            case .xz, .lz4: nil
+            case .xz: nil
             }
         }
     }
@@ -88,7 +87,6 @@ public struct SquashFSWriter {
         case .zstd: SQFS_COMP_ZSTD
         case .xz: SQFS_COMP_XZ
         case .gzip: SQFS_COMP_GZIP
-        case .lz4: SQFS_COMP_LZ4
         }
     }
 }
@@ -137,7 +135,8 @@ private final class SquashFSOutput {
         identifiers = sqfs_id_table_create(0)
         attributes = sqfs_xattr_writer_create(0)
         inodes = sqfs_meta_writer_create(output, compressor, 0)
-        entries = sqfs_meta_writer_create(output, compressor, UInt32(SQFS_META_WRITER_KEEP_IN_MEMORY.rawValue))
+        entries = sqfs_meta_writer_create(
+            output, compressor, UInt32(SQFS_META_WRITER_KEEP_IN_MEMORY.rawValue))
         guard let blocks, let fragments, identifiers != nil, attributes != nil, inodes != nil, let entries
         else { throw outOfMemory() }
         directories = sqfs_dir_writer_create(entries, 0)
@@ -221,7 +220,8 @@ private final class SquashFSOutput {
             case .directory:
                 inode = try directory(
                     path, in: tree, attributes: attributeIndex,
-                    parent: path.parent.flatMap { numbers[$0] } ?? UInt32(paths.count + 1), numbers, references)
+                    parent: path.parent.flatMap { numbers[$0] } ?? UInt32(paths.count + 1), numbers,
+                    references)
             case .file(let id): inode = try file(id, attributes: attributeIndex)
             case .symlink(let target): inode = try symlink(target, attributes: attributeIndex)
             }
@@ -278,13 +278,15 @@ private final class SquashFSOutput {
         var links: UInt32 = 2
         for name in tree.names(in: path) {
             let child = path.appending(name)
-            guard let node = tree[child], let number = numbers[child], let reference = references[child] else {
+            guard let node = tree[child], let number = numbers[child], let reference = references[child]
+            else {
                 continue
             }
             if node.kind == .directory { links += 1 }
             let result = (name + [0]).withUnsafeBufferPointer { bytes in
                 bytes.withMemoryRebound(to: CChar.self) {
-                    sqfs_dir_writer_add_entry(directories, $0.baseAddress, number, reference, Self.mode(of: node))
+                    sqfs_dir_writer_add_entry(
+                        directories, $0.baseAddress, number, reference, Self.mode(of: node))
                 }
             }
             try check(result, "write to")

@@ -18,7 +18,9 @@ struct ExportPlace {
     /// Finds the place, and makes directories where they are asked for.
     ///
     /// - Throws: ``ExportError`` where something is in the way, `SystemError`.
-    init(_ options: ExportOptions, name: ExportedName, version: PackageVersion, architecture: Architecture) throws {
+    init(_ options: ExportOptions, name: ExportedName, version: PackageVersion, architecture: Architecture)
+        throws
+    {
         let suffix = options.format.suffix
         let versioned = name.versioned(version, for: architecture) + suffix
         let output = try Session.absolutePath(options.output == "." ? "" : options.output).trimmingSlashes
@@ -27,7 +29,9 @@ struct ExportPlace {
             // systemd looks in it for the newest; it stands for the link.
             directory = output + "/" + name.text + suffix + ExtensionLayout.versionsSuffix
             (self.name, link) = (versioned, nil)
-            if mkdir(directory, 0o755) != 0, errno != EEXIST { throw SystemError("create directory", directory) }
+            if mkdir(directory, 0o755) != 0, errno != EEXIST {
+                throw SystemError("create directory", directory)
+            }
         } else if Self.isDirectory(output) {
             directory = output
             (self.name, link) = (versioned, name.text + suffix)

@@ -30,7 +30,9 @@ struct ExportedPackage {
         let names = tree.names(in: ExtensionLayout.manifests)
         guard let name = names.first else { return nil }
         func damaged(_ reason: String) -> ExportError { .damagedExtension(image, reason: reason) }
-        guard names.count == 1 else { throw damaged("it holds \(names.count) packages, where one is expected") }
+        guard names.count == 1 else {
+            throw damaged("it holds \(names.count) packages, where one is expected")
+        }
         func read(_ file: String) throws -> Bytes {
             let path = ExtensionLayout.manifests.appending(name).appending(Array(file.utf8))
             guard case .file(let id) = tree[path]?.kind else { throw damaged("\(path) is missing") }
@@ -53,7 +55,9 @@ struct ExportedPackage {
         }
         let listing = try read(StoreLayout.Name.listing)
         let relocated = Self.subtree(ExtensionLayout.store.appending(name), of: tree)
-        let found = TreeListing.render(relocated, mode: \.storedMode) { (staging[$0].size, staging[$0].digest) }
+        let found = TreeListing.render(relocated, mode: \.storedMode) {
+            (staging[$0].size, staging[$0].digest)
+        }
         guard Digest(hashing: listing).hex == metadata.listingDigest, found == listing else {
             throw damaged("files of \(base) are not those that are listed")
         }

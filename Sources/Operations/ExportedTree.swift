@@ -78,7 +78,9 @@ struct ExportedTree {
     /// Adds commands, each a script that does what a launcher does.
     mutating func addCommands(_ description: LaunchDescription) {
         for command in description.commands {
-            guard let script = description.script(for: command.name, extensionName: name.text) else { continue }
+            guard let script = description.script(for: command.name, extensionName: name.text) else {
+                continue
+            }
             add(script, at: commandDirectory.appending(command.name), mode: 0o755)
         }
     }
@@ -163,7 +165,9 @@ struct ExportedTree {
         let lines = text.split(separator: newline, omittingEmptySubsequences: false).map { line -> Bytes in
             guard let equals = line.firstIndex(of: UInt8(ascii: "=")) else { return Array(line) }
             let key = line[..<equals]
-            guard key.elementsEqual("Exec".utf8) || key.elementsEqual("TryExec".utf8) else { return Array(line) }
+            guard key.elementsEqual("Exec".utf8) || key.elementsEqual("TryExec".utf8) else {
+                return Array(line)
+            }
             let value = line[(equals + 1)...]
             // The program is the first word; quoted words of it are nobody's.
             let end = value.firstIndex { $0 == 0x20 || $0 == 0x09 } ?? value.endIndex

@@ -98,13 +98,14 @@ struct ExposureFinder {
         guard owned != nil || !isWholeSystem else { return ([], []) }
         let find = { (directories: [TreePath]) -> [TreePath] in
             var seen: Set<TreePath> = []
-            return directories.compactMap { tree.resolve($0.bytes) }.filter { seen.insert($0).inserted }.flatMap {
-                directory in
-                tree.names(in: directory).map { directory.appending($0) }.filter { path in
-                    tree[path]?.kind != .directory && owned?.contains(path) != false
-                        && String(validating: path.bytes, as: UTF8.self) != nil
+            return directories.compactMap { tree.resolve($0.bytes) }.filter { seen.insert($0).inserted }
+                .flatMap {
+                    directory in
+                    tree.names(in: directory).map { directory.appending($0) }.filter { path in
+                        tree[path]?.kind != .directory && owned?.contains(path) != false
+                            && String(validating: path.bytes, as: UTF8.self) != nil
+                    }
                 }
-            }
         }
         return (find(["usr/lib/systemd/system", "lib/systemd/system"]), find(["usr/lib/systemd/user"]))
     }

@@ -74,7 +74,8 @@ extension Session {
     }
 
     /// Makes the package of an extension part of the store, as it is.
-    func register(_ exported: ExportedPackage, _ area: ImportArea, from source: String, in store: Store) throws
+    func register(_ exported: ExportedPackage, _ area: ImportArea, from source: String, in store: Store)
+        throws
         -> Metadata
     {
         var metadata = exported.metadata

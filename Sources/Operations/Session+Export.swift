@@ -97,14 +97,16 @@ extension Session {
         let place = try ExportPlace(
             options, name: extensionName, version: version, architecture: package.architecture)
         let tree = try exportedTree(
-            of: package, exposure: exposure, name: extensionName, version: version, options: options, in: store)
+            of: package, exposure: exposure, name: extensionName, version: version, options: options,
+            in: store)
         let top = try store.tree(of: package.storePath)
         let contents = { (id: ContentID) in try tree.contents(id, from: top) }
         do {
             try place.write { path in
                 switch options.format {
                 case .sysext:
-                    try writer.write(tree.tree, to: path, progress: progress, total: tree.size, contents: contents)
+                    try writer.write(
+                        tree.tree, to: path, progress: progress, total: tree.size, contents: contents)
                     guard chmod(path, 0o644) == 0 else { throw SystemError("set permissions of", path) }
                 case .dir:
                     try writeDirectory(tree, to: path, contents: contents)
@@ -222,9 +224,12 @@ extension Session {
         // Asked before all is copied for nothing.
         guard tool.isInstalled else { throw ExternalToolError.missing(tool.name, package: tool.package) }
         let directory = path + ".tree"
+        let parts = directory.split(separator: "/")
+        let name = parts.last.map(String.init) ?? ""
+        let place = try Descriptor.directory("/" + parts.dropLast().joined(separator: "/"))
         defer {
             // What cannot be removed is hidden from systemd; the error, if any, is the one to report.
-            try? Descriptor.directory("/").removeTree(String(directory.dropFirst()))
+            try? place.removeTree(name)
         }
         try writeDirectory(tree, to: directory, contents: contents)
         // The same for the same package: an identifier at random would be the only difference.
@@ -236,7 +241,8 @@ extension Session {
         progress.begin("compressing \(path)", total: nil)
         defer { progress.end() }
         try tool.run([
-            "-zlz4hc", "-T", "\(StoreLayout.modificationTime)", "-U", identifier, "--all-root", path, directory,
+            "-zlz4hc", "-T", "\(StoreLayout.modificationTime)", "-U", identifier, "--all-root", path,
+            directory,
         ])
     }
 }

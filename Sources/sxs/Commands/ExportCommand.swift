@@ -43,7 +43,8 @@ struct ExportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where commands go, below usr.", valueName: "directory"))
     var commandsDir: String = "usr/bin"
 
-    @Option(name: .customLong("id"), help: ArgumentHelp("For hosts of this distribution only.", valueName: "id"))
+    @Option(
+        name: .customLong("id"), help: ArgumentHelp("For hosts of this distribution only.", valueName: "id"))
     var distribution: String?
 
     @Option(help: ArgumentHelp("For this release of the distribution only.", valueName: "version"))
@@ -52,7 +53,7 @@ struct ExportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("For this SYSEXT_LEVEL of the distribution only.", valueName: "level"))
     var sysextLevel: String?
 
-    @Option(help: ArgumentHelp("Of SquashFS: zstd, xz, gzip or lz4.", valueName: "name"))
+    @Option(help: ArgumentHelp("Of SquashFS: zstd, xz or gzip.", valueName: "name"))
     var compression: SquashFSWriter.Compression = .zstd
 
     @Option(help: ArgumentHelp("Of the compression: 1 to 22 for zstd, 1 to 9 for gzip.", valueName: "number"))
@@ -61,7 +62,8 @@ struct ExportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Threads; the bytes are the same for any number.", valueName: "number"))
     var workers: Int?
 
-    @Flag(help: "Write into the directory NAME.raw.v, in which systemd 256 or newer takes the newest version.")
+    @Flag(
+        help: "Write into the directory NAME.raw.v, in which systemd 256 or newer takes the newest version.")
     var vDirectory = false
 
     @Flag(help: "Replace what is there.")
@@ -79,7 +81,11 @@ struct ExportCommand: ParsableCommand {
         options.output = output
         options.name = name
         options.expose = expose.flatMap { $0.split(separator: ",").map(String.init) }
-        options.commandDirectory = try TreePath(parsing: commandsDir.drop { $0 == "/" }.utf8)
+        do {
+            options.commandDirectory = try TreePath(parsing: commandsDir.drop { $0 == "/" }.utf8)
+        } catch {
+            throw ExportError.commandDirectory(commandsDir, reason: "it is no path below usr")
+        }
         options.release = try ExtensionRelease(id: distribution, versionID: versionID, level: sysextLevel)
         options.compression = compression
         options.level = level
