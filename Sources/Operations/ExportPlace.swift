@@ -69,7 +69,12 @@ struct ExportPlace {
         try place.removeTree(unfinished)
         do {
             try body(directory + "/" + unfinished)
-            try place.synchronizeFileSystem()
+            // A whole directory at once; an image by itself, since others may be writing meanwhile.
+            if let status = try place.status(of: unfinished), status.st_mode & S_IFMT == S_IFREG {
+                try place.open(beneath: unfinished).synchronize()
+            } else {
+                try place.synchronizeFileSystem()
+            }
             if try place.status(of: name) != nil {
                 guard isForced else { throw ExportError.exists(path) }
                 let old = unfinished + ".old"

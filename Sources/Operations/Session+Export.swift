@@ -67,8 +67,10 @@ public struct ExportResult: Encodable, Sendable {
     public let commands: [String]
     /// Units that are started where it is merged.
     public let units: [String]
-    /// What its programs look for in `/etc`, which no extension has, so that hosts must.
+    /// What its commands look for in `/etc` and `/usr`, and which is the host's to have.
     public let seeds: [String]
+    /// Commands for which a hint wants a namespace, which they do not get there.
+    public let unmet: [String]
 }
 
 extension Session {
@@ -96,9 +98,10 @@ extension Session {
         }
         let place = try ExportPlace(
             options, name: extensionName, version: version, architecture: package.architecture)
+        let description = try launchDescription(of: package, exposure: exposure)
         let tree = try exportedTree(
-            of: package, exposure: exposure, name: extensionName, version: version, options: options,
-            in: store)
+            of: package, exposure: exposure, description: description, name: extensionName, version: version,
+            options: options, in: store)
         let top = try store.tree(of: package.storePath)
         let contents = { (id: ContentID) in try tree.contents(id, from: top) }
         do {
@@ -125,7 +128,8 @@ extension Session {
             format: options.format, path: place.path, link: place.link.map { place.directory + "/" + $0 },
             size: options.format == .dir ? tree.size : Int(status.st_size),
             commands: exposure.commands.map(\.name).sorted(), units: tree.upheld.sorted(),
-            seeds: package.launch.seeds)
+            seeds: Set(description.seeds + description.commands.flatMap(\.seeds)).sorted().map { "\($0)" },
+            unmet: description.commands.filter { $0.namespace == .always }.map(\.name.displayed))
     }
 
     private func squashFSWriter(_ options: ExportOptions) throws -> SquashFSWriter {
@@ -160,8 +164,8 @@ extension Session {
     }
 
     private func exportedTree(
-        of package: Metadata, exposure: Exposure, name: ExportedName, version: PackageVersion,
-        options: ExportOptions, in store: Store
+        of package: Metadata, exposure: Exposure, description: LaunchDescription, name: ExportedName,
+        version: PackageVersion, options: ExportOptions, in store: Store
     ) throws -> ExportedTree {
         let manifest = try store.manifest(of: package.storePath)
         let read = { (name: String) in try manifest.open(beneath: name).readAll(limit: .max) }
@@ -184,7 +188,7 @@ extension Session {
         var result = ExportedTree(
             package, name: name, listing: try TreeListing.parse(listing),
             commandDirectory: options.commandDirectory)
-        result.addCommands(try launchDescription(of: package, exposure: exposure))
+        result.addCommands(description)
         try result.addData(
             exposure.data.map { try TreePath(parsing: $0.utf8) }, of: image, commands: exposure.commands,
             read: readFile)

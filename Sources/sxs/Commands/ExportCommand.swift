@@ -96,9 +96,15 @@ struct ExportCommand: ParsableCommand {
         if !result.seeds.isEmpty {
             Console.note(
                 """
-                its programs may look for \(result.seeds.map { "/" + $0 }.joined(separator: ", ")), which no \
-                extension can bring
-                hint: hosts need their own, as most have
+                its commands may look for \(result.seeds.map { "/" + $0 }.joined(separator: ", "))
+                hint: that is the host's to have, as most do: an extension shows nothing there
+                """)
+        }
+        if !result.unmet.isEmpty {
+            Console.note(
+                """
+                \(result.unmet.joined(separator: ", ")): a hint wants a namespace, which only sxs makes
+                hint: try them where the extension is merged, or leave them out with --expose
                 """)
         }
         if format == .dir, geteuid() != 0 {
