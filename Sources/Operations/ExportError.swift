@@ -16,6 +16,8 @@ public enum ExportError: Error, Equatable, CustomStringConvertible {
     case damagedExtension(String, reason: String)
     /// A name or version was given for a package that has its own.
     case named(String, storePath: String)
+    /// A directory cannot be signed.
+    case unsignable
     /// An alias of the package is another one's on this host.
     case aliasTaken(String, alias: String, owner: String)
 
@@ -61,6 +63,11 @@ public enum ExportError: Error, Equatable, CustomStringConvertible {
             """
             \(image) holds \(storePath), whose name and version are part of it
             hint: leave out --name and --version
+            """
+        case .unsignable:
+            """
+            a directory cannot be signed
+            hint: leave out --format dir
             """
         case .aliasTaken(let storePath, let alias, let owner):
             """

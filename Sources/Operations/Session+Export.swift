@@ -44,6 +44,21 @@ public struct ExportOptions: Sendable {
     public var isVersioned = false
     /// Whether what is at the place is replaced.
     public var isForced = false
+    /// What an image is signed with; `nil` for a plain file system.
+    public var signing: Signing?
+
+    /// A private key and its certificate, in PEM files.
+    public struct Signing: Sendable {
+        /// The file with the key.
+        public var key: String
+        /// The file with the certificate.
+        public var certificate: String
+
+        /// Names the files.
+        public init(key: String, certificate: String) {
+            (self.key, self.certificate) = (key, certificate)
+        }
+    }
 
     /// Creates options.
     public init() {}
@@ -84,6 +99,7 @@ extension Session {
     ///   - options: What is said about it.
     /// - Throws: ``ExportError``, ``OperationError`` and others, with nothing at the place.
     public func export(_ name: String, options: ExportOptions) throws -> ExportResult {
+        guard options.format != .dir || options.signing == nil else { throw ExportError.unsignable }
         let writer = try squashFSWriter(options)
         try Self.check(commandDirectory: options.commandDirectory)
         let store = try openStore()
@@ -102,6 +118,9 @@ extension Session {
         let tree = try exportedTree(
             of: package, exposure: exposure, description: description, name: extensionName, version: version,
             options: options, in: store)
+        let signed = try options.signing.map {
+            try SignedImage($0, architecture: package.architecture, seed: Self.identifier(of: package))
+        }
         let top = try store.tree(of: package.storePath)
         let contents = { (id: ContentID) in try tree.contents(id, from: top) }
         do {
@@ -110,11 +129,14 @@ extension Session {
                 case .sysext:
                     try writer.write(
                         tree.tree, to: path, progress: progress, total: tree.size, contents: contents)
-                    guard chmod(path, 0o644) == 0 else { throw SystemError("set permissions of", path) }
                 case .dir:
                     try writeDirectory(tree, to: path, contents: contents)
                 case .erofs:
                     try writeErofs(tree, of: package, to: path, contents: contents)
+                }
+                try signed?.wrap(path)
+                guard options.format == .dir || chmod(path, 0o644) == 0 else {
+                    throw SystemError("set permissions of", path)
                 }
             }
         } catch let error as ImageError {
@@ -236,17 +258,21 @@ extension Session {
             try? place.removeTree(name)
         }
         try writeDirectory(tree, to: directory, contents: contents)
-        // The same for the same package: an identifier at random would be the only difference.
-        let digits = package.listingDigest
-        let identifier = [8, 4, 4, 4, 12].reduce(into: (parts: [String](), rest: digits[...])) {
-            $0.parts.append(String($0.rest.prefix($1)))
-            $0.rest = $0.rest.dropFirst($1)
-        }.parts.joined(separator: "-")
         progress.begin("compressing \(path)", total: nil)
         defer { progress.end() }
         try tool.run([
-            "-zlz4hc", "-T", "\(StoreLayout.modificationTime)", "-U", identifier, "--all-root", path,
+            "-zlz4hc", "-T", "\(StoreLayout.modificationTime)", "-U", Self.identifier(of: package),
+            "--all-root", path,
             directory,
         ])
+    }
+
+    /// An identifier of images of a package: one at random would be the only difference between two.
+    private static func identifier(of package: Metadata) -> String {
+        var rest = package.listingDigest[...]
+        return [8, 4, 4, 4, 12].map { length in
+            defer { rest = rest.dropFirst(length) }
+            return String(rest.prefix(length))
+        }.joined(separator: "-")
     }
 }

@@ -66,12 +66,24 @@ struct ExportCommand: ParsableCommand {
         help: "Write into the directory NAME.raw.v, in which systemd 256 or newer takes the newest version.")
     var vDirectory = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Sign with this private key: a disk image with dm-verity is written, by systemd-repart.",
+            valueName: "pem"))
+    var sign: String?
+
+    @Option(help: ArgumentHelp("The key's certificate.", valueName: "pem"))
+    var certificate: String?
+
     @Flag(help: "Replace what is there.")
     var force = false
 
     @OptionGroup var shared: SharedOptions
 
     func validate() throws {
+        guard (sign == nil) == (certificate == nil) else {
+            throw ValidationError("--sign and --certificate go together")
+        }
         if let workers, !(1...1024).contains(workers) { throw ValidationError("--workers is 1 to 1024") }
     }
 
@@ -92,6 +104,9 @@ struct ExportCommand: ParsableCommand {
         options.workers = workers
         options.isVersioned = vDirectory
         options.isForced = force
+        if let sign, let certificate {
+            options.signing = ExportOptions.Signing(key: sign, certificate: certificate)
+        }
         let result = try shared.session().export(package, options: options)
         if !result.seeds.isEmpty {
             Console.note(
