@@ -32,7 +32,7 @@ struct ExportPlace {
             if mkdir(directory, 0o755) != 0, errno != EEXIST {
                 throw SystemError("create directory", directory)
             }
-        } else if Self.isDirectory(output) {
+        } else if Self.isDirectory(output), !Self.isNamed(options, name) {
             directory = output
             (self.name, link) = (versioned, name.text + suffix)
             guard !ExtensionLayout.searchPath.contains(where: { Self.isSame($0, output) }) else {
@@ -102,6 +102,12 @@ struct ExportPlace {
             try place.replaceSymlink(link, target: name.utf8)
         }
         try place.synchronize()
+    }
+
+    /// Whether the output is named as the extension's own directory, rather than as one to put it into.
+    private static func isNamed(_ options: ExportOptions, _ name: ExportedName) -> Bool {
+        guard options.format == .dir, !options.output.hasSuffix("/") else { return false }
+        return options.output.split(separator: "/").last.map { name.isFound(in: String($0)) } ?? false
     }
 
     private static func isDirectory(_ path: String) -> Bool {

@@ -122,7 +122,13 @@ extension Session {
             try SignedImage($0, architecture: package.architecture, seed: Self.identifier(of: package))
         }
         let top = try store.tree(of: package.storePath)
-        let contents = { (id: ContentID) in try tree.contents(id, from: top) }
+        let contents = { (id: ContentID) in
+            do {
+                return try tree.contents(id, from: top)
+            } catch let error as SystemError where [ENOENT, ENOTDIR, ELOOP].contains(error.code) {
+                throw ExportError.damagedPackage(package.name)
+            }
+        }
         do {
             try place.write { path in
                 switch options.format {

@@ -112,7 +112,10 @@ import Testing
         try fixture.run("diff", ["-r", "--exclude=metadata.json", "root/manifests", "second/manifests"])
         _ = try session.install(["hello"])
         let again = try session.export("hello", options: options("out/\(name)", format: format).forced)
-        #expect(again.size == result.size)
+        #expect(again.size == result.size && again.path == result.path)
+        #expect(throws: ExportError.exists(result.path)) {
+            try session.export("hello", options: options("out/\(name)", format: format))
+        }
         // Its name and version are part of its store path.
         #expect(throws: ExportError.named(result.path, storePath: result.storePath)) {
             try fixture.session("third").importImage(result.path, options: fixture.options("other"))
@@ -151,10 +154,12 @@ import Testing
         #expect(try fixture.session("second").pathInfo([]).isEmpty)
     }
 
-    @Test func aDamagedPackageIsNotExported() throws {
+    @Test(arguments: [
+        "printf 'hellO\\n' > $f", "chmod u+w ${f%/*}; rm $f", "chmod u+w ${f%/*}; ln -sf hi $f",
+    ])
+    func aDamagedPackageIsNotExported(damage: String) throws {
         try fixture.run(
-            "sh",
-            ["-euc", "f=$(echo root/store/*/usr/share/greeting/text); chmod u+w $f; printf 'hellO\\n' > $f"])
+            "sh", ["-euc", "f=$(echo root/store/*/usr/bin/hello); chmod u+w $f; \(damage)"])
         for format in [ExportFormat.dir, .sysext] {
             let output = format == .dir ? "out/hello" : "out/hello.raw"
             #expect(throws: ExportError.damagedPackage("hello")) {
