@@ -11,6 +11,7 @@ struct ExportPlace {
     /// The name of a link to it beside it; `nil` for none.
     let link: String?
     private let isForced: Bool
+    private let isVersioned: Bool
 
     /// The path of what is written.
     var path: String { directory + "/" + name }
@@ -24,7 +25,7 @@ struct ExportPlace {
         let suffix = options.format.suffix
         let versioned = name.versioned(version, for: architecture) + suffix
         let output = try Session.absolutePath(options.output == "." ? "" : options.output).trimmingSlashes
-        isForced = options.isForced
+        (isForced, isVersioned) = (options.isForced, options.isVersioned)
         if options.isVersioned {
             // systemd looks in it for the newest; it stands for the link.
             directory = output + "/" + name.text + suffix + ExtensionLayout.versionsSuffix
@@ -92,7 +93,9 @@ struct ExportPlace {
                 try place.rename(unfinished, to: place, as: name)
             }
         } catch {
+            // The first error is the one to report; a directory of versions goes only where it is empty.
             try? place.removeTree(unfinished)
+            if isVersioned { rmdir(directory) }
             throw error
         }
         if let link {
