@@ -24,7 +24,7 @@ public struct ExportedName: Hashable, Sendable, CustomStringConvertible {
         }
         // The order of systemd's stack, of which the last is on top.
         guard let order = try? PackageVersion(name.text),
-            let last = try? PackageVersion(ExtensionLayout.lastName),
+            let last = try? PackageVersion(Anchor.name),
             order < last
         else { throw .late(text) }
         self.text = text
@@ -80,7 +80,7 @@ public enum ExportedNameError: Error, Equatable, CustomStringConvertible {
             """
         case .late(let text):
             """
-            '\(text)' is not allowed as an extension's name: it is stacked after '\(ExtensionLayout.lastName)', and would \
+            '\(text)' is not allowed as an extension's name: it is stacked after '\(Anchor.name)', and would \
             hide the store of hosts that have sxs
             hint: give a name that begins with a letter with --name
             """

@@ -49,17 +49,6 @@ public enum ExtensionLayout {
     /// The ending of a directory of versions.
     public static let versionsSuffix = ".v"
 
-    /// Where systemd looks for extensions, the first that has a name being used.
-    public static let searchPath = [
-        "/etc/extensions", "/run/extensions", "/var/lib/extensions", "/usr/local/lib/extensions",
-        "/usr/lib/extensions",
-    ]
-
-    /// Extensions are stacked in the order of their names; one after this would hide the links to the store.
-    ///
-    /// A number this long is later than every date that a name may begin with: numbers come after letters.
-    public static let lastName = "999999999999999-sxs-anchor"
-
     /// The names of ``adoptionPath`` and ``adoptionService``, for whoever installs them.
     public static let adoptionPathName = "sxs-adopt.path"
 

@@ -36,7 +36,7 @@ struct ExportPlace {
         } else if Self.isDirectory(output), !Self.isNamed(options, name) {
             directory = output
             (self.name, link) = (versioned, name.text + suffix)
-            guard !ExtensionLayout.searchPath.contains(where: { Self.isSame($0, output) }) else {
+            guard !Anchor.searchPath.contains(where: { Self.isSame($0, output) }) else {
                 throw ExportError.searchedDirectory(output, file: name.text + suffix)
             }
         } else {

@@ -50,7 +50,7 @@ extension Session {
     /// Everything that systemd may merge, versions that it would not choose among them.
     private static func extensionFiles() throws -> [String] {
         var files: [String] = []
-        for directory in ExtensionLayout.searchPath {
+        for directory in Anchor.searchPath {
             for name in try names(in: directory) {
                 let path = directory + "/" + name
                 guard name.hasSuffix(ExtensionLayout.versionsSuffix) else {

@@ -19,7 +19,7 @@ import Testing
     @Test func endingsAndLateNamesAreRefused() {
         #expect(throws: ExportedNameError.suffix("a.raw", suffix: ".raw")) { try ExportedName("a.raw") }
         #expect(throws: ExportedNameError.suffix("a.v", suffix: ".v")) { try ExportedName("a.v") }
-        for text in ["9999999999999999-a", ExtensionLayout.lastName, ExtensionLayout.lastName + "-1"] {
+        for text in ["9999999999999999-a", Anchor.name, Anchor.name + "-1"] {
             #expect(throws: ExportedNameError.late(text)) { try ExportedName(text) }
         }
     }
