@@ -37,7 +37,7 @@ let package = Package(
         .target(name: "ELF", dependencies: ["CScan"], swiftSettings: settings),
         .target(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
-            exclude: ["README.md", "relocation.md", "hints.md", "setup.md", "decisions"],
+            exclude: ["README.md", "relocation.md", "hints.md", "extensions.md", "setup.md", "decisions"],
             resources: [
                 "aspell", "bison", "clang", "etc", "ghc", "git", "gnupg", "logrotate", "nvim", "postgresql",
                 "qt", "r", "syslog-ng", "systemd", "valgrind", "weechat", "x11",
@@ -65,7 +65,7 @@ let package = Package(
         .executableTarget(
             name: "sxs",
             dependencies: [
-                "Operations", "Files", "StoreLayout", "Activation", "Relocation", "CLauncher",
+                "Operations", "Files", "StoreLayout", "Images", "Activation", "Relocation", "CLauncher",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -103,7 +103,8 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "CommandTests", dependencies: ["sxs"], swiftSettings: settings),
         .testTarget(
-            name: "OperationsTests", dependencies: ["Operations", "Files", "Relocation", "StoreLayout"],
+            name: "OperationsTests",
+            dependencies: ["Operations", "Files", "Images", "Relocation", "Store", "StoreLayout"],
             swiftSettings: settings),
     ]
 )

@@ -2,7 +2,7 @@ public import Files
 private import StoreLayout
 
 extension LaunchDescription {
-    private static let newline = UInt8(ascii: "\n")
+    static let newline = UInt8(ascii: "\n")
     private static let space = UInt8(ascii: " ")
     private static let tab = UInt8(ascii: "\t")
 

@@ -90,7 +90,7 @@ extension Collection where Element == UInt8 {
     /// Calls `body` with the bytes as a C string.
     ///
     /// There must be no NUL among them.
-    func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
+    public func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
         let terminated = ContiguousArray(self) + [0]
         return try terminated.withUnsafeBytes { bytes in
             // Never empty: the terminator is there.

@@ -6,7 +6,7 @@ public import StoreLayout
 public final class Image {
     // A class: it owns the open file.
 
-    private enum Contents {
+    enum Contents {
         case layered(LayeredImage)
         case tar(Descriptor)
         case squashFS(Descriptor)
@@ -16,7 +16,7 @@ public final class Image {
     /// What the image says about itself.
     public let facts: ImageFacts
 
-    private let contents: Contents
+    let contents: Contents
     private let path: String
 
     private init(_ contents: Contents, facts: ImageFacts, path: String) {

@@ -113,6 +113,24 @@ final class SquashFSImage {
         }
     }
 
+    /// The names in a directory, sorted; `nil` where there is none.
+    func names(in path: TreePath) throws -> [Bytes]? {
+        guard let directories else { throw damaged("its directories") }
+        var found: UnsafeMutablePointer<sqfs_inode_generic_t>?
+        let result = path.bytes.withCString { sqfs_dir_reader_find_by_path(directories, nil, $0, &found) }
+        if [SQFS_ERROR_NO_ENTRY, SQFS_ERROR_NOT_DIR].contains(where: { result == $0.rawValue }) {
+            return nil
+        }
+        try check(result, "the directory '\(path)'")
+        guard let found else { throw damaged("the directory '\(path)'") }
+        let inode = Inode(found)
+        guard inode.isDirectory else { return nil }
+        try check(sqfs_dir_reader_open_dir(directories, inode.pointer, 0), "the directory '\(path)'")
+        var names: [Bytes] = []
+        while let name = try nextName(directories, path) { names.append(name) }
+        return names
+    }
+
     private func nextName(_ directories: OpaquePointer, _ path: TreePath) throws -> Bytes? {
         var entry: UnsafeMutablePointer<sqfs_dir_entry_t>?
         let result = sqfs_dir_reader_read(directories, &entry)

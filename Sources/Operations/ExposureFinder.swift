@@ -92,6 +92,24 @@ struct ExposureFinder {
             data: data.sorted().map { String(decoding: $0.bytes, as: UTF8.self) })
     }
 
+    /// Units of the system's and of users' managers that belong to `name`, as paths of the tree.
+    func units(of name: String) throws -> (system: [TreePath], user: [TreePath]) {
+        let owned = try ownedFiles(of: name)
+        guard owned != nil || !isWholeSystem else { return ([], []) }
+        let find = { (directories: [TreePath]) -> [TreePath] in
+            var seen: Set<TreePath> = []
+            return directories.compactMap { tree.resolve($0.bytes) }.filter { seen.insert($0).inserted }
+                .flatMap {
+                    directory in
+                    tree.names(in: directory).map { directory.appending($0) }.filter { path in
+                        tree[path]?.kind != .directory && owned?.contains(path) != false
+                            && String(validating: path.bytes, as: UTF8.self) != nil
+                    }
+                }
+        }
+        return (find(["usr/lib/systemd/system", "lib/systemd/system"]), find(["usr/lib/systemd/user"]))
+    }
+
     /// The package called `name`, or that was built from a source of that name.
     func mainPackage(_ name: String) -> ImagePackage? {
         packages?.first { $0.name == name } ?? packages?.first { $0.source == name }

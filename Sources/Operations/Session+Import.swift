@@ -52,6 +52,8 @@ struct UnpackedTree {
     let packages: [ImagePackage]?
     /// The user's hints that say something of it.
     let hints: [Hint]
+    /// The package that it holds, if it is an extension that sxs exported.
+    var exported: ExportedPackage?
 }
 
 extension Session {
@@ -89,6 +91,14 @@ extension Session {
         // What cannot be removed now is swept by the next writer.
         defer { try? unpacked.area.discard() }
         let result: ImportResult
+        if let exported = unpacked.exported {
+            // Relocated already: its files name its own store path.
+            let isKnown = try store.contains(exported.storePath)
+            if !isKnown { try accept(exported.metadata) }
+            let metadata = try register(exported, unpacked.area, from: source, in: store)
+            try checkSoundness(of: metadata, options: options, in: store)
+            return ImportResult(metadata: metadata, wasKnown: isKnown)
+        }
         if let known = try registered(unpacked.identity, in: store) {
             try checkSoundness(of: known, options: options, in: store)
             result = ImportResult(metadata: known, wasKnown: true)
@@ -162,6 +172,13 @@ extension Session {
         do {
             try image.read(into: area.builder, progress: progress)
             let tree = area.builder.tree
+            if let exported = try ExportedPackage(in: source, tree: tree, staging: area.staging) {
+                try check(exported, source: source, options: options)
+                return UnpackedTree(
+                    area: area, tree: exported.tree, listing: exported.sourceListing,
+                    identity: exported.identity, source: source, facts: image.facts, packages: nil, hints: [],
+                    exported: exported)
+            }
             let read = { (path: TreePath) -> Bytes? in
                 guard let place = tree.resolve(path.bytes), case .file(let id) = tree[place]?.kind else {
                     return nil
@@ -186,6 +203,19 @@ extension Session {
             // What cannot be removed now is swept by the next writer; the first error is the one to report.
             try? area.discard()
             throw error
+        }
+    }
+
+    /// Throws if an exported package is not what was asked for.
+    private func check(_ exported: ExportedPackage, source: String, options: ImportOptions) throws {
+        let metadata = exported.metadata
+        guard options.name.map({ $0.text == metadata.name }) ?? true,
+            options.version.map({ $0.text == metadata.version }) ?? true
+        else { throw ExportError.named(source, storePath: exported.storePath.path) }
+        let wanted = options.platform ?? .host
+        guard [.any, wanted].contains(metadata.architecture) else {
+            throw OperationError.otherArchitecture(
+                source, image: metadata.architecture.rawValue, wanted: wanted.rawValue)
         }
     }
 

@@ -55,6 +55,7 @@ struct SXS: ParsableCommand {
             InstallCommand.self, RemoveCommand.self, ListCommand.self, GenerationsCommand.self,
             DiffCommand.self,
             RollbackCommand.self, SwitchCommand.self, RunCommand.self, ShellCommand.self, ImportCommand.self,
+            ExportCommand.self,
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
             ELFCommand.self,
             HintCommand.self, SetupCommand.self, DoctorCommand.self,

@@ -15,7 +15,9 @@ import Testing
         "Store": ["Files", "StoreLayout", "CSQLite"],
         "Activation": ["Files", "StoreLayout", "CLinux"],
         "Operations": ["Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation"],
-        "sxs": ["Files", "StoreLayout", "Operations", "Relocation", "Activation", "ArgumentParser"],
+        "sxs": [
+            "Files", "StoreLayout", "Operations", "Images", "Relocation", "Activation", "ArgumentParser",
+        ],
     ]
 
     /// What comes with the toolchain.

@@ -10,18 +10,31 @@ struct ImportCommand: ParsableCommand {
             SquashFS .raw, or a directory. The format is found by looking; KIND: before the path names it (oci-archive, \
             oci, docker-archive, tar, raw, dir).
 
+            An extension that 'sxs export' made is taken over: its package gets the store path that it has there.
+
             Examples:
               sxs import ./emacs.oci.tar
               sxs import dir:./tree --name tools --version 1
+              sxs import --extensions
             """)
 
     @Argument(help: "The image.")
-    var source: String
+    var source: String?
+
+    @Flag(help: "Take over every exported extension that is in one of systemd's directories.")
+    var extensions = false
 
     @OptionGroup var image: ImageOptions
     @OptionGroup var shared: SharedOptions
 
+    func validate() throws {
+        guard extensions == (source == nil) else {
+            throw ValidationError("name an image, or say --extensions")
+        }
+    }
+
     func run() throws {
+        guard let source else { return try adopt() }
         let result = try shared.session().importImage(source, options: image.options())
         if shared.json { return try Console.printJSON(result) }
         let metadata = result.metadata
@@ -29,6 +42,19 @@ struct ImportCommand: ParsableCommand {
         guard !result.wasKnown else {
             return Console.note("\(metadata.name) \(metadata.version) was in the store already")
         }
+    }
+
+    private func adopt() throws {
+        let adoptions = try shared.session().adoptExtensions()
+        if shared.json {
+            try Console.printJSON(adoptions)
+        } else {
+            for adoption in adoptions where !adoption.wasKnown {
+                if let storePath = adoption.storePath { Console.print(storePath) }
+                if let problem = adoption.problem { Console.note("\(adoption.path): \(problem)") }
+            }
+        }
+        if adoptions.contains(where: { $0.problem != nil }) { throw ExitCode(1) }
     }
 }
 

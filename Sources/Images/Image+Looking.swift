@@ -1,0 +1,22 @@
+public import Files
+private import Glibc
+
+extension Image {
+    /// The names in a directory of the image, sorted, without reading the rest of it.
+    ///
+    /// - Returns: The names; `nil` where there is no such directory, and for formats that can only be read whole.
+    /// - Throws: ``ImageError``, `SystemError`.
+    public func names(in directory: TreePath) throws -> [Bytes]? {
+        switch contents {
+        case .squashFS(let file): return try SquashFSImage(file).names(in: directory)
+        case .directory(let top):
+            do {
+                return try top.open(beneath: directory.bytes, flags: O_RDONLY | O_DIRECTORY).list().map(
+                    \.name)
+            } catch let error as SystemError where [ENOENT, ENOTDIR, ELOOP].contains(error.code) {
+                return nil
+            }
+        case .layered, .tar: return nil
+        }
+    }
+}
