@@ -220,7 +220,9 @@ private struct RuleList {
     ) -> ReleaseFile? {
         let rule = "extension-release"
         guard case .file = image.tree[path]?.kind else {
-            refuse(rule, "\(path) is no regular file", hint: "make it one")
+            refuse(
+                rule, "\(path) is no regular file", hint: "make it one",
+                outcome: image.isDirectory ? .ignored : .blocks)
             return nil
         }
         do throws(ReleaseFileError) {

@@ -7,7 +7,9 @@ public struct ReleaseFile: Sendable, Equatable {
     /// Bytes of the largest file that is read, as in systemd: 64 MiB less one.
     public static let longest = (64 << 20) - 1
 
-    /// Values by name; the last of several counts. An empty value counts as none.
+    /// Values by name; the last of several counts.
+    ///
+    /// An empty value counts as none in ``subscript(_:)``.
     public let fields: [String: String]
 
     /// Lines, counted from 1, that have no `=` and are passed over.

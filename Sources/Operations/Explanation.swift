@@ -116,7 +116,7 @@ public struct ExtensionExplainer {
     ) throws -> Explanation {
         let reference = try ImageReference(parsing: source)
         let image = try Image.open(reference, platform: (try? Architecture(parsing: host.architecture)))
-        let outline = ImageOutline(image: reference.path)
+        var outline = ImageOutline(image: reference.path)
         try image.read(into: outline, progress: progress)
         var notes = notes
         let path = try name ?? Session.absolutePath(reference.path)
@@ -131,11 +131,20 @@ public struct ExtensionExplainer {
         let imageName =
             isPacked && name == nil
             ? image.facts.name : ImageFileName(path: path, isDirectory: isDirectory, like: host.version)?.name
+        if let imageName,
+            let path = ExtensionRelease.find(of: imageName, in: outline.tree, like: host.version).path,
+            let content = outline.content(of: path), content.bytes == nil
+        {
+            // A link led out of the directory, so the file was not known to matter.
+            outline = ImageOutline(image: reference.path, keeping: path)
+            try image.read(into: outline, progress: progress)
+        }
+        let files = outline
         let match = ExtensionMatch(
             ExtensionCandidate(
                 name: imageName, fileName: path.split(separator: "/").last.map(String.init) ?? path,
                 isDirectory: isDirectory, tree: outline.tree,
-                read: { path throws(ReleaseFileError) in try outline.read(path) }),
+                read: { path throws(ReleaseFileError) in try files.read(path) }),
             on: host)
         if !ConflictFinder.hierarchies.contains(where: { outline.tree[$0]?.kind == .directory }) {
             notes.append("the image has neither usr nor opt: nothing of it would appear on the host")

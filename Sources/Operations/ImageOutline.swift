@@ -23,6 +23,7 @@ final class ImageOutline: TreeSink {
     private(set) var tree = Tree()
     private(set) var contents: [Content] = []
     private let image: String
+    private let wanted: TreePath?
     private var current: OpenFile?
 
     private final class OpenFile {
@@ -36,20 +37,25 @@ final class ImageOutline: TreeSink {
         var size = 0
         var bytes: Bytes = []
 
-        init(path: TreePath, mode: UInt16, attributes: [ExtendedAttribute]) {
+        init(path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], isWanted: Bool) {
             self.path = path
             self.mode = mode
             self.attributes = attributes
-            isRelease =
-                path.isWithin("usr/lib/extension-release.d") || path.name.hasPrefix("extension-release.")
+            isRelease = isWanted || path.isWithin(ExtensionRelease.directory)
             isLibrary = LibraryName(path.name) != nil
         }
 
         var limit: Int { isRelease ? ReleaseFile.longest : isLibrary ? ImageOutline.largestLibrary : 0 }
     }
 
-    init(image: String) {
+    /// Creates an outline.
+    ///
+    /// - Parameters:
+    ///   - image: What messages call the image.
+    ///   - wanted: A file whose bytes are kept, beside those of the directory of extension-releases.
+    init(image: String, keeping wanted: TreePath? = nil) {
         self.image = image
+        self.wanted = wanted
     }
 
     /// The bytes of a release file.
@@ -83,7 +89,8 @@ final class ImageOutline: TreeSink {
     }
 
     func beginFile(_ path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], size: Int?) throws {
-        current = OpenFile(path: try place(path), mode: mode & 0o777, attributes: attributes)
+        let place = try place(path)
+        current = OpenFile(path: place, mode: mode & 0o777, attributes: attributes, isWanted: place == wanted)
     }
 
     func append(_ bytes: UnsafeRawBufferPointer) throws {
