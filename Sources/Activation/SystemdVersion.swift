@@ -21,7 +21,7 @@ public struct SystemdVersion: Hashable, Sendable, Comparable, CustomStringConver
     var dropsInfix: Bool { number >= 255 }
 
     /// Whether a directory `NAME.raw.v` holds versions of the image `NAME`.
-    var hasVersionedDirectories: Bool { number >= 256 }
+    public var hasVersionedDirectories: Bool { number >= 256 }
 
     /// Whether an extension-release named like the image up to its first `_` or `+` will do.
     var cutsNames: Bool { number >= 257 }

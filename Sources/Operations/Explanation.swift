@@ -157,7 +157,39 @@ public struct ExtensionExplainer {
             unmerged: unmerged(outline.tree), notes: notes)
     }
 
-    private var description: Explanation.Host {
+    /// What generations keep of the host.
+    var record: [String: String] { HostTree.record(host.release) }
+
+    /// Images that systemd would find at a path among the extensions: itself, or the newest version of a directory of
+    /// versions.
+    func images(at path: String) -> [(name: String, path: String)] {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return [] }
+        let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+        guard isDirectory, host.version.hasVersionedDirectories, path.hasSuffix(".v") else {
+            return ImageFileName(path: path, isDirectory: isDirectory, like: host.version).map {
+                [($0.name, path)]
+            } ?? []
+        }
+        let base = path.split(separator: "/").last.map { String($0.dropLast(2)) } ?? ""
+        let suffix = base.hasSuffix(".raw") ? ".raw" : ""
+        let stem = base.dropLast(suffix.count)
+        guard let listed = try? Descriptor.directory(path).list() else { return [] }
+        let versions = listed.map(\.text).filter { $0.hasPrefix(stem + "_") && $0.hasSuffix(suffix) }
+        let newest = versions.max { left, right in
+            guard let first = try? PackageVersion(left), let second = try? PackageVersion(right) else {
+                return left < right
+            }
+            return first < second
+        }
+        guard let newest else { return [] }
+        return ImageFileName(path: path + "/" + newest, isDirectory: suffix.isEmpty, like: host.version).map {
+            [($0.name, path + "/" + newest)]
+        } ?? []
+    }
+
+    /// The host, as far as it matters.
+    var description: Explanation.Host {
         Explanation.Host(
             root: hostTree?.root.path, id: host.release["ID"], idLike: host.release["ID_LIKE"],
             versionID: host.release["VERSION_ID"], level: host.release["SYSEXT_LEVEL"],

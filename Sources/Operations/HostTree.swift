@@ -72,6 +72,17 @@ struct HostTree {
         throw HostError.noRelease(root.path)
     }
 
+    /// Fields of os-release that generations keep: what tells one host, or one state of it, from another.
+    private static let recorded = [
+        "BUILD_ID", "ID", "ID_LIKE", "IMAGE_ID", "IMAGE_VERSION", "PRETTY_NAME", "SYSEXT_LEVEL", "VARIANT_ID",
+        "VERSION_ID",
+    ]
+
+    /// What generations keep of an os-release.
+    static func record(_ release: ReleaseFile) -> [String: String] {
+        release.fields.filter { recorded.contains($0.key) && !$0.value.isEmpty }
+    }
+
     /// Reads an os-release file.
     static func release(of file: Descriptor, like version: SystemdVersion) throws -> ReleaseFile {
         guard try file.status().st_mode & S_IFMT == S_IFREG else {
