@@ -38,7 +38,10 @@ let package = Package(
         .target(name: "ELF", dependencies: ["CScan"], swiftSettings: settings),
         .target(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
-            exclude: ["README.md", "relocation.md", "hints.md", "setup.md", "matching.md", "selinux.md", "decisions"],
+            exclude: [
+                "README.md", "relocation.md", "hints.md", "setup.md", "matching.md", "selinux.md",
+                "decisions",
+            ],
             resources: [
                 "aspell", "bison", "clang", "etc", "ghc", "git", "gnupg", "logrotate", "nvim", "postgresql",
                 "qt", "r", "syslog-ng", "systemd", "valgrind", "weechat", "x11",

@@ -56,7 +56,8 @@ struct SXS: ParsableCommand {
             DiffCommand.self,
             RollbackCommand.self, SwitchCommand.self, RunCommand.self, ShellCommand.self, ImportCommand.self,
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
-            ELFCommand.self, HintCommand.self, SetupCommand.self, DoctorCommand.self, ExplainCommand.self, CheckCommand.self, RelabelCommand.self,
+            ELFCommand.self, HintCommand.self, SetupCommand.self, DoctorCommand.self, ExplainCommand.self,
+            CheckCommand.self, RelabelCommand.self,
         ])
 
     /// The program's version.
