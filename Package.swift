@@ -30,6 +30,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CSquashFS", pkgConfig: "libsquashfs1", providers: [.apt(["libsquashfs-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // 2: vocabulary: bytes, files and trees; ELF; the contract on disk.
@@ -37,7 +38,10 @@ let package = Package(
         .target(name: "ELF", dependencies: ["CScan"], swiftSettings: settings),
         .target(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
-            exclude: ["README.md", "relocation.md", "hints.md", "extensions.md", "setup.md", "decisions"],
+            exclude: [
+                "README.md", "relocation.md", "hints.md", "extensions.md", "setup.md", "matching.md",
+                "selinux.md", "decisions",
+            ],
             resources: [
                 "aspell", "bison", "clang", "etc", "ghc", "git", "gnupg", "logrotate", "nvim", "postgresql",
                 "qt", "r", "syslog-ng", "systemd", "valgrind", "weechat", "x11",
@@ -54,11 +58,17 @@ let package = Package(
         .target(name: "Store", dependencies: ["Files", "StoreLayout", "CSQLite"], swiftSettings: settings),
         .target(
             name: "Activation", dependencies: ["Files", "StoreLayout", "CLinux"], swiftSettings: settings),
+        .target(
+            name: "Labels", dependencies: ["Files", "StoreLayout", "CSELinux"], swiftSettings: settings,
+            // What the static archive of libselinux needs.
+            linkerSettings: [.linkedLibrary("sepol"), .linkedLibrary("pcre2-8")]),
 
         // 4: the verbs.
         .target(
             name: "Operations",
-            dependencies: ["Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation"],
+            dependencies: [
+                "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
+            ],
             swiftSettings: settings),
 
         // 5: arguments in, text or JSON out.

@@ -31,11 +31,11 @@ public enum Anchor {
 
     /// What it holds, directories before what is in them; paths are relative to it.
     public static var entries: [(path: String, kind: HostItem.Kind)] {
-        let release = "usr/lib/extension-release.d"
+        let release = "\(ExtensionLayout.releases)"
         return [
             ("usr", .directory), ("usr/lib", .directory), (release, .directory),
             // _any: it has no programs, and fits every version of every host.
-            (release + "/extension-release." + name, .file(Array("ID=_any\n".utf8))),
+            (release + "/" + ExtensionLayout.releasePrefix + name, .file(Array("ID=_any\n".utf8))),
         ]
             + StoreLayout.hostLinks.map {
                 (String($0.path.dropFirst()), HostItem.Kind.link($0.target))

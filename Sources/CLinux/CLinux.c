@@ -41,6 +41,26 @@ int sxs_fsetxattr(int fd, const char *name, const void *value, size_t size, int 
     return fsetxattr(fd, name, value, size, flags);
 }
 
+/* Linux has calls for this since 6.13 only. The path through /proc leads to the open directory itself. */
+static int entry_path(char *path, size_t size, int dirfd, const char *name) {
+    int length = snprintf(path, size, "/proc/self/fd/%d/%s", dirfd, name);
+    if (length > 0 && (size_t)length < size) return 0;
+    errno = ENAMETOOLONG;
+    return -1;
+}
+
+ssize_t sxs_getxattrat(int dirfd, const char *name, const char *attribute, void *value, size_t size) {
+    char path[512];
+    if (entry_path(path, sizeof path, dirfd, name) != 0) return -1;
+    return lgetxattr(path, attribute, value, size);
+}
+
+int sxs_setxattrat(int dirfd, const char *name, const char *attribute, const void *value, size_t size) {
+    char path[512];
+    if (entry_path(path, sizeof path, dirfd, name) != 0) return -1;
+    return lsetxattr(path, attribute, value, size, 0);
+}
+
 ssize_t sxs_copy_file_range(int fd_in, int fd_out, size_t length) {
     return copy_file_range(fd_in, NULL, fd_out, NULL, length, 0);
 }

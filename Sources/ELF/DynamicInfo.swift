@@ -24,6 +24,15 @@ public struct DynamicInfo: Hashable, Sendable {
     /// Where the dynamic string table is in the file.
     public let strings: Range<Int>?
 
+    /// Where its version definitions begin in the file (`DT_VERDEF`).
+    let definitions: Int?
+    /// How many version definitions it says it has (`DT_VERDEFNUM`).
+    let definitionCount: UInt64
+    /// Where the versions it needs of other libraries begin in the file (`DT_VERNEED`).
+    let requirements: Int?
+    /// How many libraries it says it needs versions of (`DT_VERNEEDNUM`).
+    let requirementCount: UInt64
+
     /// Where the global offset table is in memory (`DT_PLTGOT`).
     let offsetTable: UInt64?
 
@@ -87,6 +96,10 @@ public struct DynamicInfo: Hashable, Sendable {
         soname = if let value = values[14] { try string(value, longest: Self.longestName) } else { nil }
         rpath = if let value = values[15] { try string(value, longest: Self.longestPath) } else { nil }
         runpath = if let value = values[29] { try string(value, longest: Self.longestPath) } else { nil }
+        definitions = values[0x6fff_fffc].flatMap(mapping.fileOffset(ofAddress:))
+        definitionCount = values[0x6fff_fffd] ?? 0
+        requirements = values[0x6fff_fffe].flatMap(mapping.fileOffset(ofAddress:))
+        requirementCount = values[0x6fff_ffff] ?? 0
         offsetTable = values[3]
         flags = values[30] ?? 0
         flags1 = values[0x6fff_fffb] ?? 0

@@ -51,7 +51,7 @@ struct RelativeTables {
     ///
     /// A table is a run of words that all lead into the data and not into the run. Where another begins in it, that is
     /// believed if more of what follows then leads to beginnings of strings. It counts if nearly all words lead to
-    /// text, and enough of them to where a string begins: other numbers behind an address that code takes now and then
+    /// text, and half of them to where a string begins: other numbers behind an address that code takes now and then
     /// lead into a string, as the days of months do into the one behind them.
     ///
     /// - Parameter bases: Addresses in the data that code takes, ascending.
@@ -87,20 +87,17 @@ struct RelativeTables {
         return result
     }
 
-    /// Whether a third of a table's words lead to where strings begin; of a short one any, or no two to one place, as
-    /// may be of tails.
+    /// Whether half of a table's words lead to where strings begin: the others may lead to the tails of some.
     private func namesStrings(_ table: Range<UInt64>) -> Bool {
-        let targets = stride(from: table.lowerBound, to: table.upperBound, by: 4).compactMap {
-            target(at: $0, from: table.lowerBound)
-        }
-        let beginnings = targets.count(where: isBeginning)
-        guard targets.count <= 4 else { return beginnings * 3 >= targets.count }
-        return beginnings > 0 || targets.count > 1 && Set(targets).count == targets.count
+        let places = stride(from: table.lowerBound, to: table.upperBound, by: 4)
+        return places.count { target(at: $0, from: table.lowerBound).map(isBeginning) ?? false } * 2
+            >= table.count / 4
     }
 
-    /// Whether a string may begin at an address: one ends before it.
+    /// Whether a string, and not an empty one, may begin at an address: another ends before it.
     private func isBeginning(_ address: UInt64) -> Bool {
-        mapping.fileOffset(ofAddress: address).map { view.read(UInt8.self, at: $0 - 1) == 0 } ?? false
+        guard let offset = mapping.fileOffset(ofAddress: address) else { return false }
+        return view.read(UInt8.self, at: offset - 1) == 0 && view.read(UInt8.self, at: offset) != 0
     }
 
     /// Where the word at an address leads, if that is data.

@@ -79,7 +79,7 @@ extension ReferenceScan {
             return
         }
         let before = index >= 3 ? bytes[index - 3] : 0
-        if X86.isWithoutImmediate(opcode) { takeLoad(target) }
+        if X86.isWithoutImmediate(opcode, variant: bytes[index - 1] >> 3 & 7) { takeLoad(target) }
         switch opcode {
         case 0x80, 0x83, 0xc0, 0xc1, 0xc6, 0x6b: takeLoad(target &+ 1)
         case 0x81, 0x69, 0xc7:
@@ -150,6 +150,18 @@ private enum X86 {
         case 0x00...0x3f: opcode & 7 < 4
         case 0x63, 0x84...0x8b, 0xd0...0xd3, 0xd8...0xdf, 0xf6, 0xf7, 0xfe, 0xff: true
         default: false
+        }
+    }
+
+    /// Whether a one-byte opcode, of the variant that the operand's descriptor tells, has a memory operand and no
+    /// immediate.
+    @inline(__always)
+    static func isWithoutImmediate(_ opcode: UInt8, variant: UInt8) -> Bool {
+        switch opcode {
+        case 0xfe: variant < 2
+        // Bytes of no instruction, but often the end of one and the beginning of the next.
+        case 0xff: variant != 7
+        default: isWithoutImmediate(opcode)
         }
     }
 

@@ -57,6 +57,30 @@ extension Descriptor {
         return Int(start)..<min(Int(end), size)
     }
 
+    /// An extended attribute of `name`, following no link; `nil` where there is none.
+    public func attribute(_ attribute: String, of name: Bytes) throws -> Bytes? {
+        var value = Bytes(repeating: 0, count: 4096)
+        let count = Self.withCString(name) {
+            sxs_getxattrat(number, $0, attribute, &value, value.count)
+        }
+        if count >= 0 { return Bytes(value.prefix(count)) }
+        if errno == ENODATA || errno == ENOTSUP { return nil }
+        throw SystemError("read extended attribute \(attribute) of", path(of: name.displayed))
+    }
+
+    /// Sets an extended attribute of `name`, following no link.
+    public func setAttribute(_ attribute: ExtendedAttribute, of name: Bytes) throws {
+        let result = Self.withCString(name) { name in
+            attribute.name.withCString {
+                sxs_setxattrat(number, name, $0, attribute.value, attribute.value.count)
+            }
+        }
+        guard result == 0 else {
+            throw SystemError(
+                "set extended attribute \(attribute.name.displayed) of", path(of: name.displayed))
+        }
+    }
+
     private static func withCString<Result>(
         _ bytes: Bytes, _ body: (UnsafePointer<CChar>) -> Result
     ) -> Result {

@@ -34,6 +34,14 @@ extension Descriptor {
         }
     }
 
+    /// Renames `name`, replacing what is at the new place, whose name may be that of an image.
+    public func rename(_ name: String, to directory: Descriptor, as newName: Bytes) throws {
+        let result = newName.withCString { renameat(number, name, directory.number, $0) }
+        guard result == 0 else {
+            throw SystemError("rename \(path(of: name)) to", directory.path(of: newName))
+        }
+    }
+
     /// Sets modification and access time of `name`, following no link.
     public func setTimes(_ seconds: Int, of name: Bytes) throws {
         let times = [timespec(tv_sec: seconds, tv_nsec: 0), timespec(tv_sec: seconds, tv_nsec: 0)]

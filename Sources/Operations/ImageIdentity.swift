@@ -58,8 +58,8 @@ extension Session {
 
     /// Name and version from the name of the one extension-release file.
     private func extensionRelease(in tree: Tree) -> (name: String, version: String?)? {
-        let prefix = "extension-release."
-        let names = tree.names(in: "usr/lib/extension-release.d").compactMap {
+        let prefix = ExtensionLayout.releasePrefix
+        let names = tree.names(in: ExtensionLayout.releases).compactMap {
             String(validating: $0, as: UTF8.self)
         }.filter { $0.hasPrefix(prefix) }
         guard let only = names.first, names.count == 1 else { return nil }

@@ -34,6 +34,8 @@ public struct GenerationSummary: Encodable, Sendable {
     public let isActive: Bool
     /// Its packages.
     public let packages: [InstalledPackage]
+    /// What the os-release of the host that it was made on said; empty where that is not known.
+    public let host: [String: String]
 }
 
 /// What differs between two generations.
@@ -76,7 +78,9 @@ extension Session {
                 number: $0.number, parent: $0.parent, created: Timestamp.text($0.created),
                 command: $0.command,
                 isActive: $0.number == active,
-                packages: try members(of: $0, in: store).map(InstalledPackage.init))
+                packages: try members(of: $0, in: store).map(InstalledPackage.init),
+                // One whose description is damaged is listed all the same.
+                host: (try? store.hostRelease(of: $0)) ?? [:])
         }
     }
 

@@ -186,13 +186,20 @@ extension Session {
                 try installProgram(in: store)
                 let made = try store.makeGeneration(
                     profile: profile, packages: after.map { try withEarlierCommands($0.shown, in: store) },
-                    parent: current?.number, command: command)
+                    parent: current?.number, command: command, host: Self.hostRecord())
                 try store.activate(made.number, in: profile)
                 generation = made
             }
             return summary(
                 of: generation?.number ?? 0, after: after, previous: current?.number, before: before)
         }
+    }
+
+    /// What is kept of the host in a generation; nothing where it has no os-release that can be read, for only a
+    /// later `check` compares it.
+    private static func hostRecord() -> [String: String] {
+        guard let release = try? HostTree("/").release(like: .newest) else { return [:] }
+        return HostTree.record(release)
     }
 
     func summary(of generation: Int, after: [Member], previous: Int?, before: [Member]) -> GenerationChange {

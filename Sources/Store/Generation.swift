@@ -50,4 +50,5 @@ struct GenerationDescription: Codable {
     var created: String
     var command: String
     var host: String?
+    var hostRelease: [String: String]?
 }

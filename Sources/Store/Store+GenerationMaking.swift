@@ -45,9 +45,11 @@ extension Store {
     ///   - packages: Its packages, all registered.
     ///   - parent: The generation it is made from.
     ///   - command: The command that makes it.
+    ///   - host: What the os-release of the host it is made on says.
     /// - Throws: ``StoreError/collision(path:owners:)`` and others, before anything is changed.
     public func makeGeneration(
-        profile: ProfileName, packages: [GenerationPackage], parent: Int?, command: String
+        profile: ProfileName, packages: [GenerationPackage], parent: Int?, command: String,
+        host: [String: String] = [:]
     ) throws -> Generation {
         try withWriterLock(command: command) {
             var seen: Set<String> = []
@@ -73,7 +75,7 @@ extension Store {
             // Swept by the next writer if it cannot be removed now; gone where all went well.
             defer { try? temporary.removeTree(name) }
             try makeLinks(plan, in: new, like: old?.directory, sharing: kept)
-            try describe(generation, packages, in: new)
+            try describe(generation, packages, on: host, in: new)
             try new.setMode(0o755)
             try root.synchronizeFileSystem()
             let newName = "\(StoreLayout.Name.generationPrefix)\(generation.number)"
@@ -210,12 +212,13 @@ extension Store {
     }
 
     private func describe(
-        _ generation: Generation, _ packages: [GenerationPackage], in directory: Descriptor
+        _ generation: Generation, _ packages: [GenerationPackage], on host: [String: String],
+        in directory: Descriptor
     ) throws {
         let description = GenerationDescription(
             formatVersion: StoreLayout.formatVersion, profile: generation.profile.text,
             number: generation.number, parent: generation.parent, created: Timestamp.text(generation.created),
-            command: generation.command, host: Self.hostName())
+            command: generation.command, host: host["PRETTY_NAME"], hostRelease: host.isEmpty ? nil : host)
         let files = [
             (StoreLayout.Name.generationDescription, try JSON.encode(description)),
             (StoreLayout.Name.generationPackages, GenerationListing.text(packages)),
@@ -225,18 +228,5 @@ extension Store {
             try text.withUnsafeBytes { try file.write($0) }
             try file.setMode(0o444)
         }
-    }
-
-    /// What the host's distribution calls itself; `nil` if it does not say.
-    private static func hostName() -> String? {
-        for path in ["/etc/os-release", "/usr/lib/os-release"] {
-            // A host without the file is no error: nobody needs it.
-            guard let bytes = try? Descriptor.file(path).readAll(limit: 64 << 10) else { continue }
-            for line in bytes.split(separator: 0x0a) where line.hasPrefix("PRETTY_NAME=") {
-                let value = line.dropFirst("PRETTY_NAME=".utf8.count).filter { $0 != 0x22 && $0 != 0x27 }
-                return value.displayed
-            }
-        }
-        return nil
     }
 }

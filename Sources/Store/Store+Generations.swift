@@ -55,6 +55,14 @@ extension Store {
         try GenerationListing.read(in: generationDirectory(generation.number, of: generation.profile))
     }
 
+    /// What the os-release of the host that a generation was made on said; empty where that is not known.
+    public func hostRelease(of generation: Generation) throws -> [String: String] {
+        let description = try JSON.decode(
+            GenerationDescription.self, from: StoreLayout.Name.generationDescription,
+            in: generationDirectory(generation.number, of: generation.profile))
+        return description.hostRelease ?? description.host.map { ["PRETTY_NAME": $0] } ?? [:]
+    }
+
     /// Names and versions of a generation's packages, by base name; those that are not registered are left out.
     public func names(of generation: Generation) throws -> [String: (name: String, version: String)] {
         let sql = """

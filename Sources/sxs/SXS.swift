@@ -57,8 +57,8 @@ struct SXS: ParsableCommand {
             RollbackCommand.self, SwitchCommand.self, RunCommand.self, ShellCommand.self, ImportCommand.self,
             ExportCommand.self,
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
-            ELFCommand.self,
-            HintCommand.self, SetupCommand.self, DoctorCommand.self,
+            ELFCommand.self, HintCommand.self, SetupCommand.self, DoctorCommand.self, ExplainCommand.self,
+            CheckCommand.self, RelabelCommand.self,
         ])
 
     /// The program's version.

@@ -14,7 +14,10 @@ import Testing
         "Relocation": ["Files", "ELF", "StoreLayout"],
         "Store": ["Files", "StoreLayout", "CSQLite"],
         "Activation": ["Files", "StoreLayout", "CLinux"],
-        "Operations": ["Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation"],
+        "Labels": ["Files", "StoreLayout", "CSELinux"],
+        "Operations": [
+            "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
+        ],
         "sxs": [
             "Files", "StoreLayout", "Operations", "Images", "Relocation", "Activation", "ArgumentParser",
         ],

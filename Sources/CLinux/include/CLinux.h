@@ -25,6 +25,10 @@ ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size);
 ssize_t sxs_flistxattr(int fd, char *list, size_t size);
 int sxs_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
 
+/* The same of name in a directory, which may be a symbolic link; needs /proc. */
+ssize_t sxs_getxattrat(int dirfd, const char *name, const char *attribute, void *value, size_t size);
+int sxs_setxattrat(int dirfd, const char *name, const char *attribute, const void *value, size_t size);
+
 /* copy_file_range(2), from and to the current offsets. */
 ssize_t sxs_copy_file_range(int fd_in, int fd_out, size_t length);
 

@@ -1,0 +1,153 @@
+internal import Activation
+internal import Files
+internal import Images
+internal import StoreLayout
+
+/// Takes in an image to be looked at: its tree, digests of its files, and what of them is asked for; no contents are
+/// written anywhere.
+final class ImageOutline: TreeSink {
+    // A class, because sinks are.
+
+    /// What is known of a file.
+    struct Content {
+        let size: Int
+        let digest: Digest
+        /// Its bytes, where they are of use: those of release files.
+        let bytes: Bytes?
+        /// The symbol versions that a library defines.
+        let definitions: Set<String>
+    }
+
+    /// Bytes of the largest library that is looked into.
+    private static let largestLibrary = 512 << 20
+
+    private(set) var tree = Tree()
+    private(set) var contents: [Content] = []
+    private let image: String
+    private let wanted: TreePath?
+    private var current: OpenFile?
+
+    private final class OpenFile {
+        // A class, so that its buffer grows in place.
+        let path: TreePath
+        let mode: UInt16
+        let attributes: [ExtendedAttribute]
+        let isRelease: Bool
+        let isLibrary: Bool
+        var hasher = Hasher256()
+        var size = 0
+        var bytes: Bytes = []
+
+        init(path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], isWanted: Bool) {
+            self.path = path
+            self.mode = mode
+            self.attributes = attributes
+            isRelease = isWanted || path.isWithin(ExtensionLayout.releases)
+            isLibrary = LibraryName(path.name) != nil
+        }
+
+        var limit: Int { isRelease ? ReleaseFile.longest : isLibrary ? ImageOutline.largestLibrary : 0 }
+    }
+
+    /// Creates an outline.
+    ///
+    /// - Parameters:
+    ///   - image: What messages call the image.
+    ///   - wanted: A file whose bytes are kept, beside those of the directory of extension-releases.
+    init(image: String, keeping wanted: TreePath? = nil) {
+        self.image = image
+        self.wanted = wanted
+    }
+
+    /// The bytes of a release file.
+    func read(_ path: TreePath) throws(ReleaseFileError) -> Bytes {
+        guard let content = content(of: path), let bytes = content.bytes else { return [] }
+        guard bytes.count == content.size else { throw .tooLarge(content.size) }
+        return bytes
+    }
+
+    /// What is known of the file at a path; `nil` where there is none.
+    func content(of path: TreePath) -> Content? {
+        guard case .file(let id) = tree[path]?.kind else { return nil }
+        return contents[id.number]
+    }
+
+    func directory(_ path: TreePath, mode: UInt16, attributes: [ExtendedAttribute]) throws {
+        tree.insert(
+            Tree.Node(kind: .directory, mode: mode & 0o777, attributes: attributes), at: try place(path))
+    }
+
+    func symlink(_ path: TreePath, target: Bytes) throws {
+        tree.insert(Tree.Node(kind: .symlink(target: target), mode: 0o777), at: try place(path))
+    }
+
+    func hardLink(_ path: TreePath, to target: TreePath) throws {
+        guard let node = tree[try place(target)], node.kind != .directory else {
+            throw ImageError.damaged(
+                image: image, detail: "'\(path)' is a hard link to '\(target)', which is no file")
+        }
+        tree.insert(node, at: try place(path))
+    }
+
+    func beginFile(_ path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], size: Int?) throws {
+        let place = try place(path)
+        current = OpenFile(path: place, mode: mode & 0o777, attributes: attributes, isWanted: place == wanted)
+    }
+
+    func append(_ bytes: UnsafeRawBufferPointer) throws {
+        guard let current else { return }
+        current.hasher.update(bytes)
+        current.size += bytes.count
+        if current.bytes.count + bytes.count <= current.limit { current.bytes.append(contentsOf: bytes) }
+    }
+
+    func appendHole(_ count: Int) throws {
+        let zeros = Bytes(repeating: 0, count: min(count, 1 << 16))
+        var rest = count
+        while rest > 0 {
+            let part = min(rest, zeros.count)
+            try zeros.withUnsafeBytes { try append(UnsafeRawBufferPointer(rebasing: $0[..<part])) }
+            rest -= part
+        }
+    }
+
+    func endFile() throws {
+        guard let open = current else { return }
+        current = nil
+        // A library that was not kept whole is not looked into.
+        let isWhole = open.bytes.count == open.size
+        let definitions =
+            open.isLibrary && isWhole ? LibraryName.versionDefinitions(of: open.bytes) : []
+        contents.append(
+            Content(
+                size: open.size, digest: open.hasher.finalize(), bytes: open.isRelease ? open.bytes : nil,
+                definitions: definitions))
+        let node = Tree.Node(
+            kind: .file(ContentID(contents.count - 1)), mode: open.mode, attributes: open.attributes)
+        tree.insert(node, at: open.path)
+    }
+
+    func remove(_ path: TreePath) throws { tree.remove(try place(path)) }
+
+    func removeChildren(of path: TreePath) throws { tree.removeChildren(of: try place(path)) }
+
+    func omit(_ omission: Omission, at path: TreePath) {}
+
+    /// A path with the links in its parents followed; what is missing of it stays as it is.
+    private func place(_ path: TreePath) throws -> TreePath {
+        guard let parent = path.parent else { return path }
+        if tree[parent]?.kind == .directory { return path }
+        var known = parent
+        var missing: [Bytes] = [path.name]
+        while tree[known] == nil, let above = known.parent, tree.resolve(known.bytes) == nil {
+            missing.append(known.name)
+            known = above
+        }
+        guard var place = tree.resolve(known.bytes), tree[place]?.kind == .directory else {
+            throw ImageError.damaged(
+                image: image, detail: "'\(path)' goes through '\(known)', which is no directory")
+        }
+        for name in missing.reversed() { place = place.appending(name) }
+        return try TreePath(parsing: place.bytes)
+    }
+}
