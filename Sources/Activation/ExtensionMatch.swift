@@ -196,7 +196,8 @@ private struct RuleList {
                 rule, "the image has none, so it is no extension",
                 hint: "add \(wanted) with at least ID=_any", outcome: outcome)
         case .missing(let others):
-            let other = others.first.map { String($0.dropFirst(ExtensionLayout.releasePrefix.utf8.count)) } ?? ""
+            let other =
+                others.first.map { String($0.dropFirst(ExtensionLayout.releasePrefix.utf8.count)) } ?? ""
             refuse(
                 rule, "none is named after the image '\(name)'", image: others.joined(separator: ", "),
                 hint:

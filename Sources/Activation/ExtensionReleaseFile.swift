@@ -32,7 +32,8 @@ public enum ExtensionReleaseFile: Sendable, Equatable {
     ///   - name: The image's name, as systemd takes it from the file name.
     ///   - tree: The image.
     ///   - version: The systemd to look like.
-    public static func find(of name: String, in tree: Tree, like version: SystemdVersion) -> ExtensionReleaseFile
+    public static func find(of name: String, in tree: Tree, like version: SystemdVersion)
+        -> ExtensionReleaseFile
     {
         let prefix = ExtensionLayout.releasePrefix
         let wanted = ExtensionLayout.releases.appending((prefix + name).utf8)
@@ -41,7 +42,8 @@ public enum ExtensionReleaseFile: Sendable, Equatable {
         case .failed(let reason): return .unreachable(reason)
         case .missing: break
         }
-        guard case .found(let place) = tree.chase(ExtensionLayout.releases), tree[place]?.kind == .directory else {
+        guard case .found(let place) = tree.chase(ExtensionLayout.releases), tree[place]?.kind == .directory
+        else {
             return .missing(others: [])
         }
         var found: [(name: String, path: ExtensionReleaseFile)] = []
@@ -65,7 +67,10 @@ public enum ExtensionReleaseFile: Sendable, Equatable {
 
     /// Whether a file's attribute says that its name does not matter.
     private static func isRelaxed(_ node: Tree.Node) -> Bool {
-        guard let value = node.attributes.first(where: { $0.name.elementsEqual(ExtensionLayout.strictAttribute.utf8) })?.value
+        guard
+            let value = node.attributes.first(where: {
+                $0.name.elementsEqual(ExtensionLayout.strictAttribute.utf8)
+            })?.value
         else {
             return false
         }
