@@ -51,7 +51,7 @@ struct RelativeTables {
     ///
     /// A table is a run of words that all lead into the data and not into the run. Where another begins in it, that is
     /// believed if more of what follows then leads to beginnings of strings. It counts if nearly all words lead to
-    /// text, and half of them to where a string begins: other numbers behind an address that code takes now and then
+    /// text, and half of them to where a string begins, or none twice: other numbers behind an address that code takes now and then
     /// lead into a string, as the days of months do into the one behind them.
     ///
     /// - Parameter bases: Addresses in the data that code takes, ascending.
@@ -61,7 +61,7 @@ struct RelativeTables {
         for (index, base) in bases.enumerated() where base % 4 == 0 {
             var next = index + 1
             var place = base
-            var hits: [UInt64] = []
+            var hits: [(place: UInt64, target: UInt64)] = []
             var others = 0
             var end = base &+ UInt64(Self.longest)
             while place < end, let target = target(at: place, from: base),
@@ -74,30 +74,49 @@ struct RelativeTables {
                     break
                 }
                 if target > base { end = min(end, target) }
-                if intervals.contains(target) { hits.append(target) }
+                if intervals.contains(target) { hits.append((place, target)) }
                 if !isText(at: target) { others += 1 }
                 place &+= 4
                 budget -= 1
             }
-            if !hits.isEmpty, UInt64(others * 8) <= (place - base) / 4, namesStrings(base..<place) {
-                result += hits
+            if !hits.isEmpty, UInt64(others * 8) <= (place - base) / 4 {
+                let end = base &+ UInt64(4 * believed(in: base..<place))
+                result += hits.filter { $0.place < end }.map(\.target)
             }
             guard budget > 0 else { return nil }
         }
         return result
     }
 
-    /// Whether half of a table's words lead to where strings begin: the others may lead to the tails of some.
-    private func namesStrings(_ table: Range<UInt64>) -> Bool {
-        let places = stride(from: table.lowerBound, to: table.upperBound, by: 4)
-        return places.count { target(at: $0, from: table.lowerBound).map(isBeginning) ?? false } * 2
-            >= table.count / 4
+    /// The words of a run that may be a table's: where half of those up to some end lead to where strings begin, or all
+    /// of them to different tails of some.
+    ///
+    /// A run may go on in the table behind, with words that mean nothing.
+    private func believed(in run: Range<UInt64>) -> Int {
+        let targets = stride(from: run.lowerBound, to: run.upperBound, by: 4).compactMap {
+            target(at: $0, from: run.lowerBound)
+        }
+        var beginnings = 0
+        var believed = 0
+        for (index, target) in targets.enumerated() {
+            if isBeginning(target) { beginnings += 1 }
+            if beginnings * 2 > index { believed = index + 1 }
+        }
+        let areTails =
+            targets.count > 1 && Set(targets).count == targets.count
+            && targets.allSatisfy { isText(at: $0) && !isEmpty(at: $0) }
+        return areTails ? targets.count : believed
+    }
+
+    /// Whether the string at an address has no bytes.
+    private func isEmpty(at address: UInt64) -> Bool {
+        mapping.fileOffset(ofAddress: address).flatMap { view.read(UInt8.self, at: $0) } == 0
     }
 
     /// Whether a string, and not an empty one, may begin at an address: another ends before it.
     private func isBeginning(_ address: UInt64) -> Bool {
         guard let offset = mapping.fileOffset(ofAddress: address) else { return false }
-        return view.read(UInt8.self, at: offset - 1) == 0 && view.read(UInt8.self, at: offset) != 0
+        return view.read(UInt8.self, at: offset - 1) == 0 && !isEmpty(at: address)
     }
 
     /// Where the word at an address leads, if that is data.
