@@ -210,10 +210,12 @@ extension Store {
                 }
                 try place.makeSymlink(link.name, target: link.target)
             }
-            let files = plan.files[path] ?? []
-            for file in files { try self.place(file, in: place) }
-            // A cache that is older than its directory counts as outdated (GTK's of icons).
-            if !files.isEmpty { try place.setTimes(StoreLayout.modificationTime) }
+            for file in plan.files[path] ?? [] { try self.place(file, in: place) }
+        }
+        // A cache that is older than its directory counts as outdated (GTK's of icons).
+        for path in plan.files.keys {
+            try directory.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY).setTimes(
+                StoreLayout.modificationTime)
         }
     }
 
