@@ -153,12 +153,20 @@ failed:
     _exit(127);
 }
 
+/* Closes what else is open: a lock that this process held on would outlive its owner. */
+static void close_others(int first, int second, int third) {
+    for (int number = 3; number < 1024; number++)
+        if (number != first && number != second && number != third) close(number);
+    syscall(SYS_close_range, 1024u, ~0u, 0u);
+}
+
 /* The process between: it waits for the program, which is the first of its
    process namespace and takes all others of it along. */
 static void run(const struct sxs_build *build, int socket, int nothing, int print) {
     int is_mapped = 0, status = 0;
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     setsid();
+    close_others(socket, nothing, print);
     if (enter_namespaces(&is_mapped) != 0) {
         sxs_send_descriptor(socket, SXS_BUILD_NAMESPACE << 16 | errno, -1);
         _exit(126);
@@ -173,9 +181,7 @@ static void run(const struct sxs_build *build, int socket, int nothing, int prin
     if (dup2(nothing, 0) < 0 || dup2(print, 1) < 0 || dup2(print, 2) < 0) _exit(126);
     pid_t program = fork();
     if (program == 0) {
-        /* Whatever else is open here is not for the program. */
-        for (int number = 3; number < 1024; number++) fcntl(number, F_SETFD, FD_CLOEXEC);
-        syscall(SYS_close_range, 3u, ~0u, 4u);
+        /* What is still open closes by itself when the program is executed. */
         execute(build, is_mapped, socket);
     }
     if (program < 0) {

@@ -43,14 +43,14 @@ import Testing
     private func session() throws -> Session {
         try Session(
             root: fixture.directory.appending(path: "root").path, profile: ProfileName("default"),
-            progress: NoProgress(), command: "test", note: { notes.texts.append($0) })
+            progress: NoProgress(), command: "test", note: { if !$0.hasPrefix("waiting") { notes.texts.append($0) } })
     }
 
     private func install(_ name: String, builder: String?) throws {
         var options = ImportOptions()
         options.name = try PackageName(name)
         options.version = try PackageVersion("1")
-        _ = try session().install([image(name, builder: builder)], options: options)
+        _ = try session().install([image(name, builder: builder)], options: options, prefer: [name])
     }
 
     private func shown(_ path: String, generation: Int) throws -> String {
