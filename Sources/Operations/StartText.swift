@@ -16,6 +16,9 @@ struct StartText {
     /// Whether the bus can start the entry's application; asked of desktop entries only.
     var isActivatable = true
 
+    /// Whether units that services name are where the user's systemd reads them.
+    var keepsUnits = false
+
     /// What starts a program in place of its name or path: a program and arguments; `nil` to leave it as it is.
     let start: (Bytes) -> [Bytes]?
 
@@ -46,7 +49,7 @@ struct StartText {
             return head + (start(program)?.first.map { Self.escaped($0) } ?? Array(value))
         case "DBusActivatable" where !isService && !isActivatable: return head + Array("false".utf8)
         // The unit that it names is not where the user's systemd looks; without it the bus starts the program.
-        case "SystemdService" where isService: return nil
+        case "SystemdService" where isService && !keepsUnits: return nil
         default: return Array(line)
         }
     }
