@@ -43,7 +43,9 @@ import Testing
     private func session() throws -> Session {
         try Session(
             root: fixture.directory.appending(path: "root").path, profile: ProfileName("default"),
-            progress: NoProgress(), command: "test", note: { if !$0.hasPrefix("waiting") { notes.texts.append($0) } })
+            progress: NoProgress(), command: "test",
+            // A process that another test starts may hold on to the lock for a moment.
+            note: { if !$0.hasPrefix("waiting") { notes.texts.append($0) } })
     }
 
     private func install(_ name: String, builder: String?) throws {
