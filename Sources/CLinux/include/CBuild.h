@@ -34,8 +34,4 @@ int sxs_build_start(
    milliseconds are over, 0. A descriptor of -1 is not waited for. */
 int sxs_build_wait(int printed, int process_descriptor, int milliseconds);
 
-/* A file of an output that may be read: the size of a regular one, -1 for a
-   directory, -2 for anything else. */
-long long sxs_build_kind(int directory, const char *name);
-
 #endif
