@@ -39,7 +39,8 @@ let package = Package(
         .target(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
             exclude: [
-                "README.md", "relocation.md", "hints.md", "extensions.md", "setup.md", "matching.md",
+                "README.md", "relocation.md", "hints.md", "desktop.md", "extensions.md", "setup.md",
+                "matching.md",
                 "selinux.md", "decisions",
             ],
             resources: [

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "CTrace.h"
 
+#include "CMessage.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -87,47 +89,6 @@ static int notify(void) {
     return -1;
 }
 
-union control {
-    char bytes[CMSG_SPACE(sizeof(int))];
-    struct cmsghdr alignment;
-};
-
-/* A message of one int, with a descriptor where it is not -1. */
-static int send_descriptor(int socket, int value, int descriptor) {
-    union control control;
-    struct iovec data = {&value, sizeof value};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
-    if (descriptor >= 0) {
-        memset(&control, 0, sizeof control);
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof control.bytes;
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof descriptor);
-        memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-    }
-    return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
-}
-
-static int receive_descriptor(int socket, int *value) {
-    union control control;
-    struct iovec data = {value, sizeof *value};
-    struct msghdr message = {
-        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    int descriptor = -1;
-    ssize_t size;
-    do size = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-    while (size < 0 && errno == EINTR);
-    if (size != sizeof *value) {
-        *value = size < 0 ? errno : ECHILD;
-        return -1;
-    }
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_type == SCM_RIGHTS) memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
-    return descriptor;
-}
-
 int sxs_trace_start(const char *program, char *const arguments[], pid_t *process, int *failure) {
     int sockets[2];
     extern char **environ;
@@ -149,16 +110,16 @@ int sxs_trace_start(const char *program, char *const arguments[], pid_t *process
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         int listener = notify();
         int code = listener < 0 ? errno : 0;
-        if (send_descriptor(sockets[1], code, listener) != 0 || listener < 0) _exit(126);
+        if (sxs_send_descriptor(sockets[1], code, listener) != 0 || listener < 0) _exit(126);
         close(listener);
         execve(program, arguments, environ);
         code = errno;
-        send_descriptor(sockets[1], code, -1);
+        sxs_send_descriptor(sockets[1], code, -1);
         _exit(code == ENOENT ? 127 : 126);
     }
     close(sockets[1]);
     int code = 0;
-    int listener = receive_descriptor(sockets[0], &code);
+    int listener = sxs_receive_descriptor(sockets[0], &code);
     if (listener < 0) {
         close(sockets[0]);
         while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}

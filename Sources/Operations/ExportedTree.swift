@@ -110,7 +110,13 @@ struct ExportedTree {
                 link(path, to: path.bytes)
                 continue
             }
-            add(try rewritten(read(path), commands: commands), at: path)
+            // The extension brings the units that services name.
+            let text = StartText(
+                isService: path.isWithin(ExtensionLayout.busServices), keepsUnits: true,
+                start: { [package, commandDirectory] word in
+                    Self.start(word, of: package, in: commandDirectory, commands: commands)
+                })
+            add(try text.rewritten(read(path)), at: path)
         }
     }
 
@@ -159,30 +165,19 @@ struct ExportedTree {
         if !targets.isEmpty { upheld.append(unitName) }
     }
 
-    /// A text with `Exec=` and `TryExec=` lines that lead to commands of the extension.
-    private func rewritten(_ text: Bytes, commands: [Exposure.Command]) -> Bytes {
-        let newline = UInt8(ascii: "\n")
-        let lines = text.split(separator: newline, omittingEmptySubsequences: false).map { line -> Bytes in
-            guard let equals = line.firstIndex(of: UInt8(ascii: "=")) else { return Array(line) }
-            let key = line[..<equals]
-            guard key.elementsEqual("Exec".utf8) || key.elementsEqual("TryExec".utf8) else {
-                return Array(line)
-            }
-            let value = line[(equals + 1)...]
-            // The program is the first word; quoted words of it are nobody's.
-            let end = value.firstIndex { $0 == 0x20 || $0 == 0x09 } ?? value.endIndex
-            let program = String(decoding: value[..<end], as: UTF8.self)
-            let prefix = StoreLayout.storeDirectory + "/" + package.storePath + "/"
-            guard
-                let command = commands.first(where: {
-                    program == prefix + $0.path
-                        || commandDirectory != ExtensionLayout.commands && program == $0.name
-                })
-            else { return Array(line) }
-            let path = [0x2f] + commandDirectory.appending(Array(command.name.utf8)).bytes
-            return line[...equals] + path + value[end...]
+    /// A path of the extension's command that a text names; `nil` for other programs.
+    ///
+    /// A bare name is looked for on `PATH` of the host, where only commands in the usual directory are found.
+    private static func start(
+        _ word: Bytes, of package: Metadata, in directory: TreePath, commands: [Exposure.Command]
+    ) -> [Bytes]? {
+        let program = String(decoding: word, as: UTF8.self)
+        let prefix = StoreLayout.storeDirectory + "/" + package.storePath + "/"
+        let command = commands.first {
+            program == prefix + $0.path
+                || directory != ExtensionLayout.commands && program == $0.name
         }
-        return Array(lines.joined(separator: [newline]))
+        return command.map { [[0x2f] + directory.appending(Array($0.name.utf8)).bytes] }
     }
 
     /// What is written as the contents of a file.

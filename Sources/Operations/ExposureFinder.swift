@@ -25,6 +25,7 @@ struct ExposureFinder {
         "usr/share/man", "usr/share/info", "usr/share/applications", "usr/share/icons", "usr/share/pixmaps",
         "usr/share/metainfo", "usr/share/bash-completion", "usr/share/zsh/vendor-completions",
         "usr/share/zsh/site-functions", "usr/share/fish/vendor_completions.d", "usr/share/dbus-1/services",
+        "usr/share/fonts",
     ]
 
     /// Directories of commands that the image has, each once: what its own programs look in.

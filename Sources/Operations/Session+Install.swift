@@ -159,6 +159,7 @@ extension Session {
     /// What a package shows in a generation.
     private func choice(_ package: Metadata, exposure: Exposure) throws -> Member {
         var exposure = exposure
+        exposure.data.removeAll(where: DesktopFiles.isCache)
         // A plain link into /usr/store leads somewhere only where that is this root's store.
         if !StoreView(root: root).isVisible() {
             exposure.commands = exposure.commands.map {
@@ -184,9 +185,13 @@ extension Session {
             var generation = current
             if current == nil || after != before {
                 try installProgram(in: store)
+                let shown = try after.map { try withEarlierCommands($0.shown, in: store) }
+                // Before programs run for packages that cannot be shown together.
+                try store.checkGeneration(of: shown)
                 let made = try store.makeGeneration(
-                    profile: profile, packages: after.map { try withEarlierCommands($0.shown, in: store) },
-                    parent: current?.number, command: command, host: Self.hostRecord())
+                    profile: profile, packages: shown, parent: current?.number,
+                    files: DesktopFiles(of: shown, session: self, store: store).files(), command: command,
+                    host: Self.hostRecord())
                 try store.activate(made.number, in: profile)
                 generation = made
             }

@@ -7,6 +7,8 @@ struct GenerationPlan {
     private(set) var directories = [commands, data]
     /// Links, grouped by directory as in ``directories``.
     private(set) var links: [TreePath: [Link]] = [:]
+    /// Files that are no links, grouped by directory.
+    private(set) var files: [TreePath: [GenerationFile]] = [:]
     /// Commands that need a launcher, by package.
     private(set) var launchers: [(package: GenerationPackage, commands: [String])] = []
 
@@ -21,6 +23,9 @@ struct GenerationPlan {
         /// Whether a parent may have another link in its place.
         let isContested: Bool
     }
+
+    /// The same as ``directories``, to look up.
+    private var made: Set<TreePath> = [commands, data]
 
     private static let commands = TreePath.root.appending(StoreLayout.Name.commands.utf8)
     private static let data = TreePath.root.appending(StoreLayout.Name.data.utf8)
@@ -39,8 +44,11 @@ struct GenerationPlan {
     /// - Parameters:
     ///   - packages: The packages.
     ///   - gone: Packages of the parent that are not among them, or not the same.
+    ///   - files: What is shown besides, and in place of a link of the same path.
     /// - Throws: ``StoreError/collision(path:owners:)``, ``StoreError/invalidExposure(package:what:)``.
-    init(_ packages: [GenerationPackage], gone: [GenerationPackage] = []) throws {
+    init(
+        _ packages: [GenerationPackage], gone: [GenerationPackage] = [], files: [GenerationFile] = []
+    ) throws {
         var claims: [TreePath: Claim] = [:]
         for (index, package) in packages.enumerated() {
             let store = StoreLayout.storeDirectory + "/" + package.baseName + "/"
@@ -67,7 +75,9 @@ struct GenerationPlan {
             }
             if !launched.isEmpty { launchers.append((package, launched)) }
         }
+        for file in files { claims[file.path] = nil }
         try arrange(claims, packages, contested: Self.shown(by: gone))
+        add(files)
     }
 
     /// Paths that packages show in a generation.
@@ -120,21 +130,38 @@ struct GenerationPlan {
                 above = directory.parent
             }
         }
-        var made = Set(directories)
         for path in paths where !dropped.contains(path) {
             guard let claim = claims[path], let parent = path.parent else { continue }
             links[parent, default: []].append(
                 Link(
                     name: String(decoding: path.name, as: UTF8.self), target: claim.target,
                     package: claim.package, isContested: contested.contains(path.bytes)))
-            var missing: [TreePath] = []
-            var above: TreePath? = parent
-            while let directory = above, !directory.bytes.isEmpty, made.insert(directory).inserted {
-                missing.append(directory)
-                above = directory.parent
-            }
-            directories.append(contentsOf: missing.reversed())
+            makeRoom(parent)
         }
+    }
+
+    /// Adds files, but none below a link: a package that shows a whole directory has said what is in it.
+    private mutating func add(_ files: [GenerationFile]) {
+        let linked = Set(links.flatMap { place, links in links.map { place.appending($0.name.utf8) } })
+        for file in files {
+            guard let parent = file.path.parent else { continue }
+            var above = Optional(parent)
+            while let directory = above, !linked.contains(directory) { above = directory.parent }
+            guard above == nil else { continue }
+            self.files[parent, default: []].append(file)
+            makeRoom(parent)
+        }
+    }
+
+    /// Enters a directory, and those above, unless they are there.
+    private mutating func makeRoom(_ parent: TreePath) {
+        var missing: [TreePath] = []
+        var above: TreePath? = parent
+        while let directory = above, !directory.bytes.isEmpty, made.insert(directory).inserted {
+            missing.append(directory)
+            above = directory.parent
+        }
+        directories.append(contentsOf: missing.reversed())
     }
 
     private static func component(_ name: String, of package: GenerationPackage) throws -> String {

@@ -44,12 +44,13 @@ extension Store {
     ///   - profile: The profile.
     ///   - packages: Its packages, all registered.
     ///   - parent: The generation it is made from.
+    ///   - files: What it shows besides its packages' links, or in place of one.
     ///   - command: The command that makes it.
     ///   - host: What the os-release of the host it is made on says.
     /// - Throws: ``StoreError/collision(path:owners:)`` and others, before anything is changed.
     public func makeGeneration(
-        profile: ProfileName, packages: [GenerationPackage], parent: Int?, command: String,
-        host: [String: String] = [:]
+        profile: ProfileName, packages: [GenerationPackage], parent: Int?, files: [GenerationFile] = [],
+        command: String, host: [String: String] = [:]
     ) throws -> Generation {
         try withWriterLock(command: command) {
             var seen: Set<String> = []
@@ -58,7 +59,8 @@ extension Store {
             // A parent that is gone or damaged only costs time: all is made anew.
             let old = parent.flatMap { try? ParentGeneration(generationDirectory($0, of: profile)) }
             let kept = packages.map { old?.has($0) ?? false }
-            let plan = try GenerationPlan(packages, gone: old?.packages(missingFrom: packages) ?? [])
+            let plan = try GenerationPlan(
+                packages, gone: old?.packages(missingFrom: packages) ?? [], files: files)
             let profiles = try root.directory(beneath: StoreLayout.Name.profiles)
             if try profiles.status(of: profile.text) == nil {
                 try profiles.makeDirectory(profile.text)
@@ -208,6 +210,12 @@ extension Store {
                 }
                 try place.makeSymlink(link.name, target: link.target)
             }
+            for file in plan.files[path] ?? [] { try self.place(file, in: place) }
+        }
+        // A cache that is older than its directory counts as outdated (GTK's of icons).
+        for path in plan.files.keys {
+            try directory.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY).setTimes(
+                StoreLayout.modificationTime)
         }
     }
 

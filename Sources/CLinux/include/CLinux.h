@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "CBuild.h"
 #include "CTrace.h"
 
 /* openat2(2): resolution confined beneath dirfd, no magic links. follow: 0
