@@ -49,7 +49,7 @@ public enum ExtensionLayout {
     /// The ending of a directory of versions.
     public static let versionsSuffix = ".v"
 
-    /// The names of ``adoptionPath`` and ``adoptionService``, for whoever installs them.
+    /// The names of ``adoptionPath`` and ``adoptionService``, which `sxs setup` installs with the anchor.
     public static let adoptionPathName = "sxs-adopt.path"
 
     /// The service's name.
@@ -79,6 +79,7 @@ public enum ExtensionLayout {
         Description=Adopt extensions into the store
         After=systemd-sysext.service local-fs.target
         RequiresMountsFor=\(StoreLayout.systemRoot)
+        ConditionPathExists=\(StoreLayout.systemRoot)/\(StoreLayout.Name.programs)/\(StoreLayout.Name.program)
 
         [Service]
         Type=oneshot

@@ -65,6 +65,20 @@ extension StoreLayout {
         ]
     }
 
+    /// Units that bring what extensions hold into the store, enabled: where extensions are merged.
+    ///
+    /// Source: systemd.unit(5), "Unit File Load Path".
+    public static var adoptionUnits: [HostItem] {
+        let units = "/etc/systemd/system/"
+        let (path, service) = (ExtensionLayout.adoptionPathName, ExtensionLayout.adoptionServiceName)
+        return [
+            HostItem(path: units + path, kind: .file(Array(ExtensionLayout.adoptionPath.utf8))),
+            HostItem(path: units + service, kind: .file(Array(ExtensionLayout.adoptionService.utf8))),
+            HostItem(path: units + "paths.target.wants/" + path, kind: .link(units + path)),
+            HostItem(path: units + "multi-user.target.wants/" + service, kind: .link(units + service)),
+        ]
+    }
+
     /// Where zsh may say that it reads `/etc/profile`, which is where it finds ``hostFiles``.
     public static let zshProfiles = ["/etc/zsh/zprofile", "/etc/zprofile", "/etc/zsh/zshenv", "/etc/zshenv"]
 

@@ -46,6 +46,7 @@ public struct HostSetup {
                     HostItem(
                         path: Anchor.wantedUnits + "/" + Anchor.unit,
                         kind: .link(directory + "/" + Anchor.unit)))
+                items += StoreLayout.adoptionUnits
             }
             items.append(HostItem(path: Anchor.path, kind: .anchor))
         }

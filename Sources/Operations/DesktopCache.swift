@@ -19,7 +19,8 @@ struct DesktopCache {
     let place: TreePath
     /// The file that is taken of the output; `nil` for all.
     let file: String?
-    /// Whether programs do without only by missing something: icons are found without a cache.
+    /// Whether it is told that no program can make it: desktops find icons without a cache, and terminals have no use
+    /// for the types that an application opens.
     let isNeeded: Bool
 
     /// Settings that programs have, for GLib.
@@ -42,7 +43,7 @@ struct DesktopCache {
         DesktopCache(
             name: "cache of the applications' file types", programs: ["update-desktop-database"],
             arguments: ["/out"], inputs: inputs, place: "share/applications", file: "mimeinfo.cache",
-            isNeeded: true)
+            isNeeded: false)
     }
 
     /// The icons of a theme.

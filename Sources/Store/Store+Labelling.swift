@@ -1,5 +1,5 @@
 public import Files
-public import Glibc
+private import Glibc
 internal import StoreLayout
 
 /// What labelling a store came to.
