@@ -26,9 +26,9 @@ extension Store {
     /// Paths that share an inode, since their contents are equal, may have different labels; then all but the first, in
     /// the order of base names and paths, get a file of their own.
     ///
-    /// - Parameter label: The label of a path in a store path; `nil` to leave it as it is.
+    /// - Parameter label: The label of a path in a store path, by its mode; `nil` to leave it as it is.
     /// - Throws: `SystemError`, or what `label` throws; labels that were set by then stay.
-    public func relabel(_ label: (TreePath, mode_t) throws -> Bytes?) throws -> Labelling {
+    public func relabel(_ label: (TreePath, UInt32) throws -> Bytes?) throws -> Labelling {
         try withWriterLock(command: "relabelling the store") {
             var result = Labelling()
             var given: [Inode: Bytes] = [:]
