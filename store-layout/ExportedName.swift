@@ -15,18 +15,15 @@ public struct ExportedName: Hashable, Sendable, CustomStringConvertible {
     ///
     /// - Throws: ``ExportedNameError``.
     public init(_ text: String) throws(ExportedNameError) {
-        guard let name = try? PackageName(text), !text.utf8.contains(where: { "_+".utf8.contains($0) }),
+        guard (try? PackageName(text)) != nil, !text.utf8.contains(where: { "_+".utf8.contains($0) }),
             text.utf8.count <= Self.longest
         else { throw .characters(text) }
         for suffix in [".raw", ".v", ".sysext", ".confext", ".verity", ".roothash"]
         where text.hasSuffix(suffix) {
             throw .suffix(text, suffix: suffix)
         }
-        // The order of systemd's stack, of which the last is on top.
-        guard let order = try? PackageVersion(name.text),
-            let last = try? PackageVersion(Anchor.name),
-            order < last
-        else { throw .late(text) }
+        // Of systemd's stack the last is on top.
+        guard ExtensionName(text) < ExtensionName(Anchor.name) else { throw .late(text) }
         self.text = text
     }
 
