@@ -81,42 +81,15 @@ public enum ExtensionReleaseFile: Sendable, Equatable {
 }
 
 extension Tree {
-    /// What a path came to when the tree is the root directory.
-    enum Chase: Equatable {
-        case found(TreePath)
-        case missing
-        /// There is something in the way.
-        case failed(String)
-    }
-
-    /// Links that systemd follows (`CHASE_SYMLINKS_MAX`).
-    private static let chaseLimit = 32
-
-    /// Follows every link as systemd does inside an image: absolute ones from the image's root, `..` stays in it.
-    func chase(_ path: TreePath) -> Chase {
-        var pending = Array(path.components.reversed())
-        var current = TreePath.root
-        var followed = 0
-        while let component = pending.popLast() {
-            if component.elementsEqual(".".utf8) { continue }
-            if component.elementsEqual("..".utf8) {
-                current = current.parent ?? .root
-                continue
+    /// What a path in an image leads to, as systemd follows it there.
+    func chase(_ path: TreePath) -> WalkedPath {
+        WalkedPath(path) { place in
+            switch self[place]?.kind {
+            case nil: nil
+            case .directory: .directory
+            case .symlink(let target): .link(target)
+            case .file: .other
             }
-            guard self[current]?.kind == .directory else { return .failed("\(current) is no directory") }
-            let next = current.appending(component)
-            guard let node = self[next] else { return .missing }
-            guard case .symlink(let target) = node.kind else {
-                current = next
-                continue
-            }
-            followed += 1
-            guard followed <= Self.chaseLimit else {
-                return .failed("\(path) goes through links in a circle")
-            }
-            if target.first == UInt8(ascii: "/") { current = .root }
-            pending += target.split(separator: UInt8(ascii: "/")).map(Array.init).reversed()
         }
-        return .found(current)
     }
 }

@@ -4,14 +4,6 @@ private import Glibc
 
 /// A host's root directory: the running system's, or that of a system that is not running.
 struct HostTree {
-    /// What a path in it came to.
-    enum Place: Equatable {
-        case found(TreePath)
-        case missing
-        /// Links in a circle, or something that is no directory in the way.
-        case failed(String)
-    }
-
     /// The root directory.
     let root: Descriptor
 
@@ -21,35 +13,15 @@ struct HostTree {
     }
 
     /// What a path leads to, each link followed as if this were the root directory.
-    func resolve(_ path: TreePath) throws -> Place {
-        var pending = Array(path.components.reversed())
-        var current = TreePath.root
-        var followed = 0
-        while let component = pending.popLast() {
-            if component.elementsEqual(".".utf8) { continue }
-            if component.elementsEqual("..".utf8) {
-                current = current.parent ?? .root
-                continue
+    func resolve(_ path: TreePath) throws -> WalkedPath {
+        try WalkedPath(path) { place in
+            guard let status = try root.status(of: place.bytes) else { return nil }
+            switch status.st_mode & S_IFMT {
+            case S_IFDIR: return .directory
+            case S_IFLNK: return .link(try root.readSymlink(place.bytes))
+            default: return .other
             }
-            let next = current.appending(component)
-            guard let status = try root.status(of: next.bytes) else {
-                let above = current == .root ? nil : try root.status(of: current.bytes)
-                if let above, above.st_mode & S_IFMT != S_IFDIR {
-                    return .failed("\(current) is no directory")
-                }
-                return .missing
-            }
-            guard status.st_mode & S_IFMT == S_IFLNK else {
-                current = next
-                continue
-            }
-            followed += 1
-            guard followed <= 32 else { return .failed("/\(path) goes through links in a circle") }
-            let target = try root.readSymlink(next.bytes)
-            if target.first == UInt8(ascii: "/") { current = .root }
-            pending += target.split(separator: UInt8(ascii: "/")).map(Array.init).reversed()
         }
-        return .found(current)
     }
 
     /// Opens what a path leads to; `nil` where that is nothing.
