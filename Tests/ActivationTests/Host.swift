@@ -35,7 +35,7 @@ final class Host {
         chmod(directory, 0o755)
         // An ordinary user reads what the superuser makes here, whatever the umask of who runs the tests.
         umask(0o022)
-        try Self.copyProgram(Self.builtProbe, to: probe)
+        try copyProgram(Self.builtProbe, to: probe)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: directory) }
@@ -43,17 +43,6 @@ final class Host {
     /// Held while a file is written and while a process is spawned: a child that inherits a descriptor open for
     /// writing makes the file busy for execve(2).
     private static let spawning = NSLock()
-
-    /// Copies a program by cp(1): were it written here, a child of any other suite could inherit the descriptor and
-    /// make the program busy.
-    private static func copyProgram(_ source: String, to target: String) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/cp")
-        process.arguments = [source, target]
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw CocoaError(.fileWriteUnknown) }
-    }
 
     var probe: String { directory + "/probe" }
 
@@ -80,7 +69,7 @@ final class Host {
         ] {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         }
-        try Self.copyProgram("/bin/busybox", to: "\(tree)/bin/busybox")
+        try copyProgram("/bin/busybox", to: "\(tree)/bin/busybox")
         try link("\(tree)/bin/sh", "busybox")
         try write("\(tree)/etc/sxs-seed/file", "seed of \(base)\n")
         for (alias, target) in aliases { try link("\(root)/aliases/\(alias)", target) }

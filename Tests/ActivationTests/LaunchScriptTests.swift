@@ -30,8 +30,7 @@ import Testing
             echo "$PATH"; echo "${XDG_DATA_DIRS-none}"; printf '%s\\n' "$NEW" "$KNOWN" "${EMPTY-unset}"
             exit 7
             """
-        try text.write(to: program, atomically: false, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program.path)
+        try makeScript(text, at: program.path)
     }
 
     /// What a shell makes of the script, with the store in the test's directory.

@@ -14,12 +14,9 @@ private final class Place {
                 at: directory.appending(path: name), withIntermediateDirectories: true)
         }
         let programs = directory.appending(path: "root/store/x")
-        try FileManager.default.copyItem(
-            atPath: "/bin/busybox", toPath: programs.appending(path: "busybox").path)
-        let file = programs.appending(path: "script")
-        try "#!/usr/store/x/busybox sh\nPATH=\n\(script)\n".write(
-            to: file, atomically: false, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file.path)
+        try copyProgram("/bin/busybox", to: programs.appending(path: "busybox").path)
+        try makeScript(
+            "#!/usr/store/x/busybox sh\nPATH=\n\(script)\n", at: programs.appending(path: "script").path)
         for name in input {
             try name.write(
                 to: directory.appending(path: "in/\(name)"), atomically: false, encoding: .utf8)
