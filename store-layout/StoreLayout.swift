@@ -50,6 +50,8 @@ public enum StoreLayout {
         public static let profiles = "profiles"
         /// The link in a profile to its active generation: the switch.
         public static let current = "current"
+        /// The link in a profile to a generation that was made and is to be the active one.
+        public static let pending = "pending"
         /// Prefix of a generation's directory name, before its number.
         public static let generationPrefix = "generation-"
         /// What made a generation, in its directory.

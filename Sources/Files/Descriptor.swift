@@ -82,13 +82,21 @@ public final class Descriptor: @unchecked Sendable {
     }
 
     /// Makes or replaces a symbolic link in one step, so that no reader ever finds it missing.
-    public func replaceSymlink(_ name: String, target: some Collection<UInt8>) throws {
-        let temporary = ".\(name).\(getpid())"
-        if unlinkat(number, temporary, 0) != 0, errno != ENOENT {
-            throw SystemError("remove", path(of: temporary))
+    ///
+    /// - Parameters:
+    ///   - name: Its name.
+    ///   - target: Where it leads.
+    ///   - temporary: A directory of the same file system where it is made; what a crash leaves is left there.
+    public func replaceSymlink(
+        _ name: String, target: some Collection<UInt8>, through temporary: Descriptor? = nil
+    ) throws {
+        let directory = temporary ?? self
+        let newName = ".\(name).\(getpid())"
+        if unlinkat(directory.number, newName, 0) != 0, errno != ENOENT {
+            throw SystemError("remove", directory.path(of: newName))
         }
-        try makeSymlink(temporary, target: target)
-        try rename(temporary, to: self, as: name)
+        try directory.makeSymlink(newName, target: target)
+        try directory.rename(newName, to: self, as: name)
     }
 
     /// The target of the symbolic link `name`; `nil` where there is none.
@@ -373,17 +381,32 @@ extension Descriptor {
     }
 
     /// Writes a file under a temporary name and renames it into place.
-    public func replaceFile(_ name: String, contents: some Collection<UInt8>, mode: UInt32 = 0o644) throws {
-        let temporary = ".\(name).\(getpid())"
-        try unlink(temporary)
-        let file = try open(beneath: temporary, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+    ///
+    /// What is replaced is there until the new contents are on the disk. Where nothing is, the name may be there
+    /// before them after a loss of power, unless `isDurable`.
+    ///
+    /// - Parameters:
+    ///   - name: Its name.
+    ///   - contents: What is in it.
+    ///   - mode: Its permission bits, whatever the umask.
+    ///   - temporary: A directory of the same file system where it is written; what a crash leaves is left there.
+    ///   - isDurable: Whether the contents are on the disk before the name, also where nothing is replaced.
+    public func replaceFile(
+        _ name: String, contents: some Collection<UInt8>, mode: UInt32 = 0o644,
+        through temporary: Descriptor? = nil, isDurable: Bool = false
+    ) throws {
+        let directory = temporary ?? self
+        let newName = ".\(name).\(getpid())"
+        try directory.unlink(newName)
+        let file = try directory.open(beneath: newName, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         do {
             try file.write(contents, at: 0)
             try file.setMode(mode)
-            try rename(temporary, to: self, as: name)
+            if try isDurable || status(of: name) != nil { try file.synchronize() }
+            try directory.rename(newName, to: self, as: name)
         } catch {
             // The first error is the one to report.
-            try? unlink(temporary)
+            try? directory.unlink(newName)
             throw error
         }
     }

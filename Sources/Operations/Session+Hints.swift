@@ -61,7 +61,9 @@ extension Session {
             if let known = try userHints(in: store).first(where: { $0.name == name }), known != hint {
                 throw OperationError.hintExists(name.text, isBuiltIn: false)
             }
-            try store.root.directory(beneath: StoreLayout.Name.hints).replaceFile(name.text, contents: text)
+            try store.root.directory(beneath: StoreLayout.Name.hints).replaceFile(
+                name.text, contents: text,
+                through: store.root.directory(beneath: StoreLayout.Name.temporary))
             try store.root.synchronizeFileSystem()
         }
         return HintSummary(hint, isBuiltIn: false)

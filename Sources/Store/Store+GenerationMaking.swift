@@ -36,7 +36,7 @@ extension Store {
         _ = try GenerationPlan(packages)
     }
 
-    /// Makes the next generation of a profile, and does not switch to it.
+    /// Makes the next generation of a profile, and does not switch to it: if nobody does, the next writer takes it back.
     ///
     /// What `parent` shows in the same place is not made again: it gets a further hard link, without an inode.
     ///
@@ -81,6 +81,7 @@ extension Store {
             try new.setMode(0o755)
             try root.synchronizeFileSystem()
             let newName = "\(StoreLayout.Name.generationPrefix)\(generation.number)"
+            try markPending(newName, in: directory)
             try temporary.rename(name, to: directory, as: newName)
             do {
                 try directory.synchronize()
@@ -174,7 +175,7 @@ extension Store {
             let name = StoreLayout.Name.launchDescription
             if let text = package.launchDescription {
                 if try !there.contains(name) || directory.open(beneath: name).readAll() != text {
-                    try directory.replaceFile(name, contents: text)
+                    try directory.replaceFile(name, contents: text, through: temporary())
                 }
             } else if !there.contains(name) {
                 throw StoreError.damagedDescription(path: directory.path(of: name), reason: "it is missing")

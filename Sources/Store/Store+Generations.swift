@@ -83,7 +83,7 @@ extension Store {
         return try root.directory(beneath: name)
     }
 
-    private func currentNumber(of profile: ProfileName) throws -> Int? {
+    func currentNumber(of profile: ProfileName) throws -> Int? {
         let link = "\(StoreLayout.Name.profiles)/\(profile)/\(StoreLayout.Name.current)"
         guard let target = try root.readSymlink(link) else { return nil }
         guard let number = Self.generationNumber(String(decoding: target, as: UTF8.self)) else {
@@ -108,8 +108,10 @@ extension Store {
             _ = try generationDirectory(number, of: profile)
             let directory = try root.directory(beneath: "\(StoreLayout.Name.profiles)/\(profile)")
             let target = "\(StoreLayout.Name.generationPrefix)\(number)"
-            try directory.replaceSymlink(StoreLayout.Name.current, target: target.utf8)
+            try directory.replaceSymlink(
+                StoreLayout.Name.current, target: target.utf8, through: temporary())
             try directory.synchronize()
+            try directory.unlink(StoreLayout.Name.pending)
         }
     }
 }

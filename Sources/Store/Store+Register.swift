@@ -89,7 +89,7 @@ extension Store {
                 let target = Self.target(of: alias, in: base)
                 if try aliases.readSymlink(alias.name) == target { continue }
                 // A link that is there belongs to nobody: it was checked.
-                try aliases.replaceSymlink(alias.name, target: target)
+                try aliases.replaceSymlink(alias.name, target: target, through: area.directory)
                 undo.append { try? aliases.unlink(alias.name) }
             }
             for directory in [top, trees, manifests, aliases] { try directory.synchronize() }

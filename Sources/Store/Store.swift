@@ -44,15 +44,13 @@ public final class Store {
         if forWriting, faccessat(root.number, ".", W_OK, 0) != 0 {
             throw SystemError("write to the store", path)
         }
-        if let version = try formatVersion(of: root) {
-            guard version <= StoreLayout.formatVersion else {
-                throw StoreError.newerFormat(path: path, version: version)
-            }
-        } else if forWriting {
-            try checkIsFree(root)
-            try root.replaceFile(StoreLayout.Name.format, contents: "\(StoreLayout.formatVersion)\n".utf8)
-        } else {
-            throw try root.list().isEmpty ? StoreError.noStore(path: path) : StoreError.notAStore(path: path)
+        let version = try formatVersion(of: root)
+        if let version, version > StoreLayout.formatVersion {
+            throw StoreError.newerFormat(path: path, version: version)
+        }
+        if version == nil {
+            guard try isFree(root) else { throw StoreError.notAStore(path: path) }
+            guard forWriting else { throw StoreError.noStore(path: path) }
         }
         guard forWriting else {
             return Store(root: root, path: path, isWritable: false, database: try readableIndex(path))
@@ -61,6 +59,11 @@ public final class Store {
             try root.makeDirectory(name, mode: mode)
             // Whatever the umask: others read a system's store.
             try root.directory(beneath: name).setMode(mode)
+        }
+        if version == nil {
+            try root.replaceFile(
+                StoreLayout.Name.format, contents: "\(StoreLayout.formatVersion)\n".utf8,
+                through: root.directory(beneath: StoreLayout.Name.temporary), isDurable: true)
         }
         let store = Store(
             root: root, path: path, isWritable: true, database: try writableIndex(path, in: root))
@@ -94,14 +97,10 @@ public final class Store {
         return version
     }
 
-    /// A directory that is to become a store has nothing in it, or what an interrupted start left.
-    private static func checkIsFree(_ root: Descriptor) throws {
+    /// Whether a directory that is to become a store has nothing in it but what an interrupted start left.
+    private static func isFree(_ root: Descriptor) throws -> Bool {
         let known = Set(StoreLayout.directories.map(\.name) + [StoreLayout.Name.setup])
-        for entry in try root.list() where !known.contains(entry.text) {
-            guard entry.text.hasPrefix(".\(StoreLayout.Name.format).") else {
-                throw StoreError.notAStore(path: root.path)
-            }
-        }
+        return try root.list().allSatisfy { known.contains($0.text) }
     }
 
     // MARK: - The index
@@ -180,6 +179,7 @@ public final class Store {
             writerLock = nil
         }
         try ImportArea.sweep(try temporary())
+        try sweepPending()
         return try body()
     }
 

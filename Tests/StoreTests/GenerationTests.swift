@@ -32,7 +32,25 @@ import Testing
     }
 
     private func make(_ packages: [GenerationPackage], parent: Int? = nil) throws -> Generation {
-        try store.makeGeneration(profile: mainProfile, packages: packages, parent: parent, command: "test")
+        try store.withWriterLock(command: "test") {
+            let made = try store.makeGeneration(
+                profile: mainProfile, packages: packages, parent: parent, command: "test")
+            try store.activate(made.number, in: mainProfile)
+            return made
+        }
+    }
+
+    @Test func whatNobodySwitchedToIsTakenBack() throws {
+        let packages = [try package("a", commands: ["a"])]
+        let first = try make(packages)
+        let second = try store.makeGeneration(
+            profile: mainProfile, packages: [], parent: first.number, command: "cut short")
+        #expect(try link("profiles/default/pending") == "generation-\(second.number)")
+        try store.withWriterLock(command: "next") {}
+        #expect(try store.generations(of: mainProfile) == [first])
+        #expect(try store.root.directory(beneath: "profiles/default").list().map(\.text).sorted() == ["current", "generation-1"])
+        #expect(try store.root.directory(beneath: "tmp").list().isEmpty)
+        #expect(try make([], parent: first.number).number == second.number)
     }
 
     private func link(_ path: String) throws -> String? {
@@ -58,8 +76,6 @@ import Testing
             try link("\(directory)/share/man/man1/emacs.1.gz")
                 == "../../../../../../store/\(emacs.baseName)/usr/share/man/man1/emacs.1.gz")
         #expect(try link("\(directory)/share/emacs") == "../../../../store/\(emacs.baseName)/usr/share/emacs")
-        #expect(try store.currentGeneration(of: mainProfile) == nil, "made, not switched to")
-        try store.activate(1, in: mainProfile)
         #expect(try store.currentGeneration(of: mainProfile) == generation)
         #expect(try link("profiles/default/current") == "generation-1")
         var expected = emacs

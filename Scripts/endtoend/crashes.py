@@ -1,0 +1,259 @@
+"""Small stores, the commands that change them, and what has to be true after one of them was killed."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+from pathlib import Path
+
+PROGRAM = """
+#include <stdio.h>
+int main(void) { return puts("/usr/share/NAME/text") + VERSION < 0; }
+"""
+
+
+class Broken(AssertionError):
+    """A store that is not as it has to be."""
+
+
+def image(path, name, version, extra=()):
+    """A tar image of a program that names a file of its package, a script, a manual page and data of two sizes."""
+    program = path.parent / f"{name}-{version}.bin"
+    source = PROGRAM.replace("NAME", name).replace("VERSION", version)
+    subprocess.run(["gcc", "-O1", "-x", "c", "-o", program, "-"], input=source, text=True, check=True)
+    files = {
+        f"usr/bin/{name}": (program.read_bytes(), 0o755),
+        f"usr/bin/{name}-script": (f"#!/bin/sh\ncat /usr/share/{name}/text\n".encode(), 0o755),
+        f"usr/share/{name}/text": (f"{name} {version}\n".encode(), 0o644),
+        f"usr/share/{name}/shared": (b"the same in all versions\n" * 40, 0o644),
+        f"usr/share/man/man1/{name}.1": (f".TH {name} 1\n.SH {version}\n".encode(), 0o644),
+    }
+    files |= {at: (contents, 0o644) for at, contents in extra}
+    with tarfile.open(path, "w") as archive:
+        for at, (contents, mode) in sorted(files.items()):
+            member = tarfile.TarInfo(at)
+            member.size, member.mode = len(contents), mode
+            archive.addfile(member, io.BytesIO(contents))
+    return path
+
+
+class Place:
+    """A directory with images, from which stores are made."""
+
+    def __init__(self, sxs, directory):
+        self.sxs, self.directory = sxs, Path(directory)
+        images = self.directory / "images"
+        images.mkdir()
+        self.images = {
+            f"{name}-{version}": image(images / f"{name}-{version}.tar", name, version)
+            for name, version in (("a", "1"), ("a", "2"), ("b", "1"), ("c", "1"))
+        }
+        self.base = self.directory / "base"
+        for words in (["install", self.images["a-1"]], ["install", self.images["b-1"]], ["remove", "b"],
+                      ["install", "b"]):
+            self.run(self.base, *words)
+
+    def command(self, *words):
+        """The words of a command."""
+        return [str(self.sxs), *map(str, words)]
+
+    def environment(self, root):
+        """By what a command finds its store: not by its words, which are kept in the store."""
+        return os.environ | {"SXS_ROOT": str(root)}
+
+    def run(self, root, *words):
+        """Runs a command that has to succeed, and gives back what it printed."""
+        outcome = subprocess.run(self.command(*words), env=self.environment(root), capture_output=True, text=True,
+                                 check=False)
+        if outcome.returncode != 0:
+            raise Broken(f"sxs {' '.join(map(str, words))} ended with {outcome.returncode}: {outcome.stderr}{outcome.stdout}")
+        return outcome.stdout
+
+
+class Scenario:
+    """A command, and the store that it finds."""
+
+    def __init__(self, name, *words, base=None, before=()):
+        self.name, self.words, self.base, self.before = name, words, base, before
+
+    def prepare(self, place):
+        """The store before the command, that after it, and how many calls it makes."""
+        self.start = self.base or place.directory / f"start of {self.name}"
+        if not self.base:
+            copy(place.base, self.start)
+        for words in self.before:
+            place.run(self.start, *words)
+        self.old = current(self.start)
+        self.old_state = generation_state(self.start, self.old)
+        self.end = place.directory / f"end of {self.name}"
+        copy(self.start, self.end)
+        place.run(self.end, *self.words)
+        self.new = current(self.end)
+        self.final, self.final_index = state(self.end), index(self.end)
+
+
+def scenarios(place):
+    """Every command that changes a store."""
+    images = place.images
+    return [
+        Scenario("install", "install", images["c-1"]),
+        Scenario("first install", "install", images["a-1"], base=empty(place)),
+        Scenario("upgrade", "install", images["a-2"]),
+        Scenario("install again", "install", "b", before=[["remove", "b"]]),
+        Scenario("remove", "remove", "b"),
+        Scenario("rollback", "rollback"),
+        Scenario("switch", "switch", "1"),
+        Scenario("import", "import", images["c-1"]),
+        Scenario("hint", "hint", "add", hint(place)),
+    ]
+
+
+def empty(place):
+    path = place.directory / "nothing"
+    path.mkdir()
+    return path
+
+
+def hint(place):
+    path = place.directory / "a.hints"
+    path.write_text("sxs-hints 1\nprogram usr/bin/a\nenvironment A=1\n")
+    return path
+
+
+def copy(source, target):
+    """Copies a store with its links, as they are."""
+    subprocess.run(["cp", "-a", source, target], check=True)
+
+
+def discard(root):
+    """Removes a store, the directories of which nobody may write to."""
+    subprocess.run(["chmod", "-R", "u+w", root], check=False, stderr=subprocess.DEVNULL)
+    shutil.rmtree(root)
+
+
+def current(root):
+    """The number of the active generation; nothing where there is none."""
+    try:
+        return int(os.readlink(root / "profiles/default/current").removeprefix("generation-"))
+    except FileNotFoundError:
+        return None
+
+
+def entry(path):
+    """What there is at a path, as text that does not differ from run to run."""
+    status = os.lstat(path)
+    kind = f"{status.st_mode:o}"
+    if os.path.islink(path):
+        return f"{kind} {os.readlink(path)}"
+    if os.path.isdir(path):
+        return kind
+    contents = Path(path).read_bytes()
+    if path.name == "generation.json":
+        description = json.loads(contents)
+        description.pop("created")
+        contents = json.dumps(description).encode()
+    return f"{kind} {hashlib.sha256(contents).hexdigest()}"
+
+
+def tree(top, root):
+    """Everything below a path, by its name in the root."""
+    found = {str(top.relative_to(root)): entry(top)}
+    for directory, names, files in os.walk(top):
+        for name in names + files:
+            path = Path(directory, name)
+            found[str(path.relative_to(root))] = entry(path)
+    return found
+
+
+# What is not the same each time: the index (compared by its rows), who had the lock last.
+VARYING = ("index.sqlite", "lock")
+
+
+def state(root):
+    """Everything in a store."""
+    found = tree(root, root)
+    return {path: text for path, text in found.items() if not path.startswith(VARYING)}
+
+
+def lasting(root):
+    """Everything in a store but what the next writer removes."""
+    return {path: text for path, text in state(root).items()
+            if not path.startswith("tmp/") and not path.endswith("/pending")}
+
+
+def generation_state(root, number):
+    """Everything that a generation consists of: itself, its store paths, their launchers, manifests and aliases."""
+    if number is None:
+        return {}
+    found = tree(root / f"profiles/default/generation-{number}", root)
+    listing = (root / f"profiles/default/generation-{number}/packages").read_text().splitlines()
+    for base in (line.split(" ", 1)[1] for line in listing if line.startswith(("package ", "preferred "))):
+        for name in ("store", "manifests", "shims"):
+            if (root / name / base).exists():
+                found |= tree(root / name / base, root)
+        for alias in os.scandir(root / "aliases"):
+            if f"/{base}" in os.readlink(alias.path):
+                found[f"aliases/{alias.name}"] = os.readlink(alias.path)
+    return found
+
+
+def index(root):
+    """The rows of the index, without what differs each time."""
+    database = sqlite3.connect(f"file:{root}/index.sqlite?mode=ro", uri=True)
+    try:
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        rows = {
+            "package": database.execute(
+                "SELECT base_name, name, version, architecture, tree, listing, alias_salt, size, file_count, source,"
+                " source_digest, summary FROM package ORDER BY base_name").fetchall(),
+            "alias": database.execute(
+                "SELECT alias.name, base_name, target FROM alias JOIN package ON package = package.id"
+                " ORDER BY alias.name").fetchall(),
+            "generation": database.execute(
+                "SELECT profile, number, parent, command FROM generation ORDER BY profile, number").fetchall(),
+            "generation_package": database.execute("SELECT * FROM generation_package ORDER BY 1, 2, 3").fetchall(),
+        }
+    finally:
+        database.close()
+    return {"version": version} | rows
+
+
+def difference(first, second, limit=8):
+    """What two states do not have in common, for people."""
+    lines = [f"{path}: {first.get(path, 'nothing')} | {second.get(path, 'nothing')}"
+             for path in sorted(first.keys() | second.keys()) if first.get(path) != second.get(path)]
+    return "\n".join(lines[:limit] + ([f"and {len(lines) - limit} more"] if len(lines) > limit else []))
+
+
+def examine(place, scenario, root, is_over=False):
+    """Everything that has to be true of a store whose command was cut off, and after the same command once more.
+
+    With `is_over` it was cut off after its end: what it did has to be there.
+    """
+    active = current(root)
+    if is_over and (found := lasting(root)) != scenario.final:
+        raise Broken("what was reported as done is not there (usual | now):\n" + difference(scenario.final, found))
+    if active not in (scenario.old, scenario.new):
+        raise Broken(f"generation {active} is active, which neither was nor should be")
+    found = generation_state(root, scenario.old)
+    if found != scenario.old_state:
+        raise Broken("the old generation changed:\n" + difference(scenario.old_state, found))
+    if scenario.old is not None:
+        for word in ("list", "generations", "verify"):
+            place.run(root, word)
+    if active == scenario.old:
+        place.run(root, *scenario.words)
+    # Leftovers go with the next command that takes the writer's lock, though it changes nothing more.
+    if scenario.new is not None:
+        place.run(root, "switch", str(scenario.new))
+    found = state(root)
+    if found != scenario.final:
+        raise Broken("after the next command something else is there than usual (usual | now):\n"
+                     + difference(scenario.final, found))
+    if (found := index(root)) != scenario.final_index:
+        raise Broken(f"after the next command the index holds\n{found}\nand not\n{scenario.final_index}")
+
