@@ -12,7 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 
-SIZE = 48 << 20
+SIZE = 128 << 20
 OPTIONS = "data=writeback,noauto_da_alloc,noatime"
 FLUSH = (1 << 64) - 1
 BLOCK = 4096

@@ -158,18 +158,19 @@ extension Session {
         {
             return
         }
+        let place = try store.root.directory(beneath: StoreLayout.Name.temporary)
         let temporary = ".\(StoreLayout.Name.program).\(getpid())"
-        try programs.unlink(temporary)
+        try place.unlink(temporary)
         do {
-            let copy = try programs.open(beneath: temporary, flags: O_WRONLY | O_CREAT | O_EXCL)
+            let copy = try place.open(beneath: temporary, flags: O_WRONLY | O_CREAT | O_EXCL)
             try copy.copyContents(of: own)
             try copy.setMode(0o755)
             try copy.setTimes(Int(status.st_mtim.tv_sec))
             try copy.synchronize()
-            try programs.rename(temporary, to: programs, as: StoreLayout.Name.program)
+            try place.rename(temporary, to: programs, as: StoreLayout.Name.program)
         } catch {
             // The first error is the one to report.
-            try? programs.unlink(temporary)
+            try? place.unlink(temporary)
             throw error
         }
     }

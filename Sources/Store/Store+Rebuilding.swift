@@ -15,7 +15,7 @@ extension Store {
             guard try isIndexEmpty() else { return }
             for entry in try manifests.list() {
                 // A manifest without a tree is what a crash left between the two renames.
-                let tree = StoreLayout.Name.store + "/" + entry.text
+                let tree = "\(StoreLayout.Name.store)/\(entry.text)"
                 guard let status = try root.status(of: tree) else { continue }
                 let directory = try manifests.directory(beneath: entry.text)
                 let metadata = try JSON.decode(
@@ -25,6 +25,7 @@ extension Store {
                         path: directory.path(of: StoreLayout.Name.metadata),
                         reason: "it is of \(metadata.storePath)")
                 }
+                try finishTree(tree, mode: status.st_mode, in: directory)
                 try database.transaction {
                     try insert(metadata, registered: Int(status.st_ctim.tv_sec))
                 }
@@ -38,6 +39,18 @@ extension Store {
                 }
             }
         }
+    }
+
+    /// Takes away the right to write to a tree's top, which it has until it is in its place.
+    private func finishTree(_ tree: String, mode: mode_t, in manifest: Descriptor) throws {
+        guard mode & 0o222 != 0 else { return }
+        let listing = try manifest.open(beneath: StoreLayout.Name.listing).readAll(limit: .max)
+        let newline = UInt8(ascii: "\n")
+        let lines = listing.split(separator: newline, maxSplits: 3, omittingEmptySubsequences: false)
+        // The top is the first entry, after two lines.
+        let head = Bytes(lines.prefix(3).joined(separator: [newline])) + [newline]
+        let top = try TreeListing.parse(head).first
+        try root.directory(beneath: tree).setMode(UInt32(top?.mode ?? 0o555))
     }
 
     private func isIndexEmpty() throws -> Bool {

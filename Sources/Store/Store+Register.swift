@@ -72,6 +72,14 @@ extension Store {
             undo.append { materializer.withdrawObjects() }
             try materializer.commitObjects()
 
+            // Before the tree: where that is in its place, all of the store path is.
+            for alias in metadata.aliases {
+                let target = Self.target(of: alias, in: base)
+                if try aliases.readSymlink(alias.name) == target { continue }
+                // A link that is there belongs to nobody: it was checked.
+                try aliases.replaceSymlink(alias.name, target: target, through: area.directory)
+                undo.append { try? aliases.unlink(alias.name) }
+            }
             try setAside(base, in: manifests, as: "old-manifest", area)
             try area.directory.rename("manifest", to: manifests, as: base)
             undo.append { try? manifests.rename(base, to: area.directory, as: "manifest") }
@@ -85,13 +93,6 @@ extension Store {
             // Only now: to move a directory, its owner must be able to write to it.
             try top.setMode(UInt32(mode))
 
-            for alias in metadata.aliases {
-                let target = Self.target(of: alias, in: base)
-                if try aliases.readSymlink(alias.name) == target { continue }
-                // A link that is there belongs to nobody: it was checked.
-                try aliases.replaceSymlink(alias.name, target: target, through: area.directory)
-                undo.append { try? aliases.unlink(alias.name) }
-            }
             for directory in [top, trees, manifests, aliases] { try directory.synchronize() }
             try database.transaction { try insert(metadata, registered: Timestamp.now) }
         } catch {

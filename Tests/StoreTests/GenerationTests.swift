@@ -48,7 +48,10 @@ import Testing
         #expect(try link("profiles/default/pending") == "generation-\(second.number)")
         try store.withWriterLock(command: "next") {}
         #expect(try store.generations(of: mainProfile) == [first])
-        #expect(try store.root.directory(beneath: "profiles/default").list().map(\.text).sorted() == ["current", "generation-1"])
+        #expect(
+            try store.root.directory(beneath: "profiles/default").list().map(\.text).sorted() == [
+                "current", "generation-1",
+            ])
         #expect(try store.root.directory(beneath: "tmp").list().isEmpty)
         #expect(try make([], parent: first.number).number == second.number)
     }
