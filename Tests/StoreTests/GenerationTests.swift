@@ -99,7 +99,7 @@ import Testing
         #expect(throws: StoreError.unknownGeneration(profile: "default", number: 9)) {
             try store.activate(9, in: mainProfile)
         }
-        #expect(try store.currentGeneration(of: mainProfile)?.number == 1)
+        #expect(try store.currentGeneration(of: mainProfile)?.number == 3)
     }
 
     @Test func aCollisionNamesBothOwnersAndChangesNothing() throws {
