@@ -72,6 +72,10 @@ extension Store {
             undo.append { materializer.withdrawObjects() }
             try materializer.commitObjects()
 
+            try setAside(base, in: manifests, as: "old-manifest", area)
+            try area.directory.rename("manifest", to: manifests, as: base)
+            undo.append { try? manifests.rename(base, to: area.directory, as: "manifest") }
+
             // Before the tree: where that is in its place, all of the store path is.
             for alias in metadata.aliases {
                 let target = Self.target(of: alias, in: base)
@@ -80,10 +84,6 @@ extension Store {
                 try aliases.replaceSymlink(alias.name, target: target, through: area.directory)
                 undo.append { try? aliases.unlink(alias.name) }
             }
-            try setAside(base, in: manifests, as: "old-manifest", area)
-            try area.directory.rename("manifest", to: manifests, as: base)
-            undo.append { try? manifests.rename(base, to: area.directory, as: "manifest") }
-
             try setAside(base, in: trees, as: "old-tree", area)
             try area.directory.rename("tree", to: trees, as: base)
             undo.append {
