@@ -12,6 +12,8 @@ public struct HostItem: Equatable, Sendable {
         case link(String)
         /// The anchor, with all of ``Anchor/entries``.
         case anchor
+        /// A module of the SELinux policy, with its text in CIL; the path is where the policy keeps it.
+        case policyModule(Bytes)
     }
 
     /// Its absolute path on the host.
@@ -19,6 +21,9 @@ public struct HostItem: Equatable, Sendable {
 
     /// What it is.
     public let kind: Kind
+
+    /// Whether it is a module of the SELinux policy.
+    public var isPolicyModule: Bool { if case .policyModule = kind { true } else { false } }
 
     /// Creates an item.
     public init(path: String, kind: Kind) {

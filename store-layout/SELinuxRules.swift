@@ -4,6 +4,24 @@ public import Files
 ///
 /// See `selinux.md`.
 public enum SELinuxRules {
+    /// The name of the policy module that setup installs.
+    public static let moduleName = "sxs"
+
+    /// Which policy a host has. Source: selinux_config(5).
+    public static let configuration = "/etc/selinux/config"
+    /// Where its modules are, with what is not the default. Source: semanage.conf(5).
+    public static let managerConfiguration = "/etc/selinux/semanage.conf"
+    /// Where modules are kept by default.
+    public static let moduleStore = "/var/lib/selinux"
+    /// Below a policy's own directory there: modules of semodule's default priority.
+    public static let modules = "active/modules/400"
+    /// Where a kernel that runs SELinux shows it.
+    public static let fileSystem = "/sys/fs/selinux"
+    /// Where semodule(8) may be.
+    public static let managerPrograms = ["/usr/sbin/semodule", "/sbin/semodule"]
+    /// Where restorecon(8) may be.
+    public static let labelPrograms = ["/usr/sbin/restorecon", "/sbin/restorecon"]
+
     private static let begin = "# sxs: begin of"
     private static let end = "# sxs: end of"
 

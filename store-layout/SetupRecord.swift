@@ -11,6 +11,7 @@ public import Files
 /// directory /etc/fish
 /// file /etc/profile.d/sxs.sh <SHA-256>
 /// link /usr/store /var/lib/sxs/store
+/// module /var/lib/selinux/default/active/modules/400/sxs <SHA-256>
 /// anchor /var/lib/extensions/…
 /// ```
 public struct SetupRecord: Equatable, Sendable {
@@ -24,11 +25,15 @@ public struct SetupRecord: Equatable, Sendable {
         case link(String, target: String)
         /// The anchor.
         case anchor(String)
+        /// A module of the SELinux policy, with the digest of its text.
+        case policyModule(String, Digest)
 
         /// The absolute path on the host.
         public var path: String {
             switch self {
-            case .directory(let path), .file(let path, _), .link(let path, _), .anchor(let path): path
+            case .directory(let path), .file(let path, _), .link(let path, _), .anchor(let path),
+                .policyModule(let path, _):
+                path
             }
         }
 
@@ -39,6 +44,7 @@ public struct SetupRecord: Equatable, Sendable {
             case .file(let contents): self = .file(item.path, Digest(hashing: contents))
             case .link(let target): self = .link(item.path, target: target)
             case .anchor: self = .anchor(item.path)
+            case .policyModule(let text): self = .policyModule(item.path, Digest(hashing: text))
             }
         }
 
@@ -48,6 +54,7 @@ public struct SetupRecord: Equatable, Sendable {
             case .file(let path, let digest): "file \(path) \(digest.hex)"
             case .link(let path, let target): "link \(path) \(target)"
             case .anchor(let path): "anchor \(path)"
+            case .policyModule(let path, let digest): "module \(path) \(digest.hex)"
             }
         }
     }
@@ -92,9 +99,10 @@ public struct SetupRecord: Equatable, Sendable {
             case ("directory", 2): entries.append(.directory(words[1]))
             case ("anchor", 2): entries.append(.anchor(words[1]))
             case ("link", 3): entries.append(.link(words[1], target: words[2]))
-            case ("file", 3):
+            case ("file", 3), ("module", 3):
                 guard let digest = Digest(hex: words[2]) else { return nil }
-                entries.append(.file(words[1], digest))
+                entries.append(
+                    words[0] == "file" ? .file(words[1], digest) : .policyModule(words[1], digest))
             default: return nil
             }
         }

@@ -50,11 +50,14 @@ public struct HostSetup {
             }
             items.append(HostItem(path: Anchor.path, kind: .anchor))
         }
-        // Directories in the root are the store's to make.
+        // Directories in the root are the store's to make, those of the policy semodule's.
         return try withDirectories(items).filter {
             $0.kind != .directory || !$0.path.hasPrefix(StoreLayout.systemRoot + "/")
-        }
+        } + [HostPolicy(host)?.item].compactMap { $0 }
     }
+
+    /// Whether the host has what changes an SELinux policy.
+    public static var canChangePolicies: Bool { HostPolicy.isManageable }
 
     /// Directories that are not there go before what is in them.
     public func withDirectories(_ items: [HostItem]) throws -> [HostItem] {
@@ -90,6 +93,12 @@ public struct HostSetup {
             // Whoever enabled the unit before: it is enabled.
             if there == target || item.path.hasPrefix(Anchor.wantedUnits) { return .same }
             return made == .link(item.path, target: there) ? .outdated : .foreign("a link to \(there)")
+        case .policyModule:
+            // Kept as the manager has it, compressed: what was installed is known from the record alone.
+            guard case .policyModule = made else {
+                return .foreign("a policy module that sxs did not install")
+            }
+            return made == SetupRecord.Entry(item) ? .same : .outdated
         case .anchor:
             return try isUntouchedAnchor() ? .same : .foreign("a directory that is not as sxs makes it")
         }
@@ -104,7 +113,8 @@ public struct HostSetup {
             switch entry.kind {
             case .file(let contents): guard try host.contents(path) == contents else { return false }
             case .link(let target): guard try host.link(path) == target else { return false }
-            case .directory, .anchor: guard try host.directory(path) != nil else { return false }
+            case .directory, .anchor, .policyModule:
+                guard try host.directory(path) != nil else { return false }
             }
         }
         return try expected.allSatisfy { try host.names(in: $0.key).allSatisfy($0.value.contains) }
@@ -112,6 +122,10 @@ public struct HostSetup {
 
     /// Makes an item in one step: whoever looks finds what was there, or all of it.
     public func make(_ item: HostItem) throws {
+        if case .policyModule(let text) = item.kind {
+            let place = try parent(of: StoreLayout.systemRoot + "/" + StoreLayout.Name.temporary + "/file")
+            return try policy().install(text, by: place)
+        }
         let parent = try parent(of: item.path)
         let name = Host.name(of: item.path)
         let temporary = Self.unfinished + name
@@ -129,13 +143,14 @@ public struct HostSetup {
             try parent.unlink(temporary)
             try parent.makeSymlink(temporary, target: target.utf8)
             try parent.rename(temporary, to: parent, as: name)
+        case .policyModule: break
         case .anchor:
             try removeUnfinishedAnchor(in: parent)
             try parent.makeDirectory(Anchor.unfinishedName)
             let anchor = try parent.directory(beneath: Anchor.unfinishedName)
             for entry in Anchor.entries {
                 switch entry.kind {
-                case .directory, .anchor: try anchor.makeDirectory(entry.path)
+                case .directory, .anchor, .policyModule: try anchor.makeDirectory(entry.path)
                 case .link(let target): try anchor.makeSymlink(entry.path, target: target.utf8)
                 case .file(let contents):
                     let file = try anchor.open(
@@ -156,6 +171,7 @@ public struct HostSetup {
     public func remove(_ entry: SetupRecord.Entry) throws -> String? {
         guard let parent = try host.directory(Host.parent(of: entry.path)) else { return nil }
         let name = Host.name(of: entry.path)
+        if case .policyModule = entry { return try removeModule(name, in: parent) }
         if case .anchor = entry { try removeUnfinishedAnchor(in: parent) }
         try parent.unlink(Self.unfinished + name)
         guard let status = try parent.status(of: name) else { return nil }
@@ -172,6 +188,7 @@ public struct HostSetup {
         case .link(_, let target):
             guard try host.link(entry.path) == target else { return "it was changed" }
             try parent.unlink(name)
+        case .policyModule: break
         case .anchor:
             guard try isUntouchedAnchor() else { return "it was changed" }
             // At once, for a merge that is going on.
@@ -180,6 +197,24 @@ public struct HostSetup {
         }
         try parent.synchronize()
         return nil
+    }
+
+    private func removeModule(_ name: String, in modules: Descriptor) throws -> String? {
+        guard try modules.status(of: name) != nil else { return nil }
+        do {
+            try policy().remove()
+            return nil
+        } catch let error as SetupError {
+            // The rest goes nevertheless: a rule for paths that are not there does no harm.
+            return "\(error)".split(separator: "\n").first.map(String.init)
+        }
+    }
+
+    private func policy() throws -> HostPolicy {
+        guard let policy = try HostPolicy(host) else {
+            throw SetupError.policyModule(output: "the host has no SELinux policy any more")
+        }
+        return policy
     }
 
     /// Removes what a crash, or ``remove(_:)``, left of an anchor: only what it can hold, and whatever is missing.

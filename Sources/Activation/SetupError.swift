@@ -24,6 +24,8 @@ public enum SetupError: Error, Equatable, CustomStringConvertible {
     case otherMethod(SetupMethod)
     /// The record of what was made cannot be read.
     case damagedRecord(String)
+    /// A module could not be put into the host's SELinux policy, or taken out.
+    case policyModule(output: String)
     /// No further overlay can be laid over `/usr`.
     case tooDeep(Int)
     /// A running merge would have to be done again, and may come out differently.
@@ -89,6 +91,11 @@ public enum SetupError: Error, Equatable, CustomStringConvertible {
             """
             \(path) is damaged: what sxs made on this host cannot be told
             hint: 'sxs doctor' shows what is there; remove the record and run 'sxs setup' again to begin a new one
+            """
+        case .policyModule(let output):
+            """
+            the SELinux policy cannot be changed: \(output.split(separator: "\n").suffix(3).joined(separator: "; "))
+            hint: 'semodule --list' and the lines above say what is wrong with the policy; run the command again then
             """
         case .tooDeep(let depth):
             """

@@ -13,6 +13,16 @@ public struct ExtendedAttribute: Hashable, Sendable {
     }
 }
 
+extension ExtendedAttribute {
+    /// The name of the attribute that has a file's SELinux label.
+    public static let labelName = Bytes("security.selinux".utf8)
+
+    /// A file's SELinux label, with the NUL after it that libselinux writes.
+    public static func label(_ text: Bytes) -> ExtendedAttribute {
+        ExtendedAttribute(name: labelName, value: text + [0])
+    }
+}
+
 /// A file's contents: the number of a staged file in its ``Staging``.
 public struct ContentID: Hashable, Sendable {
     /// The number, counted from 0.

@@ -14,9 +14,22 @@ public final class FileLabels {
     /// The policy's file.
     public let path: String
 
+    /// Whether the kernel of this host runs SELinux with a policy.
+    public static var isEnabled: Bool { is_selinux_enabled() == 1 }
+
     /// What is at a path.
     public enum Kind: Sendable {
         case directory, file, symlink
+
+        /// What a file's mode says; all that is neither directory nor link is taken for a regular file.
+        public init(mode: UInt32) {
+            self =
+                switch mode & S_IFMT {
+                case S_IFDIR: .directory
+                case S_IFLNK: .symlink
+                default: .file
+                }
+        }
 
         fileprivate var mode: Int32 {
             switch self {

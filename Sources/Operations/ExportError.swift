@@ -1,3 +1,5 @@
+public import Files
+
 /// Why a package cannot be exported, or an exported one taken over.
 public enum ExportError: Error, Equatable, CustomStringConvertible {
     /// Something is at the place already.
@@ -18,6 +20,8 @@ public enum ExportError: Error, Equatable, CustomStringConvertible {
     case named(String, storePath: String)
     /// A directory cannot be signed.
     case unsignable
+    /// The directory that is written, or that mkfs.erofs reads, cannot have labels.
+    case unlabelled(SystemError)
     /// An alias of the package is another one's on this host.
     case aliasTaken(String, alias: String, owner: String)
 
@@ -68,6 +72,11 @@ public enum ExportError: Error, Equatable, CustomStringConvertible {
             """
             a directory cannot be signed
             hint: leave out --format dir
+            """
+        case .unlabelled(let error):
+            """
+            \(error)
+            hint: only root writes SELinux labels, and not on every file system; --format sysext needs neither
             """
         case .aliasTaken(let storePath, let alias, let owner):
             """

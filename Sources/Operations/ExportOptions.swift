@@ -38,6 +38,9 @@ public struct ExportOptions: Sendable {
     public var isVersioned = false
     /// Whether what is at the place is replaced.
     public var isForced = false
+    /// The SELinux policy whose labels everything gets: its `file_contexts`, its directory, or a root directory; `nil`
+    /// for no labels, whatever the host.
+    public var policy: String?
     /// What an image is signed with; `nil` for a plain file system.
     public var signing: Signing?
 

@@ -1,6 +1,7 @@
 internal import Activation
 internal import Files
 internal import Images
+internal import Labels
 internal import StoreLayout
 
 /// The tree of a system extension that holds a package: `extensions.md` is the contract.
@@ -163,6 +164,23 @@ struct ExportedTree {
             add(Array("[Unit]\nUpholds=\(unitName)\n".utf8), at: path)
         }
         if !targets.isEmpty { upheld.append(unitName) }
+    }
+
+    /// Gives everything the label that a policy has for it; to be done last.
+    mutating func label(_ labels: StoreLabels) throws {
+        for path in tree.sortedPaths {
+            guard var node = tree[path] else { continue }
+            let kind: FileLabels.Kind =
+                switch node.kind {
+                case .directory: .directory
+                case .file: .file
+                case .symlink: .symlink
+                }
+            guard let label = try labels.label(inExtension: path, kind: kind) else { continue }
+            node.attributes.append(.label(label))
+            node.attributes.sort { $0.name.lexicographicallyPrecedes($1.name) }
+            tree.insert(node, at: path)
+        }
     }
 
     /// A path of the extension's command that a text names; `nil` for other programs.

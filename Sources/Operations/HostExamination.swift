@@ -174,6 +174,7 @@ struct HostExamination {
                     .error, "profile-link", "\(link) does not lead to the default profile",
                     why: "\(StoreLayout.hostCommands) is empty for everybody", hint: "run '\(setup)' again"))
         }
+        if let finding = try policyFinding() { findings.append(finding) }
         if let path = try unreadProfile() {
             findings.append(
                 Finding(
@@ -182,6 +183,22 @@ struct HostExamination {
                     hint: "add to \(path): emulate sh -c '. \(StoreLayout.hostFiles[0].path)'"))
         }
         return findings
+    }
+
+    /// Whether the host's SELinux policy knows the store.
+    private func policyFinding() throws -> Finding? {
+        let setupOfHost = HostSetup(host)
+        guard let module = try setupOfHost.items(record?.method ?? .links).first(where: \.isPolicyModule)
+        else { return nil }
+        switch try setupOfHost.state(of: module, record) {
+        case .same, .foreign: return nil
+        case .missing, .outdated:
+            return Finding(
+                .warning, "policy-module",
+                "this host's SELinux policy has no rules for \(StoreLayout.systemRoot)",
+                why: "restorecon takes away the labels by which programs of the store may run",
+                hint: "install semodule (policycoreutils), and run '\(setup)' again")
+        }
     }
 
     /// The configuration of a zsh that does not read the host's profile.

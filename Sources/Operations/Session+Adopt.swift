@@ -84,7 +84,8 @@ extension Session {
             return try asWriter(of: store) {
                 try store.register(
                     area, tree: exported.tree, storePath: exported.storePath, metadata: metadata,
-                    sourceListing: exported.sourceListing, report: exported.report)
+                    sourceListing: exported.sourceListing, report: exported.report,
+                    label: labeller(for: exported.storePath, tree: exported.tree, in: store))
             }
         } catch StoreError.aliasClash(let name, let owner) {
             throw ExportError.aliasTaken(exported.storePath.path, alias: name, owner: owner)

@@ -3,6 +3,7 @@ internal import Files
 private import FoundationEssentials
 private import Glibc
 internal import Images
+internal import Labels
 internal import Relocation
 internal import Store
 internal import StoreLayout
@@ -20,6 +21,9 @@ extension Session {
     public func export(_ name: String, options: ExportOptions) throws -> ExportResult {
         guard options.format != .dir || options.signing == nil else { throw ExportError.unsignable }
         let writer = try squashFSWriter(options)
+        let labels = try options.policy.map {
+            StoreLabels(try FileLabels(fileContexts: Self.fileContexts(of: $0)))
+        }
         try Self.check(commandDirectory: options.commandDirectory)
         let store = try openStore()
         let package = try store.metadata(of: installedOrNewest(name, in: store).baseName)
@@ -34,14 +38,15 @@ extension Session {
         let place = try ExportPlace(
             options, name: extensionName, version: version, architecture: package.architecture)
         let description = try launchDescription(of: package, exposure: exposure)
-        let tree = try exportedTree(
+        var tree = try exportedTree(
             of: package, exposure: exposure, description: description, name: extensionName, version: version,
             options: options, in: store)
+        if let labels { try tree.label(labels) }
         let signed = try options.signing.map {
             try SignedImage($0, architecture: package.architecture, seed: Self.identifier(of: package))
         }
         let top = try store.tree(of: package.storePath)
-        let contents = { (id: ContentID) in
+        let contents = { [tree] (id: ContentID) in
             do {
                 return try tree.contents(id, from: top)
             } catch let error as SystemError where [ENOENT, ENOTDIR, ELOOP].contains(error.code) {
@@ -67,6 +72,10 @@ extension Session {
         } catch let error as ImageError {
             guard case .changed = error else { throw error }
             throw ExportError.damagedPackage(package.name)
+        } catch let error as SystemError
+            where labels != nil && options.format != .sysext && [EPERM, ENOTSUP].contains(error.code)
+        {
+            throw ExportError.unlabelled(error)
         }
         var status = stat()
         guard stat(place.path, &status) == 0 else { throw SystemError("look at", place.path) }

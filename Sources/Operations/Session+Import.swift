@@ -278,7 +278,8 @@ extension Session {
         return try asWriter(of: store) {
             try store.register(
                 unpacked.area, tree: relocated.tree, storePath: relocated.storePath, metadata: metadata,
-                sourceListing: unpacked.listing, report: report)
+                sourceListing: unpacked.listing, report: report,
+                label: labeller(for: relocated.storePath, tree: relocated.tree, in: store))
         }
     }
 }

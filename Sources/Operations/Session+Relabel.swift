@@ -24,28 +24,19 @@ public struct Relabelling: Encodable, Sendable {
 extension Session {
     /// Labels all store paths as a policy labels the same paths of a host, and tells the policy where they are.
     ///
-    /// - Parameter policy: Its `file_contexts`; `nil` for that of this host.
+    /// - Parameter policy: See ``fileContexts(of:)``.
     public func relabel(policy: String? = nil) throws -> Relabelling {
-        let file = try policy ?? Self.policyPath(of: "/")
+        let file = try Self.fileContexts(of: policy)
         let labels = StoreLabels(try FileLabels(fileContexts: file))
         let store = try openStoreForWriting()
         return try asWriter(of: store) {
-            let substitutions = file + ".subs"
-            let isChanged = try tell(substitutions, of: store)
+            let isChanged = try tell(file, of: store)
             progress.begin("labelling", total: nil)
             defer { progress.end() }
-            let labelling = try store.relabel { path, mode in
-                let kind: FileLabels.Kind =
-                    switch mode & S_IFMT {
-                    case S_IFDIR: .directory
-                    case S_IFLNK: .symlink
-                    default: .file
-                    }
-                return try labels.label(of: path, kind: kind)
-            }
+            let labelling = try store.relabel { try labels.label(of: $0, kind: FileLabels.Kind(mode: $1)) }
             return Relabelling(
                 policy: file, entryCount: labelling.entryCount, changeCount: labelling.changeCount,
-                separatedCount: labelling.separatedCount, substitutions: substitutions,
+                separatedCount: labelling.separatedCount, substitutions: Self.substitutions(of: file),
                 hasNewSubstitutions: isChanged)
         }
     }
@@ -60,15 +51,24 @@ extension Session {
         return String(cString: path)
     }
 
+    /// The list of substitutions beside a file of contexts.
+    private static func substitutions(of contexts: String) -> String { contexts + ".subs" }
+
     /// Writes into a policy's list of substitutions where the store's paths are; whether it had to be changed.
-    private func tell(_ path: String, of store: Store) throws -> Bool {
-        var tops: [String: [String]] = [:]
+    ///
+    /// - Parameters:
+    ///   - contexts: The policy's file of contexts, beside which the list is.
+    ///   - store: The store.
+    ///   - coming: A store path to be, by base name, with what lies at its top.
+    func tell(_ contexts: String, of store: Store, adding coming: [String: [String]] = [:]) throws -> Bool {
+        var tops = coming.mapValues { $0.filter { !$0.contains(where: \.isWhitespace) } }
         let directory = try store.root.directory(beneath: StoreLayout.Name.store)
         for base in try directory.list() {
             guard let opened = try? directory.directory(beneath: base.text) else { continue }
             // A name with white space would be two columns; nothing of the kind lies at the top of an image.
             tops[base.text] = try opened.list().map(\.text).filter { !$0.contains(where: \.isWhitespace) }
         }
+        let path = Self.substitutions(of: contexts)
         let place = path.split(separator: "/").dropLast().joined(separator: "/")
         let parent = try Descriptor.directory(
             (path.hasPrefix("/") ? "/" : "") + (place.isEmpty ? "." : place))
@@ -78,18 +78,5 @@ extension Session {
         guard new != old else { return false }
         try parent.replaceFile(name, contents: new)
         return true
-    }
-
-    /// The file of contexts of a host's policy.
-    ///
-    /// Source: selinux_config(5).
-    static func policyPath(of root: String) throws -> String {
-        let host = try HostTree(root)
-        guard let file = try host.open("etc/selinux/config"),
-            let type = try ReleaseFile(parsing: file.readAll(limit: 1 << 20), like: .newest)["SELINUXTYPE"],
-            let path = try? TreePath(parsing: "etc/selinux/\(type)/contexts/files/file_contexts".utf8),
-            case .found(let found) = try host.resolve(path)
-        else { throw LabelError.noPolicy(host.root.path(of: "etc/selinux/config")) }
-        return (root == "/" ? "" : root) + "/\(found)"
     }
 }

@@ -110,9 +110,15 @@ extension Session {
         return try setup.items(method).filter { item in
             switch try setup.state(of: item, record) {
             case .same: return false
-            case .missing, .outdated: return true
+            case .missing, .outdated:
+                guard item.isPolicyModule, !HostSetup.canChangePolicies else { return true }
+                report.left.append(
+                    SetupReport.Left(
+                        path: item.path,
+                        reason: "there is no semodule; install policycoreutils, and run this again"))
+                return false
             case .foreign(let what):
-                guard files.contains(item.path) else {
+                guard item.isPolicyModule || files.contains(item.path) else {
                     throw SetupError.foreign(path: setup.host.outside(item.path), what: what)
                 }
                 report.left.append(SetupReport.Left(path: item.path, reason: what))

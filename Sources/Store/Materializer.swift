@@ -68,6 +68,11 @@ final class Materializer {
         }
     }
 
+    /// The inodes that no other store path has.
+    func newInodes() throws -> Set<TreeLabelling.Inode> {
+        Set(try made.compactMap { try staging.directory.status(of: $0.staged).map(TreeLabelling.Inode.init) })
+    }
+
     /// Moves new objects to where other imports find them.
     ///
     /// Their bytes must be on disk.

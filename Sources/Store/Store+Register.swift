@@ -15,12 +15,13 @@ extension Store {
     ///   - metadata: What is known of it; the listing's digest and the sizes are filled in.
     ///   - sourceListing: The canonical listing of the tree before relocation.
     ///   - report: What relocation did, as JSON.
+    ///   - label: The label of each of its paths; `nil` on hosts without labels. Objects of other store paths keep theirs.
     /// - Returns: The metadata as they are kept.
     /// - Throws: ``StoreError/aliasClash(name:owner:)`` before anything is changed, and others.
     @discardableResult
     public func register(
         _ area: ImportArea, tree: Tree, storePath: StorePath, metadata: Metadata, sourceListing: Bytes,
-        report: Bytes
+        report: Bytes, label: Labeller? = nil
     ) throws -> Metadata {
         try withWriterLock(command: "import of \(storePath.baseName)") {
             if try contains(storePath) { return try self.metadata(of: storePath.baseName) }
@@ -50,6 +51,11 @@ extension Store {
             let objects = try root.directory(beneath: StoreLayout.Name.objects)
             let materializer = Materializer(staging: area.staging, objects: objects)
             try materializer.materialize(tree, in: top)
+            if let label {
+                var labelling = TreeLabelling(
+                    temporary: try temporary(), own: try materializer.newInodes(), label: label)
+                try labelling.giveAll(to: Bytes("tree".utf8), in: area.directory)
+            }
             try root.synchronizeFileSystem()
             try commit(area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, materializer)
             return metadata

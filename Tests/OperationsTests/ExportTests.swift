@@ -154,6 +154,53 @@ import Testing
         #expect(try fixture.session("second").pathInfo([]).isEmpty)
     }
 
+    @Test(arguments: ["policy/contexts/files/file_contexts", "policy", "."])
+    func everythingInAnImageHasThePolicysLabel(policy: String) throws {
+        try fixture.write(
+            "policy/contexts/files/file_contexts",
+            """
+            /.* default_t
+            / -d root_t
+            /usr(/.*)? usr_t
+            /usr/bin(/.*)? bin_t
+            /usr/share/greeting(/.*)? <<none>>
+
+            """, in: fixture.directory)
+        try fixture.write("etc/selinux/config", "SELINUXTYPE=own\n", in: fixture.directory)
+        try fixture.run("ln", ["-sfn", "../../policy", "etc/selinux/own"])
+        var options = try options("out/hello.raw", format: .sysext)
+        options.policy = fixture.directory.appending(path: policy).path
+        let result = try fixture.session().export("hello", options: options)
+        let sink = LabelSink()
+        try Image.open(ImageReference(parsing: result.path), platform: nil).read(
+            into: sink, progress: NoProgress())
+        let store = "usr/store/\(result.storePath.split(separator: "/").last ?? "")"
+        #expect(sink.labels[""] == "root_t\0" && sink.labels[store] == "usr_t\0")
+        #expect(sink.labels["usr/bin"] == "bin_t\0" && sink.labels["usr/bin/hello"] == "bin_t\0")
+        #expect(sink.labels[store + "/usr/bin/hello"] == "bin_t\0")
+        #expect(sink.labels[store + "/usr/share/greeting/text"] == "")
+        #expect(sink.labels["usr/lib/extension-release.d/extension-release.hello"] == "usr_t\0")
+        #expect(
+            sink.labels.allSatisfy { ($0.value == "") == $0.key.hasPrefix(store + "/usr/share/greeting") })
+        // Labels are no part of the package.
+        let back = try fixture.session("second").importImage(result.path, options: ImportOptions())
+        #expect(StoreLayout.storeDirectory + "/" + back.metadata.storePath == result.storePath)
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: result.path))
+        options.workers = 3
+        _ = try fixture.session().export("hello", options: options.forced)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: result.path)) == bytes)
+    }
+
+    @Test func aPolicyThatIsNoneIsRefused() throws {
+        var options = try options("out/hello.raw", format: .sysext)
+        try fixture.write("empty", "", in: fixture.directory)
+        for policy in ["empty", "missing", "out"] {
+            options.policy = fixture.directory.appending(path: policy).path
+            #expect(throws: (any Error).self) { try fixture.session().export("hello", options: options) }
+        }
+        #expect(try fixture.run("ls", ["-A", "out"]) == "")
+    }
+
     @Test(arguments: [
         "printf 'hellO\\n' > $f", "chmod u+w ${f%/*}; rm $f", "chmod u+w ${f%/*}; ln -sf hi $f",
     ])
@@ -168,6 +215,32 @@ import Testing
         }
         #expect(try fixture.run("ls", ["-A", "out"]) == "")
     }
+}
+
+/// Notes the labels of an image's files and directories; what links have, `Scripts/compare-labels` reads.
+private final class LabelSink: TreeSink {
+    /// By path; empty for none.
+    private(set) var labels: [String: String] = [:]
+
+    private func note(_ path: TreePath, _ attributes: [ExtendedAttribute]) {
+        let label = attributes.first { $0.name == ExtendedAttribute.labelName }?.value ?? []
+        labels[path == .root ? "" : "\(path)"] = String(decoding: label, as: UTF8.self)
+    }
+
+    func directory(_ path: TreePath, mode: UInt16, attributes: [ExtendedAttribute]) {
+        note(path, attributes)
+    }
+    func beginFile(_ path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], size: Int?) {
+        note(path, attributes)
+    }
+    func symlink(_ path: TreePath, target: Bytes) {}
+    func hardLink(_ path: TreePath, to target: TreePath) {}
+    func append(_ bytes: UnsafeRawBufferPointer) {}
+    func appendHole(_ count: Int) {}
+    func endFile() {}
+    func remove(_ path: TreePath) {}
+    func removeChildren(of path: TreePath) {}
+    func omit(_ omission: Omission, at path: TreePath) {}
 }
 
 extension ExportOptions {

@@ -8,7 +8,9 @@ import Testing
         method: .anchor,
         entries: [
             .directory("/etc/fish"), .file("/etc/fish/a", Digest(hashing: "x".utf8)),
-            .link("/usr/store", target: "/var/lib/sxs/store"), .anchor(Anchor.path),
+            .link("/usr/store", target: "/var/lib/sxs/store"),
+            .policyModule("/var/lib/selinux/x/active/modules/400/sxs", Digest(hashing: "y".utf8)),
+            .anchor(Anchor.path),
         ])
 
     @Test func whatIsWrittenIsRead() {

@@ -54,17 +54,18 @@ extension Store {
     @discardableResult
     func add(
         _ name: String, version: String = "1", exposure: Exposure = Exposure(), aliases: [AliasRecord] = [],
-        _ fill: (TreeBuilder) throws -> Void
+        label: Labeller? = nil, _ fill: (TreeBuilder) throws -> Void
     ) throws -> Metadata {
         let area = try makeImport()
         defer { try? area.discard() }
         try fill(area.builder)
-        return try add(area, name, version: version, exposure: exposure, aliases: aliases)
+        return try add(
+            area, name, version: version, exposure: exposure, aliases: aliases, label: label)
     }
 
     func add(
         _ area: ImportArea, _ name: String, version: String = "1", exposure: Exposure = Exposure(),
-        aliases: [AliasRecord] = []
+        aliases: [AliasRecord] = [], label: Labeller? = nil
     ) throws -> Metadata {
         let listing = TreeListing.render(area.builder.tree) {
             (area.staging[$0].size, area.staging[$0].digest)
@@ -78,7 +79,7 @@ extension Store {
             metadata: Metadata(
                 storePath: storePath, identity: identity, source: "test:\(name)", exposure: exposure,
                 aliases: aliases),
-            sourceListing: listing, report: Array("{}\n".utf8))
+            sourceListing: listing, report: Array("{}\n".utf8), label: label)
     }
 
     func status(_ path: String) throws -> stat? { try root.status(of: path) }

@@ -17,6 +17,7 @@ struct ExportCommand: ParsableCommand {
               sxs export emacs
               sxs export git --output /var/lib/extensions/git.raw && systemd-sysext refresh
               sxs export git --format dir --id debian --version-id 13
+              sxs export git --policy /etc/selinux/targeted
             """)
 
     @Argument(help: ArgumentHelp("A package, NAME@VERSION, or a store path.", valueName: "package"))
@@ -75,6 +76,12 @@ struct ExportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The key's certificate.", valueName: "pem"))
     var certificate: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Give everything the SELinux labels of this policy: its file_contexts, its directory, or a root directory.",
+            valueName: "path"))
+    var policy: String?
+
     @Flag(help: "Replace what is there.")
     var force = false
 
@@ -104,6 +111,7 @@ struct ExportCommand: ParsableCommand {
         options.workers = workers
         options.isVersioned = vDirectory
         options.isForced = force
+        options.policy = policy
         if let sign, let certificate {
             options.signing = ExportOptions.Signing(key: sign, certificate: certificate)
         }

@@ -18,7 +18,9 @@ struct RelabelCommand: ParsableCommand {
             """)
 
     @Option(
-        help: ArgumentHelp("The policy's file_contexts; by default that of this host.", valueName: "file"))
+        help: ArgumentHelp(
+            "The policy: its file_contexts, its directory, or a root directory; by default this host's.",
+            valueName: "path"))
     var policy: String?
 
     @Flag(help: "Print the policy module, and label nothing.")
