@@ -310,13 +310,28 @@ def doctor(host, images):
     host.run("sxs", "install", f"{images}/hello.oci.tar")
     clean = finding_codes(host, status=0)
     later = "99999999999999999-later"
+    host.shell("sxs export hello --output /mnt/hello.raw")
+
+    def directory(name, path, identity="_any"):
+        release = f"{EXTENSIONS}/{name}/usr/lib/extension-release.d"
+        return (f"mkdir -p {release} {EXTENSIONS}/{name}/usr/{path}; "
+                f"echo ID={identity} > {release}/extension-release.{name}")
+
     cases = [
-        ("error:later-extension", f"mkdir -p {EXTENSIONS}/{later}/usr/store", f"rm -r {EXTENSIONS}/{later}"),
+        # What a directory and an image are told of is the same.
+        ("error:later-extension", directory(later, "store"), f"rm -r {EXTENSIONS}/{later}"),
+        ("error:later-extension", f"cp /mnt/hello.raw {EXTENSIONS}/{later}.raw", f"rm {EXTENSIONS}/{later}.raw"),
         ("warning:later-extension", f"touch {EXTENSIONS}/{later}.raw", f"rm {EXTENSIONS}/{later}.raw"),
+        ("note:not-looked-into", rf"(head -c 1024 /dev/zero; printf '\342\341\365\340') > {EXTENSIONS}/erofs.raw",
+         f"rm {EXTENSIONS}/erofs.raw"),
+        ("note:does-not-fit", directory("b", "share", "elsewhere"), f"rm -r {EXTENSIONS}/b"),
+        ("note:does-not-fit", f"mkdir -p {EXTENSIONS}/{later}/usr/store", f"rm -r {EXTENSIONS}/{later}"),
+        ("error:blocks-merge", directory("b", "lib") + f"; touch {EXTENSIONS}/b/usr/lib/os-release",
+         f"rm -r {EXTENSIONS}/b"),
         ("error:anchor-masked", f"mkdir -p /run/extensions/{ANCHOR}/usr", "rm -r /run/extensions"),
         ("error:anchor-changed", f"touch {EXTENSIONS}/{ANCHOR}/usr/more", f"rm {EXTENSIONS}/{ANCHOR}/usr/more"),
         ("error:anchor-not-merged", "systemd-sysext unmerge", "systemd-sysext merge"),
-        ("warning:not-adopted", f"mkdir -p {EXTENSIONS}/a/usr/store/{'0' * 32}-a-1", f"rm -r {EXTENSIONS}/a"),
+        ("warning:not-adopted", directory("a", f"store/{'0' * 32}-a-1"), f"rm -r {EXTENSIONS}/a"),
         ("error:anchor-gone", f"mv {EXTENSIONS}/{ANCHOR} /mnt/saved; systemd-sysext unmerge",
          f"mv /mnt/saved {EXTENSIONS}/{ANCHOR}; systemd-sysext merge"),
         ("error:store-dangling", "mv /var/lib/sxs/store /mnt/saved", "mv /mnt/saved /var/lib/sxs/store"),

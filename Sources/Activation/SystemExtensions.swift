@@ -8,20 +8,6 @@ public struct SystemExtension: Sendable, Equatable {
     public let name: ExtensionName
     /// Its path on the host.
     public let path: String
-    /// What it has at `/usr/store`.
-    public let store: Store
-    /// The store paths that a directory brings.
-    public let storePaths: [String]
-
-    /// What an extension has at `/usr/store` or `/usr/_`.
-    public enum Store: Sendable, Equatable {
-        /// Nothing there.
-        case none
-        /// A directory, or anything else that hides a link of a lower extension.
-        case hides
-        /// An image, which is not looked into.
-        case unknown
-    }
 }
 
 extension Host {
@@ -34,11 +20,7 @@ extension Host {
             for entry in try names(in: directory) where !entry.hasPrefix(".") {
                 let name = Self.extensionName(entry)
                 guard found[name] == nil else { continue }
-                let path = directory + "/" + entry
-                found[name] = SystemExtension(
-                    name: ExtensionName(name), path: path, store: try content(of: path),
-                    storePaths: name == Anchor.name
-                        ? [] : try names(in: path + StoreLayout.storeDirectory).filter(StorePath.isBaseName))
+                found[name] = SystemExtension(name: ExtensionName(name), path: directory + "/" + entry)
             }
         }
         return found.values.filter { !isMask($0.path) }.sorted { $0.name < $1.name }
@@ -51,16 +33,6 @@ extension Host {
             name = name.dropLast(suffix.utf8.count)
         }
         return String(name)
-    }
-
-    private func content(of path: String) throws -> SystemExtension.Store {
-        guard try directory(path) != nil, !path.hasSuffix(".v") else { return .unknown }
-        for link in StoreLayout.hostLinks {
-            guard let status = try status(path + link.path) else { continue }
-            if status.st_mode & S_IFMT != S_IFLNK { return .hides }
-            if try self.link(path + link.path) != link.target { return .hides }
-        }
-        return .none
     }
 
     private func isMask(_ path: String) -> Bool {
@@ -81,17 +53,22 @@ extension Host {
 
     /// What came since the merge and would be merged now, and what is merged and would not be, the anchor aside.
     ///
-    /// What was there before and is not merged did not fit the host, and still does not.
-    public func pendingExtensions() throws -> (added: [String], gone: [String]) {
+    /// - Parameter fits: Whether systemd would merge an extension; `nil` where that is not known. Then what was there
+    ///   before and is not merged is taken not to fit.
+    public func pendingExtensions(
+        fits: (SystemExtension) throws -> Bool? = { _ in nil }
+    ) throws -> (added: [String], gone: [String]) {
         let merged = Set(try mergedNames() ?? [])
         let there = try systemExtensions()
         let time = try status(Anchor.mergedNames).map(Self.changeTime)
         let added = try there.filter { found in
             guard !merged.contains(found.name.text) else { return false }
+            if let fits = try fits(found) { return fits }
             guard let time, let changed = try status(found.path).map(Self.changeTime) else { return true }
             return changed >= time
         }
-        let gone = merged.subtracting(there.map(\.name.text))
+        let staying = try there.filter { try !merged.contains($0.name.text) || fits($0) != false }
+        let gone = merged.subtracting(staying.map(\.name.text))
         let isOther = { (name: String) in name != Anchor.name }
         return (added.map(\.name.text).filter(isOther).sorted(), gone.filter(isOther).sorted())
     }

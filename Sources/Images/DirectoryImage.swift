@@ -23,7 +23,9 @@ final class DirectoryImage {
     deinit { buffer.deallocate() }
 
     /// Gives all entries to a sink.
-    func read(into sink: any TreeSink, progress: any Progress) throws {
+    func read(
+        into sink: any TreeSink, progress: any Progress, readsContents: (TreePath) -> Bool = { _ in true }
+    ) throws {
         progress.begin("reading \(root.path)", total: nil)
         defer { progress.end() }
         let writer = EntryWriter(sink, image: root.path, isLayered: false)
@@ -45,7 +47,8 @@ final class DirectoryImage {
                 switch status.st_mode & S_IFMT {
                 case S_IFDIR: below.append(child)
                 case S_IFREG:
-                    done += try file(child, in: directory, name: entry.name, writer: writer)
+                    done += try file(
+                        child, in: directory, name: entry.name, writer: writer, isRead: readsContents(child))
                     progress.advance(to: done)
                 case S_IFLNK: try writer.symlink(child, target: directory.readSymlink(entry.name))
                 case S_IFCHR, S_IFBLK: sink.omit(.device, at: child)
@@ -57,7 +60,7 @@ final class DirectoryImage {
     }
 
     private func file(
-        _ path: TreePath, in directory: Descriptor, name: Bytes, writer: EntryWriter
+        _ path: TreePath, in directory: Descriptor, name: Bytes, writer: EntryWriter, isRead: Bool
     ) throws -> Int {
         let file = try directory.open(beneath: name, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
         let before = try file.status()
@@ -73,6 +76,10 @@ final class DirectoryImage {
         let size = Int(before.st_size)
         try writer.sink.beginFile(
             path, mode: Self.mode(before), attributes: file.attributes(), size: size)
+        guard isRead else {
+            try writer.sink.endFile()
+            return 0
+        }
         var offset = 0
         while let range = try file.storedRange(from: offset, size: size) {
             try writer.hole(range.lowerBound - offset)

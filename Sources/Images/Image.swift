@@ -97,13 +97,21 @@ public final class Image {
     ///
     /// What the sink got is only to be used if this returns.
     ///
+    /// - Parameters:
+    ///   - sink: What takes the entries.
+    ///   - progress: Told how much was read.
+    ///   - readsContents: Whether a file's bytes are wanted; the sink gets others as empty files, where the format lets
+    ///     them be passed over.
     /// - Throws: ``ImageError``, `SystemError`, or what the sink throws.
-    public func read(into sink: any TreeSink, progress: any Progress) throws {
+    public func read(
+        into sink: any TreeSink, progress: any Progress, readsContents: (TreePath) -> Bool = { _ in true }
+    ) throws {
         switch contents {
         case .layered(let image): try image.read(into: sink, progress: progress)
         case .directory(let directory):
-            try DirectoryImage(directory).read(into: sink, progress: progress)
-        case .squashFS(let file): try SquashFSImage(file).read(into: sink, progress: progress)
+            try DirectoryImage(directory).read(into: sink, progress: progress, readsContents: readsContents)
+        case .squashFS(let file):
+            try SquashFSImage(file).read(into: sink, progress: progress, readsContents: readsContents)
         case .tar(let file): try readTar(file, into: sink, progress: progress)
         }
     }

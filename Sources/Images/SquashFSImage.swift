@@ -73,7 +73,9 @@ final class SquashFSImage {
     }
 
     /// Gives all entries to a sink.
-    func read(into sink: any TreeSink, progress: any Progress) throws {
+    func read(
+        into sink: any TreeSink, progress: any Progress, readsContents: (TreePath) -> Bool = { _ in true }
+    ) throws {
         progress.begin("reading \(file.path)", total: Int(header.bytes_used))
         defer { progress.end() }
         let writer = EntryWriter(sink, image: file.path, isLayered: false)
@@ -106,7 +108,7 @@ final class SquashFSImage {
                 if inode.isDirectory {
                     pending.append((child, inode))
                 } else {
-                    done += try write(inode, at: child, writer: writer)
+                    done += try write(inode, at: child, writer: writer, isRead: readsContents(child))
                     progress.advance(to: min(done, Int(header.bytes_used)))
                 }
             }
@@ -148,7 +150,9 @@ final class SquashFSImage {
     }
 
     /// Gives anything but a directory; the bytes that it takes in the image.
-    private func write(_ inode: Inode, at path: TreePath, writer: EntryWriter) throws -> Int {
+    private func write(
+        _ inode: Inode, at path: TreePath, writer: EntryWriter, isRead: Bool
+    ) throws -> Int {
         switch inode.type {
         case SQFS_INODE_SLINK, SQFS_INODE_EXT_SLINK: try writer.symlink(path, target: inode.target)
         case SQFS_INODE_BDEV, SQFS_INODE_EXT_BDEV, SQFS_INODE_CDEV, SQFS_INODE_EXT_CDEV:
@@ -163,13 +167,15 @@ final class SquashFSImage {
                 }
                 linked[inode.number] = path
             }
-            return try writeFile(inode, at: path, writer: writer)
+            return try writeFile(inode, at: path, writer: writer, isRead: isRead)
         default: throw damaged("the inode of '\(path)'")
         }
         return 0
     }
 
-    private func writeFile(_ inode: Inode, at path: TreePath, writer: EntryWriter) throws -> Int {
+    private func writeFile(
+        _ inode: Inode, at path: TreePath, writer: EntryWriter, isRead: Bool
+    ) throws -> Int {
         var whole: UInt64 = 0
         var start: UInt64 = 0
         try check(sqfs_inode_get_file_size(inode.pointer, &whole), "the size of '\(path)'")
@@ -179,6 +185,10 @@ final class SquashFSImage {
         }
         try writer.sink.beginFile(
             path, mode: inode.mode, attributes: attributes(of: inode, path), size: size)
+        guard isRead else {
+            try writer.sink.endFile()
+            return 0
+        }
         let began = position
         var rest = size
         for size in inode.blockSizes {

@@ -51,7 +51,7 @@ public struct Explanation: Encodable, Sendable {
 /// Explains images on one host.
 public struct ExtensionExplainer {
     private let hostTree: HostTree?
-    private let host: ExtensionHost
+    let host: ExtensionHost
     private let notes: [String]
     private let progress: any Progress
 

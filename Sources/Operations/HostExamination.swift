@@ -104,38 +104,12 @@ struct HostExamination {
                     why: "of two extensions with one name, systemd takes the first directory's",
                     hint: "remove \(first.path)"))
         }
-        for later in all where later.name > ExtensionName(Anchor.name) && later.store != .none {
-            let isCertain = later.store == .hides
-            findings.append(
-                Finding(
-                    isCertain ? .error : .warning, "later-extension",
-                    "\(later.path) sorts after the anchor\(isCertain ? " and has its own \(StoreLayout.storeDirectory)" : "")",
-                    why:
-                        "extensions are stacked by name, the last on top; a directory there hides the anchor's links"
-                        + (isCertain ? "" : "; sxs does not look into images"),
-                    hint:
-                        "give it a name that sorts before '\(Anchor.name)', such as one that begins with a letter"
-                ))
-        }
         if !facts.isMergedAtBoot {
             findings.append(
                 Finding(
                     .error, "not-at-boot", "\(Anchor.unit) is not enabled",
                     why: "after a restart nothing is merged, and \(StoreLayout.storeDirectory) is gone",
                     hint: "systemctl enable \(Anchor.unit)"))
-        }
-        let known = Set(try host.names(in: StoreLayout.systemRoot + "/" + StoreLayout.Name.store))
-        for found in all {
-            let lacking = found.storePaths.filter { !known.contains($0) }
-            guard let first = lacking.first else { continue }
-            findings.append(
-                Finding(
-                    .warning, "not-adopted",
-                    "\(found.path) brings \(first)\(lacking.count == 1 ? "" : " and \(lacking.count - 1) more"), which the "
-                        + "store lacks",
-                    why:
-                        "the anchor hides the extension's \(StoreLayout.storeDirectory), so that its commands find nothing",
-                    hint: "import the package it was exported from, or take the extension away"))
         }
         return findings
     }

@@ -32,6 +32,9 @@ extension Session {
         let examination = HostExamination(host: host, facts: facts, record: record)
         findings += try examination.storeFindings()
         findings += try examination.extensionFindings()
+        if record?.method == .anchor {
+            findings += try ExtensionExamination(host: host, facts: facts).findings()
+        }
         findings += try examination.fileFindings()
         if host.isThisSystem {
             findings += examination.kernelFindings()

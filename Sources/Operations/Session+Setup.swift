@@ -220,7 +220,7 @@ extension Session {
         on host: Host, _ method: SetupMethod, _ options: SetupOptions, report: inout SetupReport
     ) throws {
         guard method == .anchor, !report.facts.isVisible else { return }
-        let pending = try host.pendingExtensions()
+        let pending = try InstalledExtension.pending(on: host)
         let isSafe = report.facts.merged == nil || pending.added.isEmpty && pending.gone.isEmpty
         report.merge = host.isThisSystem && (isSafe || options.isRefreshWanted) ? .merged : .atBoot
         report.others =

@@ -26,7 +26,7 @@ extension Session {
         }
         var gone: [String] = []
         if isMerged {
-            let pending = try host.pendingExtensions()
+            let pending = try InstalledExtension.pending(on: host)
             gone = pending.gone
             guard pending.added.isEmpty && pending.gone.isEmpty || options.isRefreshWanted else {
                 throw SetupError.mergeDiffers(added: pending.added, gone: pending.gone)
