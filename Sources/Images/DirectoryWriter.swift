@@ -41,6 +41,7 @@ public struct DirectoryWriter {
                 try place.makeDirectory(path.name, mode: 0o700)
             case .symlink(let target):
                 try place.makeSymlink(path.name, target: target)
+                for attribute in node.attributes { try place.setAttribute(attribute, of: path.name) }
                 try place.setTimes(time, of: path.name)
             case .file(let id):
                 let file = try place.makeFile(path.name)
