@@ -76,6 +76,15 @@ class Host:
         """What a script of sh(1) prints."""
         return self.run("sh", "-euc", script, **options)
 
+    def separately(self, script, timeout=300):
+        """A script of sh(1) that succeeds, with what it prints to either side."""
+        result = subprocess.run(
+            self.command(["sh", "-euc", script]), env={"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": "/run"},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False)
+        if result.returncode != 0:
+            raise CommandFailed(f"exit status {result.returncode}\n{result.stdout}{result.stderr}")
+        return result
+
     def show(self, line, **options):
         """Runs a line of sh(1), and prints it like a terminal does if transcripts are wanted."""
         output = self.run("sh", "-c", line, **options)
