@@ -3,7 +3,7 @@
 Those of the image "core" are run with the images of every release, those of "large" with the large one.
 """
 
-from .tasks import Task
+from .tasks import GIT_BRANCHES, Task
 
 GIT = r"""
 export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=A GIT_COMMITTER_EMAIL=a@example.org
@@ -76,19 +76,7 @@ ls copy
 git init -q r
 cd r
 git symbolic-ref HEAD refs/heads/main
-git commit -q --allow-empty -m root
-git checkout -q -b side
-echo a >a; git add a; git commit -q -m a
-git checkout -q main
-echo b >b; git add b; git commit -q -m b
-git rebase -q main side
-git log --format=%s | head -n 3 | sort -r
-echo more >>a
-git stash -q
-git stash pop -q
-git diff --stat | cat
-git submodule status
-git format-patch -1 --stdout | sed '$d' | sed '$d' | sed '$d'
+""" + GIT_BRANCHES + r"""git format-patch -1 --stdout | sed '$d' | sed '$d' | sed '$d'
 echo saved
 """),
     ("git: refuses a commit through a hook of the host's shell", r"^no\n1$", GIT + r"""

@@ -287,6 +287,11 @@ def running_merge(host):
     host.run("systemd-sysext", "merge")
     expect(host.run("sxs", "setup"), "^merged the anchor, and with it first$")
     expect(host.run("sxs", "setup", "--undo"), "^merged anew, without the anchor: first$")
+    # Nor is one that came since, and does not fit: that is told by systemd's rules, not by when it came.
+    make_extension(host, "misfit-later", files=[("share/misfit", "misfit")])
+    host.shell(f"echo ID=elsewhere > {EXTENSIONS}/misfit-later/usr/lib/extension-release.d/extension-release.misfit-later")
+    expect(host.run("sxs", "setup"), "^merged the anchor, and with it first$")
+    expect(host.run("sxs", "setup", "--undo"), "^merged anew, without the anchor: first$")
     make_extension(host, "second", files=[("share/second", "second")])
     expect(host.run("sxs", "setup"), "starts next; now, other extensions would come in or go, and with it second")
     host.shell("test -e /usr/share/first; test ! -e /usr/share/second; test ! -e /usr/store")

@@ -13,6 +13,20 @@ cat >hello.c <<'EOF'
 int main(int argc, char **argv) { printf("%.6f %s\n", sqrt(2.0 * argc), __VERSION__); return 0; }
 EOF
 """
+# In a new repository whose branch is main.
+GIT_BRANCHES = r"""git commit -q --allow-empty -m root
+git checkout -q -b side
+echo a >a; git add a; git commit -q -m a
+git checkout -q main
+echo b >b; git add b; git commit -q -m b
+git rebase -q main side
+git log --format=%s | head -n 3 | sort -r
+echo more >>a
+git stash -q
+git stash pop -q
+git diff --stat | cat
+git submodule status
+"""
 
 
 class Task:
@@ -66,19 +80,7 @@ ls copy
 export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=A GIT_COMMITTER_EMAIL=a@example.org
 git init -q -b main r
 cd r
-git commit -q --allow-empty -m root
-git checkout -q -b side
-echo a >a; git add a; git commit -q -m a
-git checkout -q main
-echo b >b; git add b; git commit -q -m b
-git rebase -q main side
-git log --format=%s | head -n 3 | sort -r
-echo more >>a
-git stash -q
-git stash pop -q
-git diff --stat | cat
-git submodule status
-echo saved
+""" + GIT_BRANCHES + r"""echo saved
 """),
     Task("python loads the image's certificate authorities", "tools", r"^True", r"""
 python3 -c 'import ssl; c = ssl.create_default_context(); n = len(c.get_ca_certs()); print(n > 100, n)'
