@@ -7,9 +7,13 @@ public enum SELinuxRules {
     /// The name of the policy module that setup installs.
     public static let moduleName = "sxs"
 
-    /// Which policy a host has. Source: selinux_config(5).
+    /// Which policy a host has.
+    ///
+    /// Source: selinux_config(5).
     public static let configuration = "/etc/selinux/config"
-    /// Where its modules are, with what is not the default. Source: semanage.conf(5).
+    /// Where its modules are, with what is not the default.
+    ///
+    /// Source: semanage.conf(5).
     public static let managerConfiguration = "/etc/selinux/semanage.conf"
     /// Where modules are kept by default.
     public static let moduleStore = "/var/lib/selinux"

@@ -4,7 +4,7 @@ import Store
 import StoreLayout
 import Testing
 
-/// SELinux labels of store paths. The kernel need not run SELinux to keep them, but wants root.
+/// SELinux labels of store paths: the kernel need not run SELinux to keep them, but wants root.
 @Suite struct LabelTests {
     private let fixture: Fixture
     private let store: Store
