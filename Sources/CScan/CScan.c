@@ -60,16 +60,20 @@ static struct filter filter_of(const struct search *search) {
     return (struct filter){(uint32_t)(search->address + WIDTH - base) + half, 1, (uint32_t)span - half};
 }
 
-/* The first of the places whose bits are set, one mask a phase, that is a hit; `none` if none is. */
-static size_t first_hit(const struct search *search, size_t from, const unsigned masks[WIDTH], size_t none) {
-    size_t first = none;
-    for (size_t phase = 0; phase < WIDTH; phase++) {
-        for (unsigned mask = masks[phase]; mask != 0; mask &= mask - 1) {
-            const size_t place = from + phase + WIDTH * (unsigned)__builtin_ctz(mask);
-            if (place < first && is_hit(search, place)) first = place;
-        }
+/* Bytes ahead that are fetched: processors do not read ahead past the end of a page by themselves. */
+#define AHEAD 2048
+
+static void fetch_ahead(const struct search *search, size_t from) {
+    _mm_prefetch((const char *)(search->bytes + from + AHEAD), _MM_HINT_T0);
+}
+
+/* The first of the places from `from` on whose bits are set that is a hit; `none` if none is. */
+static size_t first_hit(const struct search *search, size_t from, uint32_t mask, size_t none) {
+    for (; mask != 0; mask &= mask - 1) {
+        const size_t place = from + (unsigned)__builtin_ctz(mask);
+        if (is_hit(search, place)) return place;
     }
-    return first;
+    return none;
 }
 
 /* The first hit from `from` on; where the last whole block ends if there is none, with `end` the end of all places. */
@@ -77,28 +81,34 @@ static size_t search_blocks(const struct search *search, size_t from, size_t end
     const struct filter filter = filter_of(search);
     const __m128i limit = _mm_set1_epi32((int)filter.limit);
     const __m128i lanes = _mm_setr_epi32(0, WIDTH, 2 * WIDTH, 3 * WIDTH);
-    const __m128i growths = _mm_and_si128(lanes, _mm_set1_epi32(filter.growth ? -1 : 0));
+    const __m128i growth = _mm_set1_epi32(filter.growth ? 16 : 0);
+    __m128i numbers[WIDTH];
+    for (uint32_t phase = 0; phase < WIDTH; phase++) {
+        const uint32_t number = filter.number + filter.growth * ((uint32_t)from + phase);
+        numbers[phase] = _mm_add_epi32(
+            _mm_set1_epi32((int)number), filter.growth ? lanes : _mm_setzero_si128());
+    }
     for (; from + 16 <= end; from += 16) {
-        const uint32_t number = filter.number + filter.growth * (uint32_t)from;
+        fetch_ahead(search, from);
         __m128i near[WIDTH];
         for (uint32_t phase = 0; phase < WIDTH; phase++) {
             const __m128i words = _mm_loadu_si128((const __m128i *)(const void *)(search->bytes + from + phase));
-            const __m128i numbers = _mm_add_epi32(growths, _mm_set1_epi32((int)(number + filter.growth * phase)));
-            near[phase] = _mm_cmplt_epi32(_mm_add_epi32(words, numbers), limit);
+            near[phase] = _mm_cmplt_epi32(_mm_add_epi32(words, numbers[phase]), limit);
+            numbers[phase] = _mm_add_epi32(numbers[phase], growth);
         }
         const __m128i any = _mm_or_si128(_mm_or_si128(near[0], near[1]), _mm_or_si128(near[2], near[3]));
         if (_mm_movemask_epi8(any) == 0) continue;
-        unsigned masks[WIDTH];
+        /* Of each phase's words, the byte whose number in the block is that of the place. */
+        __m128i places = _mm_setzero_si128();
         for (int phase = 0; phase < WIDTH; phase++) {
-            if (search->is_relative) {
-                const __m128i before =
-                    _mm_loadu_si128((const __m128i *)(const void *)(search->bytes + from + phase - 1));
-                const __m128i kind = _mm_and_si128(before, _mm_set1_epi32(DESCRIPTOR_MASK));
-                near[phase] = _mm_and_si128(near[phase], _mm_cmpeq_epi32(kind, _mm_set1_epi32(DESCRIPTOR)));
-            }
-            masks[phase] = (unsigned)_mm_movemask_ps(_mm_castsi128_ps(near[phase]));
+            places = _mm_or_si128(places, _mm_and_si128(near[phase], _mm_set1_epi32((int)(0xffu << 8 * phase))));
         }
-        const size_t hit = first_hit(search, from, masks, end);
+        if (search->is_relative) {
+            const __m128i before = _mm_loadu_si128((const __m128i *)(const void *)(search->bytes + from - 1));
+            const __m128i kind = _mm_and_si128(before, _mm_set1_epi8((char)DESCRIPTOR_MASK));
+            places = _mm_and_si128(places, _mm_cmpeq_epi8(kind, _mm_set1_epi8(DESCRIPTOR)));
+        }
+        const size_t hit = first_hit(search, from, (uint32_t)_mm_movemask_epi8(places), end);
         if (hit < end) return hit;
     }
     return from;
@@ -111,31 +121,35 @@ __attribute__((target("avx2"))) static size_t search_wide_blocks(
     const __m256i limit = _mm256_set1_epi32((int)filter.limit);
     const __m256i lanes = _mm256_setr_epi32(
         0, WIDTH, 2 * WIDTH, 3 * WIDTH, 4 * WIDTH, 5 * WIDTH, 6 * WIDTH, 7 * WIDTH);
-    const __m256i growths = _mm256_and_si256(lanes, _mm256_set1_epi32(filter.growth ? -1 : 0));
+    const __m256i growth = _mm256_set1_epi32(filter.growth ? 32 : 0);
+    __m256i numbers[WIDTH];
+    for (uint32_t phase = 0; phase < WIDTH; phase++) {
+        const uint32_t number = filter.number + filter.growth * ((uint32_t)from + phase);
+        numbers[phase] = _mm256_add_epi32(
+            _mm256_set1_epi32((int)number), filter.growth ? lanes : _mm256_setzero_si256());
+    }
     for (; from + 32 <= end; from += 32) {
-        const uint32_t number = filter.number + filter.growth * (uint32_t)from;
+        fetch_ahead(search, from);
         __m256i near[WIDTH];
         for (uint32_t phase = 0; phase < WIDTH; phase++) {
             const __m256i words = _mm256_loadu_si256((const __m256i *)(const void *)(search->bytes + from + phase));
-            const __m256i numbers =
-                _mm256_add_epi32(growths, _mm256_set1_epi32((int)(number + filter.growth * phase)));
-            near[phase] = _mm256_cmpgt_epi32(limit, _mm256_add_epi32(words, numbers));
+            near[phase] = _mm256_cmpgt_epi32(limit, _mm256_add_epi32(words, numbers[phase]));
+            numbers[phase] = _mm256_add_epi32(numbers[phase], growth);
         }
         const __m256i any =
             _mm256_or_si256(_mm256_or_si256(near[0], near[1]), _mm256_or_si256(near[2], near[3]));
         if (_mm256_testz_si256(any, any)) continue;
-        unsigned masks[WIDTH];
+        __m256i places = _mm256_setzero_si256();
         for (int phase = 0; phase < WIDTH; phase++) {
-            if (search->is_relative) {
-                const __m256i before =
-                    _mm256_loadu_si256((const __m256i *)(const void *)(search->bytes + from + phase - 1));
-                const __m256i kind = _mm256_and_si256(before, _mm256_set1_epi32(DESCRIPTOR_MASK));
-                near[phase] =
-                    _mm256_and_si256(near[phase], _mm256_cmpeq_epi32(kind, _mm256_set1_epi32(DESCRIPTOR)));
-            }
-            masks[phase] = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(near[phase]));
+            const __m256i one = _mm256_set1_epi32((int)(0xffu << 8 * phase));
+            places = _mm256_or_si256(places, _mm256_and_si256(near[phase], one));
         }
-        const size_t hit = first_hit(search, from, masks, end);
+        if (search->is_relative) {
+            const __m256i before = _mm256_loadu_si256((const __m256i *)(const void *)(search->bytes + from - 1));
+            const __m256i kind = _mm256_and_si256(before, _mm256_set1_epi8((char)DESCRIPTOR_MASK));
+            places = _mm256_and_si256(places, _mm256_cmpeq_epi8(kind, _mm256_set1_epi8(DESCRIPTOR)));
+        }
+        const size_t hit = first_hit(search, from, (uint32_t)_mm256_movemask_epi8(places), end);
         if (hit < end) return hit;
     }
     return from;

@@ -46,6 +46,23 @@ import Testing
         }
     }
 
+    /// Instructions side by side, several in each block of places.
+    @Test(arguments: 0..<16)
+    func noneIsMissedBesideAnother(shift: Int) {
+        let targets = (0..<300).map { UInt64(0x40_8000 - 20 + $0 % 50) }
+        let wanted = Set(targets).filter { address in Self.strings.contains { $0.contains(address) } }
+            .sorted()
+        var relative = [UInt8](repeating: 0x90, count: shift)
+        var absolute = relative
+        for target in targets {
+            let next = Self.start + UInt64(relative.count) + 7
+            relative += [0x48, 0x8d, 0x3d] + bytes(target &- next)
+            absolute += [0x68] + bytes(target)
+        }
+        #expect(addresses(relative, .none) == wanted)
+        #expect(addresses(absolute, .plausible) == wanted)
+    }
+
     /// Few addresses in much space, and many in little, come out alike: sorted, and each once.
     @Test(arguments: [1, 7, 1 << 20])
     func addressesAreSorted(distance: UInt64) {
