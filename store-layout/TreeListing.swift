@@ -22,16 +22,17 @@ public enum TreeListing {
     /// Renders a tree.
     ///
     /// - Parameters:
+    ///   - sortedPaths: The tree's ``Tree/sortedPaths``, for who has them already.
     ///   - mode: The mode to list for a node.
     ///   - content: Size in bytes and digest of a file's contents.
     /// - Returns: The listing's bytes.
     public static func render(
-        _ tree: Tree, mode: (Tree.Node) -> UInt16 = \.mode,
+        _ tree: Tree, sortedPaths: [TreePath]? = nil, mode: (Tree.Node) -> UInt16 = \.mode,
         content: (ContentID) -> (size: Int, digest: Digest)
     ) -> Bytes {
         var text: Bytes = Array(header.utf8)
         text.reserveCapacity(tree.nodes.count * 160)
-        for path in tree.sortedPaths {
+        for path in sortedPaths ?? tree.sortedPaths {
             guard let node = tree[path] else { continue }
             appendPath(path, to: &text)
             let modeText = " mode=0" + octal(UInt32(mode(node)), width: 3)

@@ -146,9 +146,19 @@ public struct ResumableHasher: Sendable {
     public static func digest(
         of bytes: UnsafeRawBufferPointer, after states: [Hasher256], common: Int
     ) -> Digest {
-        let steps = min(states.count, common / step, bytes.count / step)
+        let steps = steps(of: bytes.count, after: states, common: common)
         var hasher = steps > 0 ? states[steps - 1] : Hasher256()
         hasher.update(UnsafeRawBufferPointer(rebasing: bytes[(steps * step)...]))
         return hasher.finalize()
+    }
+
+    /// Of `count` bytes, how many ``digest(of:after:common:)`` hashes.
+    public static func length(of count: Int, after states: [Hasher256], common: Int) -> Int {
+        count - steps(of: count, after: states, common: common) * step
+    }
+
+    /// Steps that need not be done again.
+    private static func steps(of count: Int, after states: [Hasher256], common: Int) -> Int {
+        min(states.count, common / step, count / step)
     }
 }

@@ -2,7 +2,8 @@ private import Glibc
 
 /// Contents of an image's files while it is imported: numbered files in one directory, without the image's names.
 ///
-/// A content is written once. It may then be patched (same length) or replaced, and is known by size and digest.
+/// A content is written once. It may then be patched (same length) or replaced, and is known by size and digest. Digests of
+/// what was patched are taken together, after all patches: ``hashPatched()``.
 public final class Staging {
     // A class: the rooms of an import share it.
 
@@ -11,7 +12,18 @@ public final class Staging {
         /// Size in bytes.
         public fileprivate(set) var size: Int
         /// SHA-256 of the bytes as they are now.
-        public fileprivate(set) var digest: Digest
+        ///
+        /// - Precondition: ``Staging/hashPatched()`` came after the last patch.
+        public var digest: Digest {
+            precondition(!isPatched, "the digest of a patched content is not known yet")
+            return knownDigest
+        }
+        /// The digest of the bytes as they were last hashed.
+        fileprivate var knownDigest: Digest
+        /// Whether the bytes were patched since.
+        fileprivate var isPatched = false
+        /// How many of the first bytes are still those that came.
+        fileprivate var unchanged: Int
         /// Where absolute paths may begin in the bytes as they came.
         public let pathOffsets: [UInt32]
         /// Whether paths past 4 GiB were not looked at.
@@ -37,6 +49,9 @@ public final class Staging {
     /// All contents, by ``ContentID/number``.
     public private(set) var contents: [Content] = []
 
+    /// Contents whose digests are not known.
+    private var patched: [ContentID] = []
+
     /// Creates a staging area in an empty directory.
     public init(_ directory: Descriptor, objects: Descriptor? = nil) {
         self.directory = directory
@@ -53,8 +68,8 @@ public final class Staging {
     ) -> ContentID {
         contents.append(
             Content(
-                size: size, digest: digest, pathOffsets: scanner.offsets, isTruncated: scanner.isTruncated,
-                head: head, object: object, hashStates: hashStates))
+                size: size, knownDigest: digest, unchanged: size, pathOffsets: scanner.offsets,
+                isTruncated: scanner.isTruncated, head: head, object: object, hashStates: hashStates))
         return ContentID(contents.count - 1)
     }
 
@@ -72,24 +87,46 @@ public final class Staging {
 
     /// Overwrites ranges of a staged content; its size stays.
     ///
+    /// Its digest is not known until ``hashPatched()``.
+    ///
     /// - Parameters:
     ///   - patches: Bytes to put at offsets, each within the file.
     ///   - id: The content.
     public func patch(_ id: ContentID, with patches: [(offset: Int, bytes: Bytes)]) throws {
-        let file = try directory.open(beneath: fileName(of: id), flags: O_RDWR)
+        guard let first = patches.map(\.offset).min() else { return }
+        let file = try directory.open(beneath: fileName(of: id), flags: O_WRONLY)
+        if !contents[id.number].isPatched { patched.append(id) }
+        contents[id.number].isPatched = true
+        contents[id.number].isRelocated = true
+        contents[id.number].unchanged = min(contents[id.number].unchanged, first)
         for patch in patches {
             precondition(patch.offset >= 0 && patch.offset + patch.bytes.count <= contents[id.number].size)
             try file.write(patch.bytes, at: patch.offset)
         }
-        // What was written before is no longer what came.
-        let isFirst = !contents[id.number].isRelocated
-        let common = isFirst ? patches.map(\.offset).min() ?? contents[id.number].size : 0
-        let mapped = try MappedFile(file)
-        contents[id.number].digest = withExtendedLifetime(mapped) {
-            ResumableHasher.digest(
-                of: mapped.bytes, after: contents[id.number].hashStates, common: common)
+    }
+
+    /// Bytes that ``hashPatched()`` has to hash.
+    public var patchedSize: Int {
+        patched.reduce(0) { total, id in
+            let content = contents[id.number]
+            return total
+                + ResumableHasher.length(
+                    of: content.size, after: content.hashStates, common: content.unchanged)
         }
-        contents[id.number].isRelocated = true
+    }
+
+    /// Takes the digests of what was patched.
+    public func hashPatched() throws {
+        while let id = patched.last {
+            let file = try MappedFile(self.open(id))
+            contents[id.number].knownDigest = withExtendedLifetime(file) {
+                ResumableHasher.digest(
+                    of: file.bytes, after: contents[id.number].hashStates,
+                    common: contents[id.number].unchanged)
+            }
+            contents[id.number].isPatched = false
+            patched.removeLast()
+        }
     }
 
     /// Replaces the bytes of a staged content.
@@ -97,8 +134,11 @@ public final class Staging {
         let file = try directory.open(beneath: fileName(of: id), flags: O_RDWR | O_TRUNC)
         try file.write(bytes, at: 0)
         contents[id.number].size = bytes.count
-        contents[id.number].digest = Digest(hashing: bytes)
+        contents[id.number].knownDigest = Digest(hashing: bytes)
+        contents[id.number].isPatched = false
         contents[id.number].isRelocated = true
+        contents[id.number].unchanged = 0
+        patched.removeAll { $0 == id }
     }
 
     /// Adds a content that no image had, such as a generated loader cache.

@@ -45,6 +45,7 @@ public struct ImportResult: Encodable, Sendable {
 struct UnpackedTree {
     let area: ImportArea
     let tree: Tree
+    let sortedPaths: [TreePath]
     let listing: Bytes
     let identity: StorePath.Identity
     let source: String
@@ -175,7 +176,8 @@ extension Session {
             if let exported = try ExportedPackage(in: source, tree: tree, staging: area.staging) {
                 try check(exported, source: source, options: options)
                 return UnpackedTree(
-                    area: area, tree: exported.tree, listing: exported.sourceListing,
+                    area: area, tree: exported.tree, sortedPaths: exported.tree.sortedPaths,
+                    listing: exported.sourceListing,
                     identity: exported.identity, source: source, facts: image.facts, packages: nil, hints: [],
                     exported: exported)
             }
@@ -186,7 +188,10 @@ extension Session {
                 return try area.staging.open(id).readAll()
             }
             let packages = try PackageDatabase.packages(in: tree, read: read)
-            let listing = TreeListing.render(tree) { (area.staging[$0].size, area.staging[$0].digest) }
+            let sortedPaths = tree.sortedPaths
+            let listing = TreeListing.render(tree, sortedPaths: sortedPaths) {
+                (area.staging[$0].size, area.staging[$0].digest)
+            }
             let identity = try identify(
                 tree, area: area, listing: listing, facts: image.facts, packages: packages,
                 source: source, options: options)
@@ -196,7 +201,7 @@ extension Session {
             }
             let applied = hints.filter { $0.applies(to: identity.name, with: tree) }
             return UnpackedTree(
-                area: area, tree: tree, listing: listing,
+                area: area, tree: tree, sortedPaths: sortedPaths, listing: listing,
                 identity: identity.with(hints: applied.map(\.digest)), source: source, facts: image.facts,
                 packages: packages, hints: applied)
         } catch {
@@ -225,8 +230,8 @@ extension Session {
             let storePath = StorePath(unpacked.identity.salted(salt))
             do {
                 return try Relocator.relocate(
-                    unpacked.tree, staging: unpacked.area.staging, to: storePath, progress: progress,
-                    hints: unpacked.hints + Hint.builtIn,
+                    unpacked.tree, sortedPaths: unpacked.sortedPaths, staging: unpacked.area.staging,
+                    to: storePath, progress: progress, hints: unpacked.hints + Hint.builtIn,
                     isTaken: { alias in
                         let owner = try store.aliasOwner(alias.name)
                         return owner != nil && owner != storePath.baseName

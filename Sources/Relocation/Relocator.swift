@@ -32,7 +32,7 @@ public struct AliasTaken: Error {
 /// nowhere else. Scripts and formats without offsets get the full store path.
 ///
 /// The stages, in order: ``survey()`` reads every ELF file's header, ``plan(_:at:)`` decides on every file, names are
-/// given to the aliases, ``apply(_:)`` writes. Files are mapped, not read, and ELF files' headers parsed once.
+/// given to the aliases, ``apply(_:)`` writes, and what changed gets its new digest. Files are mapped, not read, and ELF files' headers parsed once.
 public struct Relocator {
     let tree: Tree
     /// The tree's paths, sorted.
@@ -84,10 +84,14 @@ public struct Relocator {
         case bytes(Bytes)
     }
 
+    /// What progress is told of the hashing of files that changed, the last stage.
+    public static let hashingTitle = "hashing what changed"
+
     /// Relocates a tree.
     ///
     /// - Parameters:
     ///   - tree: The tree as the image has it.
+    ///   - sortedPaths: The tree's ``Tree/sortedPaths``, for who has them already.
     ///   - staging: Its contents; those that change are changed there.
     ///   - storePath: Where the files are to work.
     ///   - progress: Told of bytes looked at.
@@ -96,10 +100,10 @@ public struct Relocator {
     /// - Throws: ``AliasTaken`` before anything is written; `SystemError` when a staged file cannot be read or
     ///   written.
     public static func relocate(
-        _ tree: Tree, staging: Staging, to storePath: StorePath, progress: any Progress,
-        hints: [Hint] = Hint.builtIn, isTaken: (Alias) throws -> Bool
+        _ tree: Tree, sortedPaths: [TreePath]? = nil, staging: Staging, to storePath: StorePath,
+        progress: any Progress, hints: [Hint] = Hint.builtIn, isTaken: (Alias) throws -> Bool
     ) throws -> RelocatedTree {
-        let sortedPaths = tree.sortedPaths
+        let sortedPaths = sortedPaths ?? tree.sortedPaths
         var relocator = Relocator(
             tree: tree, sortedPaths: sortedPaths, paths: ImagePaths(tree, paths: sortedPaths),
             staging: staging, storePath: storePath, progress: progress, hints: hints.flatMap(\.groups))
@@ -137,6 +141,9 @@ public struct Relocator {
         for index in plans.indices where plans[index].plan.changes {
             try apply(&plans[index].plan, to: plans[index].id, names: names)
         }
+        progress.begin(Self.hashingTitle, total: staging.patchedSize)
+        try staging.hashPatched()
+        progress.end()
 
         if let loader {
             let cache = try makeCache(for: loader)

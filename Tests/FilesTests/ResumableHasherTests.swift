@@ -39,21 +39,55 @@ import Testing
         #expect(digest == Digest(hashing: changed))
     }
 
-    @Test func aStagedFileMayBePatchedTwice() throws {
+    /// A staging area with some contents, and what removes it.
+    private static func staging(_ sizes: [Int]) throws -> (Staging, [ContentID], remove: () -> Void) {
         let directory = FileManager.default.temporaryDirectory.appending(
             path: "sxs-digest-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
         let staging = Staging(try Descriptor.directory(directory.path))
-        try Data(Self.bytes).write(to: directory.appending(path: staging.fileName(of: staging.nextID)))
-        let id = staging.add(
-            size: Self.bytes.count, digest: Digest(hashing: Self.bytes), scanner: PathScanner(), head: [],
-            hashStates: Self.hashed(Self.bytes, pieces: 10_000).states)
-        var expected = Self.bytes
-        for place in [10, 3 * Self.step, Self.step + 7] {
-            expected.replaceSubrange(place..<place + 2, with: [0xaa, 0x55])
-            try staging.patch(id, with: [(place, [0xaa, 0x55])])
-            #expect(staging[id].digest == Digest(hashing: expected), "patched at \(place)")
+        let ids = try sizes.map { size in
+            let bytes = Array(Self.bytes.prefix(size))
+            try Data(bytes).write(to: directory.appending(path: staging.fileName(of: staging.nextID)))
+            return staging.add(
+                size: size, digest: Digest(hashing: bytes), scanner: PathScanner(), head: [],
+                hashStates: Self.hashed(bytes, pieces: 10_000).states)
         }
+        return (staging, ids, { try? FileManager.default.removeItem(at: directory) })
+    }
+
+    @Test(arguments: [false, true])
+    func aStagedFileMayBePatchedTwice(hashesBetween: Bool) throws {
+        let (staging, ids, remove) = try Self.staging([Self.bytes.count])
+        defer { remove() }
+        var expected = Self.bytes
+        for place in [3 * Self.step, 10, Self.step + 7] {
+            expected.replaceSubrange(place..<place + 2, with: [0xaa, 0x55])
+            try staging.patch(ids[0], with: [(place, [0xaa, 0x55])])
+            if hashesBetween {
+                try staging.hashPatched()
+                #expect(staging[ids[0]].digest == Digest(hashing: expected), "patched at \(place)")
+            }
+        }
+        try staging.hashPatched()
+        #expect(staging[ids[0]].digest == Digest(hashing: expected))
+        #expect(staging.patchedSize == 0)
+    }
+
+    @Test func whatIsPatchedIsHashedFromTheStepBeforeTheFirstChange() throws {
+        let (staging, ids, remove) = try Self.staging([Self.bytes.count, 1, Self.step, 500])
+        defer { remove() }
+        try staging.patch(ids[0], with: [(2 * Self.step + 1, [1]), (3 * Self.step, [2])])
+        #expect(staging.patchedSize == Self.bytes.count - 2 * Self.step)
+        try staging.patch(ids[1], with: [(0, [0xff])])
+        try staging.patch(ids[3], with: [(400, [3])])
+        // What is replaced is hashed at once.
+        try staging.replace(ids[3], with: [7, 8, 9])
+        #expect(staging[ids[3]].digest == Digest(hashing: [7, 8, 9]))
+        try staging.hashPatched()
+        for id in ids {
+            #expect(try staging[id].digest == Digest(hashing: staging.open(id).readAll()))
+        }
+        #expect(staging[ids[2]].digest == Digest(hashing: Self.bytes.prefix(Self.step)))
+        #expect(staging[ids[2]].isRelocated == false)
     }
 }
