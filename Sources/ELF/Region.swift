@@ -29,6 +29,13 @@ extension ELFFile {
     public func region(atFileOffset offset: Int) -> Region {
         regions[offset]
     }
+
+    /// The parts of the file that are for `region`, ascending and apart.
+    ///
+    /// - Complexity: Linear in the number of sections.
+    public func ranges(of region: Region) -> [Range<Int>] {
+        regions.ranges(of: region)
+    }
 }
 
 /// What each part of a file is for: spans that do not overlap.

@@ -9,6 +9,8 @@ extension Collection where Element == UInt8 {
     /// The bytes as text for people: control characters and invalid UTF-8 become `\ooo`.
     public var displayed: String {
         let text = String(decoding: self, as: UTF8.self)
+        // Nearly all, told without a look at what Unicode has to say.
+        if allSatisfy({ (0x20..<0x7f).contains($0) }) { return text }
         let isPlain =
             text.utf8.elementsEqual(self)
             && text.unicodeScalars.allSatisfy {

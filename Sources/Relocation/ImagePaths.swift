@@ -16,7 +16,12 @@ struct ImagePaths {
         /// What the place is once links are followed; -1 where they lead nowhere.
         var followed: Node
         let isDirectory: Bool
+        /// Where it leads, if it is a symbolic link.
+        let target: Bytes?
     }
+
+    /// Links that may be followed in one resolution (as in the kernel).
+    private static let linkLimit = 40
 
     /// Absolute paths that stay as they are, with all below them, in the file that is looked at.
     var kept: [Bytes] = []
@@ -52,14 +57,19 @@ struct ImagePaths {
                 let parent = path.parent ?? .root
                 last = (parent.bytes, directories[parent] ?? Self.root)
             }
-            entries.append(
-                Entry(path: path, parent: last.number, followed: number, isDirectory: kind == .directory))
+            var target: Bytes?
             switch kind {
             case .directory: directories[path] = number
-            case .symlink: links.append(number)
+            case .symlink(let link):
+                links.append(number)
+                target = link
             case .file(let id): if seen.insert(id).inserted { files.append((id, path)) }
             case nil: break
             }
+            entries.append(
+                Entry(
+                    path: path, parent: last.number, followed: number, isDirectory: kind == .directory,
+                    target: target))
             guard number != Self.root else { continue }
             path.bytes.withUnsafeBytes { bytes in
                 let name = UnsafeRawBufferPointer(rebasing: bytes[(slash > 0 ? slash + 1 : 0)...])
@@ -68,21 +78,49 @@ struct ImagePaths {
                 slots[slot] = number
             }
         }
-        for link in links {
-            let place = tree.resolve(entries[Int(link)].path.bytes)
-            entries[Int(link)].followed = place.flatMap(number(of:)) ?? -1
+        for link in links { entries[Int(link)].followed = follow(link) ?? -1 }
+    }
+
+    /// What a link leads to, as ``Tree/resolve(_:followsLast:)`` finds it; `nil` where something is missing, or links
+    /// go round in a circle.
+    private func follow(_ link: Node) -> Node? {
+        // Targets that are looked at, and how far: the last one first.
+        var pending: [(target: Bytes, position: Int)] = []
+        var followed = 0
+        var current = link
+        while true {
+            if let target = entries[Int(current)].target {
+                followed += 1
+                guard followed <= Self.linkLimit else { return nil }
+                current = target.first == UInt8(ascii: "/") ? Self.root : entries[Int(current)].parent
+                pending.append((target, 0))
+            }
+            guard let name = Self.nextName(of: &pending) else { return current }
+            let next = pending[pending.count - 1].target.withUnsafeBytes { target in
+                child(of: current, named: UnsafeRawBufferPointer(rebasing: target[name]))
+            }
+            guard let next else { return nil }
+            current = next
         }
     }
 
-    /// The number of a path without links.
-    private func number(of path: TreePath) -> Node? {
-        var node = Self.root
-        for component in path.bytes.split(separator: UInt8(ascii: "/")) {
-            guard let child = component.withUnsafeBytes({ child(of: node, named: $0) }) else { return nil }
-            node = child
+    /// Where the next component is in the last of the targets, without those that are over.
+    private static func nextName(of pending: inout [(target: Bytes, position: Int)]) -> Range<Int>? {
+        let slash = UInt8(ascii: "/")
+        while let (target, position) = pending.last {
+            guard let start = target[position...].firstIndex(where: { $0 != slash }) else {
+                pending.removeLast()
+                continue
+            }
+            let end = target[start...].firstIndex(of: slash) ?? target.count
+            pending[pending.count - 1].position = end
+            return start..<end
         }
-        return node
+        return nil
     }
+
+    /// Where a symbolic link leads, as the image has it.
+    func target(_ link: Node) -> Bytes? { entries[Int(link)].target }
 
     /// The place called `name` in the directory `parent`, its own link not followed.
     func child(of parent: Node, named name: UnsafeRawBufferPointer) -> Node? {

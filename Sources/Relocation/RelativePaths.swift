@@ -18,21 +18,27 @@ extension Relocator {
     {
         var result: [RelativeSite] = []
         var seen: Set<TreePath> = []
-        for relative in hints.filter({ !$0.relative.isEmpty && $0.isMeant(path) }).flatMap(\.relative)
-        where seen.insert(relative).inserted {
+        let relatives = hints.filter { !$0.relative.isEmpty && $0.isMeant(path) }.flatMap(\.relative)
+        guard !relatives.isEmpty else { return [] }
+        let data = elf.ranges(of: .data)
+        for relative in relatives where seen.insert(relative).inserted {
             guard let node = paths.find("/usr/".utf8 + relative.bytes) else { continue }
             let pattern = [0] + relative.bytes
-            var offset = 0
-            while offset < bytes.count,
-                let found = UnsafeRawBufferPointer(rebasing: bytes[offset...]).firstOffset(of: pattern)
-            {
-                let range = (offset + found + 1)..<(offset + found + pattern.count)
-                if range.upperBound < bytes.count, [0, UInt8(ascii: "/")].contains(bytes[range.upperBound]),
-                    elf.region(atFileOffset: range.lowerBound) == .data
+            for part in data {
+                // The byte before may be another part's.
+                var offset = max(0, part.lowerBound - 1)
+                let end = min(bytes.count, part.upperBound + pattern.count - 1)
+                while offset < end,
+                    let found = UnsafeRawBufferPointer(rebasing: bytes[offset..<end]).firstOffset(of: pattern)
                 {
-                    result.append(RelativeSite(range: range, target: paths.path(node)))
+                    let range = (offset + found + 1)..<(offset + found + pattern.count)
+                    if part.contains(range.lowerBound), range.upperBound < bytes.count,
+                        [0, UInt8(ascii: "/")].contains(bytes[range.upperBound])
+                    {
+                        result.append(RelativeSite(range: range, target: paths.path(node)))
+                    }
+                    offset += found + pattern.count
                 }
-                offset += found + pattern.count
             }
         }
         return result

@@ -271,10 +271,10 @@ extension Relocator {
     /// Absolute links into the image, and relative ones that climb out of it, as full store paths.
     func relocateLinks(in tree: inout Tree) -> [Plan] {
         var plans: [Plan] = []
-        for path in paths.links.map(paths.path) {
-            guard var node = tree[path], case .symlink(let target) = node.kind,
-                let absolute = Self.rootedTarget(target, of: path),
-                !PathRules.isHostTarget(absolute),
+        for link in paths.links {
+            let path = paths.path(link)
+            guard let target = paths.target(link), let absolute = Self.rootedTarget(target, of: path),
+                !PathRules.isHostTarget(absolute), var node = tree[path],
                 tree.resolve(absolute, followsLast: false) != nil
             else { continue }
             node.kind = .symlink(target: Array(storePath.path.utf8) + absolute)
@@ -289,6 +289,9 @@ extension Relocator {
     /// A link's target as a path from the root; `nil` where it is relative and stays in the tree.
     private static func rootedTarget(_ target: Bytes, of path: TreePath) -> Bytes? {
         if target.first == UInt8(ascii: "/") { return target }
+        // A step up takes two dots: most targets have too few to leave the tree.
+        let depth = path.bytes.count { $0 == UInt8(ascii: "/") }
+        guard target.count(where: { $0 == UInt8(ascii: ".") }) > 2 * depth else { return nil }
         var stack = path.parent?.components ?? []
         var climbs = false
         for component in target.split(separator: UInt8(ascii: "/")) where !component.elementsEqual(".".utf8) {
