@@ -110,7 +110,7 @@ extension ELFEdits {
             }
             try change(&editor, head: bytes.prefix(20), answer: answer)
             let result = try editor.bytes()
-            if result != bytes || output != nil {
+            if !Self.areSame(result, bytes) || output != nil {
                 try Self.write(result, over: output ?? path, status: output == nil ? status : nil)
                 note("\((output ?? path).displayed): \(bytes.count) bytes, now \(result.count)")
             } else {
@@ -238,7 +238,25 @@ extension ELFEdits {
         guard count == 4, head == ELFFile.magic else {
             throw ELFEditFailure(path: path, reason: "\(ELFError.notELF)")
         }
-        return (try file.readAll(limit: largestFile), status)
+        var read = 0
+        var bytes = try Bytes(unsafeUninitializedCapacity: Int(status.st_size)) { buffer, filled in
+            while read < buffer.count {
+                let rest = UnsafeMutableRawBufferPointer(
+                    rebasing: UnsafeMutableRawBufferPointer(buffer)[read...])
+                let count = try file.read(into: rest)
+                guard count > 0 else { break }
+                read += count
+            }
+            filled = read
+        }
+        // What was written since it was looked at.
+        bytes += try file.readAll(limit: largestFile - read)
+        return (bytes, status)
+    }
+
+    /// Whether bytes are the same, at memory speed.
+    private static func areSame(_ left: Bytes, _ right: Bytes) -> Bool {
+        left.count == right.count && memcmp(left, right, left.count) == 0
     }
 
     /// Writes under another name in the same directory and renames it.
