@@ -41,6 +41,52 @@ public struct ObjectKey: Hashable, Sendable {
     }
 }
 
+extension ObjectKey {
+    /// 64 bits that tell objects apart well enough to count them.
+    public var fingerprint: UInt64 {
+        Self.mix(Self.number(digest.bytes), mode: mode, attributes: attributes.map { Self.number($0.bytes) })
+    }
+
+    /// The ``fingerprint`` of the object that has a file name; `nil` for what is no object's name.
+    public static func fingerprint(fileName: UnsafeRawBufferPointer) -> UInt64? {
+        let hyphen = UInt8(ascii: "-")
+        guard fileName.count >= 68, fileName[64] == hyphen, let digest = hexadecimal(fileName, at: 0) else {
+            return nil
+        }
+        var mode: UInt16 = 0
+        for byte in fileName[65..<68] {
+            guard (0x30...0x37).contains(byte) else { return nil }
+            mode = mode << 3 | UInt16(byte - 0x30)
+        }
+        guard fileName.count > 68, fileName[68] == hyphen else {
+            return mix(digest, mode: mode, attributes: nil)
+        }
+        guard fileName.count >= 85, let attributes = hexadecimal(fileName, at: 69) else { return nil }
+        return mix(digest, mode: mode, attributes: attributes)
+    }
+
+    private static func mix(_ digest: UInt64, mode: UInt16, attributes: UInt64?) -> UInt64 {
+        digest &+ UInt64(mode) &* 0x9e37_79b9_7f4a_7c15 ^ (attributes ?? 0)
+    }
+
+    /// The number that the first eight bytes of a digest are, the highest first.
+    private static func number(_ bytes: some Collection<UInt8>) -> UInt64 {
+        bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    private static func hexadecimal(_ text: UnsafeRawBufferPointer, at start: Int) -> UInt64? {
+        var value: UInt64 = 0
+        for byte in text[start..<(start + 16)] {
+            switch byte {
+            case 0x30...0x39: value = value << 4 | UInt64(byte - 0x30)
+            case 0x61...0x66: value = value << 4 | UInt64(byte - 0x61 + 10)
+            default: return nil
+            }
+        }
+        return value
+    }
+}
+
 extension Tree.Node {
     /// The permission bits this node has in the store: nothing there is writable.
     public var storedMode: UInt16 {

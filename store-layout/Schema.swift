@@ -88,5 +88,14 @@ public enum Schema {
                 ) STRICT, WITHOUT ROWID;
                 CREATE INDEX source_by_package ON source (package);
                 """),
+        Migration(
+            name:
+                "objects of packages; those of packages from before are noted by the next garbage collection",
+            sql: """
+                CREATE TABLE package_objects (
+                    package INTEGER PRIMARY KEY REFERENCES package (id) ON DELETE CASCADE,
+                    objects BLOB NOT NULL
+                ) STRICT;
+                """),
     ]
 }

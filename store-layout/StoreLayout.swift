@@ -34,6 +34,9 @@ public enum StoreLayout {
     /// The profile used where none is named.
     public static let defaultProfile = "default"
 
+    /// Bytes of the file that is removed to have room for garbage collection on a full disk.
+    public static let reserveSize = 4 << 20
+
     /// Names in a root.
     public enum Name {
         /// Relocated trees by store path base name.
@@ -66,6 +69,10 @@ public enum StoreLayout {
         public static let index = "index.sqlite"
         /// Further roots for garbage collection.
         public static let collectionRoots = "gcroots"
+        /// In ``collectionRoots``: roots that programs made, dropped when they lead nowhere.
+        public static let automaticRoots = "auto"
+        /// A file of ``StoreLayout/reserveSize``, for a full disk.
+        public static let reserve = "reserve"
         /// What the user says of programs: see ``Hint``.
         public static let hints = "hints"
         /// What can be fetched again.

@@ -309,26 +309,9 @@ extension Descriptor {
 
     /// What is in this directory, sorted bytewise, without `.` and `..`.
     public func list() throws -> [Listed] {
-        // A second description: the offset of this one is not disturbed.
-        let copy = openat(number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard copy >= 0 else { throw SystemError("open directory", path) }
-        guard let stream = fdopendir(copy) else {
-            close(copy)
-            throw SystemError("list", path)
-        }
-        defer { closedir(stream) }
         var result: [Listed] = []
-        while true {
-            sxs_set_errno(0)
-            guard let entry = readdir(stream) else {
-                guard errno == 0 else { throw SystemError("list", path) }
-                break
-            }
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                Bytes(bytes.prefix { $0 != 0 })
-            }
-            if name == [0x2e] || name == [0x2e, 0x2e] { continue }
-            result.append(Listed(name: name, inode: UInt64(entry.pointee.d_ino), type: entry.pointee.d_type))
+        try forEachEntry { name, type, inode in
+            result.append(Listed(name: Array(name), inode: inode, type: type))
         }
         result.sort { $0.name.lexicographicallyPrecedes($1.name) }
         return result

@@ -30,9 +30,10 @@ public final class Staging {
         public let isTruncated: Bool
         /// The first bytes as they came, at most 64: enough to tell a format.
         public let head: Bytes
-        /// The equal file there was, as a path below ``Staging/objects``; `nil` where the bytes are staged.
+        /// The equal object there was, by its path in the store's directory of them, of which the staging directory has
+        /// another link; `nil` where the bytes are the import's own.
         public let object: String?
-        /// Whether the bytes are in the staging directory.
+        /// Whether the bytes are the import's own, and may be changed.
         public var isStaged: Bool { object == nil }
         /// The computation of the digest of the bytes as they came, at every step; empty where it was not kept.
         public let hashStates: [Hasher256]
@@ -43,9 +44,6 @@ public final class Staging {
     /// The directory.
     public let directory: Descriptor
 
-    /// Where files equal to contents may be found; nothing there is ever written.
-    public let objects: Descriptor?
-
     /// All contents, by ``ContentID/number``.
     public private(set) var contents: [Content] = []
 
@@ -53,9 +51,8 @@ public final class Staging {
     private var patched: [ContentID] = []
 
     /// Creates a staging area in an empty directory.
-    public init(_ directory: Descriptor, objects: Descriptor? = nil) {
+    public init(_ directory: Descriptor) {
         self.directory = directory
-        self.objects = objects
     }
 
     /// The content of an identifier that this staging area gave out.
@@ -79,10 +76,9 @@ public final class Staging {
     /// The name of a content's file in ``directory``.
     public func fileName(of id: ContentID) -> String { String(id.number) }
 
-    /// Opens a content for reading, wherever its bytes are.
+    /// Opens a content for reading.
     public func open(_ id: ContentID) throws -> Descriptor {
-        if let object = contents[id.number].object, let objects { return try objects.open(beneath: object) }
-        return try directory.open(beneath: fileName(of: id))
+        try directory.open(beneath: fileName(of: id))
     }
 
     /// Overwrites ranges of a staged content; its size stays.
@@ -93,6 +89,7 @@ public final class Staging {
     ///   - patches: Bytes to put at offsets, each within the file.
     ///   - id: The content.
     public func patch(_ id: ContentID, with patches: [(offset: Int, bytes: Bytes)]) throws {
+        precondition(contents[id.number].isStaged, "an object is never written")
         guard let first = patches.map(\.offset).min() else { return }
         let file = try directory.open(beneath: fileName(of: id), flags: O_WRONLY)
         if !contents[id.number].isPatched { patched.append(id) }
@@ -131,6 +128,7 @@ public final class Staging {
 
     /// Replaces the bytes of a staged content.
     public func replace(_ id: ContentID, with bytes: Bytes) throws {
+        precondition(contents[id.number].isStaged, "an object is never written")
         let file = try directory.open(beneath: fileName(of: id), flags: O_RDWR | O_TRUNC)
         try file.write(bytes, at: 0)
         contents[id.number].size = bytes.count

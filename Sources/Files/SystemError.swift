@@ -34,8 +34,10 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
 
     private var hint: String {
         switch code {
-        case ENOSPC: "the file system is full; free some space and try again; what was active still is"
-        case EDQUOT: "your disk quota is used up; free some space and try again; what was active still is"
+        case ENOSPC:
+            "the file system is full; free some space, perhaps with 'sxs gc', and try again; what was active still is"
+        case EDQUOT:
+            "your disk quota is used up; free some space, perhaps with 'sxs gc', and try again; what was active still is"
         case EROFS: "the file system is read-only; choose another state directory with --root DIR"
         case EACCES, EPERM: "run as a user who may do that, or choose another state directory with --root DIR"
         case ENOENT: "check the path"

@@ -77,14 +77,21 @@ extension Session {
 
     /// Imports an image that is open.
     ///
-    /// - Parameter accept: Asked before a new package is registered; what it throws stops that.
+    /// - Parameters:
+    ///   - lease: Keeps the package from garbage collection from the moment that it is registered.
+    ///   - accept: Asked before a new package is registered; what it throws stops that.
     func importImage(
-        _ image: Image, from source: String, options: ImportOptions, into store: Store,
+        _ image: Image, from source: String, options: ImportOptions, into store: Store, lease: Lease? = nil,
         accept: (Metadata) throws -> Void = { _ in }
     ) throws -> ImportResult {
         let hints = try userHints(in: store)
         let key = importKey(of: image, options: options, hints: hints)
-        if let known = try knownImport(key, options: options, in: store) {
+        // False where garbage collection has taken it away this moment.
+        let isKept = { (package: Metadata) in
+            guard let lease else { return true }
+            return try asWriter(of: store) { try store.keep(package.storePath, by: lease) }
+        }
+        if let known = try knownImport(key, options: options, in: store), try isKept(known.metadata) {
             try checkSoundness(of: known.metadata, options: options, in: store)
             return known
         }
@@ -96,17 +103,22 @@ extension Session {
             // Relocated already: its files name its own store path.
             let isKnown = try store.contains(exported.storePath)
             if !isKnown { try accept(exported.metadata) }
-            let metadata = try register(exported, unpacked.area, from: source, in: store)
+            let metadata = try asWriter(of: store) {
+                let metadata = try register(exported, unpacked.area, from: source, in: store)
+                if let lease { _ = try store.keep(metadata.storePath, by: lease) }
+                return metadata
+            }
             try checkSoundness(of: metadata, options: options, in: store)
             return ImportResult(metadata: metadata, wasKnown: isKnown)
         }
-        if let known = try registered(unpacked.identity, in: store) {
+        if let known = try registered(unpacked.identity, in: store), try isKept(known) {
             try checkSoundness(of: known, options: options, in: store)
             result = ImportResult(metadata: known, wasKnown: true)
         } else {
             let relocated = try relocate(unpacked, in: store)
             try checkSoundness(relocated.report, of: unpacked.identity.name.text, options: options)
-            let metadata = try register(unpacked, relocated, options: options, in: store, accept: accept)
+            let metadata = try register(
+                unpacked, relocated, options: options, in: store, lease: lease, accept: accept)
             result = ImportResult(metadata: metadata, wasKnown: false)
         }
         if let key {
@@ -246,7 +258,7 @@ extension Session {
     /// Makes the relocated tree part of the store.
     private func register(
         _ unpacked: UnpackedTree, _ relocated: RelocatedTree, options: ImportOptions, in store: Store,
-        accept: (Metadata) throws -> Void
+        lease: Lease?, accept: (Metadata) throws -> Void
     ) throws -> Metadata {
         var finder = ExposureFinder(
             tree: unpacked.tree, packages: unpacked.packages,
@@ -281,10 +293,12 @@ extension Session {
             })
         let report = Array(try encoder.encode(relocation))
         return try asWriter(of: store) {
-            try store.register(
+            let metadata = try store.register(
                 unpacked.area, tree: relocated.tree, storePath: relocated.storePath, metadata: metadata,
                 sourceListing: unpacked.listing, report: report,
                 label: labeller(for: relocated.storePath, tree: relocated.tree, in: store))
+            if let lease { _ = try store.keep(metadata.storePath, by: lease) }
+            return metadata
         }
     }
 }

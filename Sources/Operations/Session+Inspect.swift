@@ -21,7 +21,9 @@ extension Session {
     public func pathInfo(_ names: [String]) throws -> [Metadata] {
         let store = try openStore()
         let found = names.isEmpty ? try store.packages() : try names.flatMap { try packages($0, in: store) }
-        return try found.map { try store.metadata(of: $0.baseName) }
+        return try found.compactMap { package in
+            try unlessCollected(package, in: store) { try store.metadata(of: package.baseName) }
+        }
     }
 
     /// Reads all files of packages and compares them with what was recorded at import.
@@ -34,13 +36,32 @@ extension Session {
         var done = 0
         progress.begin("verifying", total: packages.reduce(0) { $0 + $1.size })
         defer { progress.end() }
-        return try packages.map { package in
-            let problems = try store.verify(package).map { "\($0)" }
+        return try packages.compactMap { package in
+            let problems = try unlessCollected(package, in: store) {
+                try store.verify(package).map { "\($0)" }
+            }
+            // What is missing of it is missing because it goes.
+            guard let problems else { return nil }
+            let isThere = try problems.isEmpty || store.package(baseName: package.baseName) != nil
+            guard isThere else { return nil }
             done += package.size
             progress.advance(to: done)
             return Verification(
                 name: package.name, version: package.version,
                 storePath: StoreLayout.storeDirectory + "/" + package.baseName, problems: problems)
+        }
+    }
+
+    /// What `body` finds out of a package; `nil` if garbage collection took the package away meanwhile.
+    private func unlessCollected<Result>(
+        _ package: Package, in store: Store, _ body: () throws -> Result
+    ) throws -> Result? {
+        do {
+            return try body()
+        } catch {
+            // It is out of the index before anything of it is touched.
+            guard try store.package(baseName: package.baseName) == nil else { throw error }
+            return nil
         }
     }
 

@@ -36,10 +36,13 @@ extension Session {
         // Images first: one that cannot be opened is no reason to make a store.
         let wanted = try requests.map { try want($0, options: options) }
         let store = try openStoreForWriting()
+        // What is imported now has no generation yet: garbage collection is not to take it away before it has one.
+        let lease = try store.makeLease()
+        defer { withExtendedLifetime(lease) {} }
         let current = try store.currentGeneration(of: profile).map { try members(of: $0, in: store) } ?? []
         var choices: [Member] = []
         for want in wanted {
-            let package = try obtain(want, options: options, from: store) { package in
+            let package = try obtain(want, options: options, from: store, lease) { package in
                 // An image that cannot be shown beside what is there stays out of the store.
                 let choice = try choice(package, exposure: package.exposure)
                 let members = Self.preferring(prefer, in: Self.adding(choices + [choice], to: current))
@@ -118,12 +121,13 @@ extension Session {
     ///
     /// - Parameter accept: Asked before a new package is registered; what it throws stops that.
     private func obtain(
-        _ wanted: Wanted, options: ImportOptions, from store: Store, accept: (Metadata) throws -> Void
+        _ wanted: Wanted, options: ImportOptions, from store: Store, _ lease: Lease,
+        accept: (Metadata) throws -> Void
     ) throws -> Metadata {
         switch wanted {
         case .image(let image, let source):
             return try importImage(
-                image, from: source, options: options, into: store, accept: accept
+                image, from: source, options: options, into: store, lease: lease, accept: accept
             ).metadata
         case .package(let name, let version, let text):
             let found = try newest(name, version: version, in: store)
@@ -133,10 +137,14 @@ extension Session {
                 options.name = try PackageName(name)
                 return try importImage(
                     open(offer.location, options: options), from: offer.location, options: options,
-                    into: store, accept: accept
+                    into: store, lease: lease, accept: accept
                 ).metadata
             }
             if let found {
+                guard try asWriter(of: store, { try store.keep(found.baseName, by: lease) }) else {
+                    // Collected this moment: there may be another one.
+                    return try obtain(wanted, options: options, from: store, lease, accept: accept)
+                }
                 let package = try store.metadata(of: found.baseName)
                 try checkSoundness(of: package, options: options, in: store)
                 return package

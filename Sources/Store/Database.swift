@@ -4,6 +4,7 @@ internal import CSQLite
 enum DatabaseValue {
     case integer(Int)
     case text(String)
+    case blob([UInt8])
     case null
 
     /// Text, or null where there is none.
@@ -39,7 +40,7 @@ public struct DatabaseError: Error, Equatable, CustomStringConvertible {
             switch primaryCode {
             case SQLITE_BUSY: "another program holds the index; try again when it has ended"
             case SQLITE_FULL:
-                "the file system is full; free some space and try again; what was active still is"
+                "the file system is full; free some space, perhaps with 'sxs gc', and try again; what was active still is"
             case SQLITE_CORRUPT, SQLITE_NOTADB:
                 "move \(path) away; the next command that writes makes it anew from the manifests"
             default: "check that you may read and write \(path), or choose another store with --root DIR"
@@ -204,6 +205,10 @@ private final class Statement {
         case .text(let text):
             // SQLITE_TRANSIENT, a cast that is not imported: SQLite copies the text.
             sqlite3_bind_text(handle, index, text, -1, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
+        case .blob(let bytes):
+            sqlite3_bind_blob64(
+                handle, index, bytes, sqlite3_uint64(bytes.count),
+                unsafeBitCast(-1, to: sqlite3_destructor_type.self))
         case .null: sqlite3_bind_null(handle, index)
         }
     }
@@ -225,6 +230,13 @@ struct Row {
     }
 
     func text(_ column: Int32) -> String { optionalText(column) ?? "" }
+
+    /// The bytes of a blob, valid only while the row is read.
+    func bytes(_ column: Int32) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(
+            start: sqlite3_column_blob(statement, column),
+            count: Int(sqlite3_column_bytes(statement, column)))
+    }
 
     func optionalText(_ column: Int32) -> String? {
         guard let bytes = sqlite3_column_text(statement, column) else { return nil }

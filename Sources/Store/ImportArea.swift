@@ -21,7 +21,7 @@ public final class ImportArea {
         self.temporary = temporary
         (name, directory) = try Self.makeHeldDirectory(in: temporary)
         try directory.makeDirectory("staging", mode: 0o700, existing: false)
-        staging = Staging(try directory.directory(beneath: "staging"), objects: objects)
+        staging = Staging(try directory.directory(beneath: "staging"))
         builder = TreeBuilder(staging: staging, objects: objects)
     }
 

@@ -144,22 +144,11 @@ final class Materializer {
             copies += 1
             staged = "copy-\(copies)"
             let copy = try staging.directory.open(beneath: staged, flags: O_WRONLY | O_CREAT | O_EXCL)
-            try copy.append(contentsOf: try original(of: id, key, at: path))
+            try copy.append(contentsOf: staging.open(id))
         }
         try finish(try staging.directory.open(beneath: staged), node)
         made.append((staged, key.directoryName, name))
         return .staged(name: staged, number: number)
-    }
-
-    /// A file with the bytes of a content, to be copied.
-    private func original(of id: ContentID, _ key: ObjectKey, at path: TreePath) throws -> Descriptor {
-        if staging[id].isStaged { return try staging.open(id) }
-        do {
-            // What is not staged was equal to this object.
-            return try objects.open(beneath: key.directoryName + "/" + key.fileName())
-        } catch let error as SystemError where error.code == ENOENT {
-            throw StoreError.objectVanished(path: path.description)
-        }
     }
 
     private func finish(_ file: Descriptor, _ node: Tree.Node) throws {

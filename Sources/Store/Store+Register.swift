@@ -57,7 +57,15 @@ extension Store {
                 try labelling.giveAll(to: Bytes("tree".utf8), in: area.directory)
             }
             try root.synchronizeFileSystem()
-            try commit(area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, materializer)
+            let uses = ObjectUses.unique(
+                tree.nodes.lazy.compactMap { _, node in
+                    guard case .file(let id) = node.kind else { return nil }
+                    let content = area.staging[id]
+                    let key = ObjectKey(
+                        digest: content.digest, mode: node.storedMode, attributes: node.attributes)
+                    return (key, content.size)
+                })
+            try commit(area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, materializer, uses)
             return metadata
         }
     }
@@ -65,7 +73,7 @@ extension Store {
     /// The steps that others see, each undone if a later one fails.
     private func commit(
         _ area: ImportArea, _ top: Descriptor, _ mode: UInt16, _ storePath: StorePath, _ metadata: Metadata,
-        _ materializer: Materializer
+        _ materializer: Materializer, _ uses: [ObjectUse]
     ) throws {
         let base = storePath.baseName
         let trees = try root.directory(beneath: StoreLayout.Name.store)
@@ -100,7 +108,10 @@ extension Store {
             try top.setMode(UInt32(mode))
 
             for directory in [top, trees, manifests, aliases] { try directory.synchronize() }
-            try database.transaction { try insert(metadata, registered: Timestamp.now) }
+            try database.transaction {
+                try insert(metadata, registered: Timestamp.now)
+                try enter(uses, of: base)
+            }
         } catch {
             for step in undo.reversed() { step() }
             throw error

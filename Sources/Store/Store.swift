@@ -31,8 +31,9 @@ public final class Store {
     /// - Parameters:
     ///   - path: The root. It is made, with all its parents, if the store is opened for writing.
     ///   - forWriting: Whether anything is to be changed.
+    ///   - onFullDisk: Whether the reserve is given up first, so that it can be done on a full disk.
     /// - Throws: ``StoreError``, `SystemError`, ``DatabaseError``.
-    public static func open(root path: String, forWriting: Bool) throws -> Store {
+    public static func open(root path: String, forWriting: Bool, onFullDisk: Bool = false) throws -> Store {
         if forWriting { try makeDirectories(path) }
         let root: Descriptor
         do {
@@ -55,6 +56,7 @@ public final class Store {
         guard forWriting else {
             return Store(root: root, path: path, isWritable: false, database: try readableIndex(path))
         }
+        if onFullDisk { try releaseReserve(in: root) }
         for (name, mode) in StoreLayout.directories where try root.status(of: name) == nil {
             try root.makeDirectory(name, mode: mode)
             // Whatever the umask: others read a system's store.
@@ -68,6 +70,7 @@ public final class Store {
         let store = Store(
             root: root, path: path, isWritable: true, database: try writableIndex(path, in: root))
         try store.rebuildIndexIfEmpty()
+        if !onFullDisk { store.makeReserve() }
         return store
     }
 

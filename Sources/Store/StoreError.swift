@@ -34,10 +34,12 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
     case entryOrder(String)
     /// An alias that another store path has.
     case aliasClash(name: String, owner: String)
+    /// Less space is free than is to stay free.
+    case tooLittleSpace(path: String, free: Int, wanted: Int)
+    /// A generation that is active cannot be deleted.
+    case generationIsActive(profile: String, number: Int)
     /// A name or path in metadata that is not allowed.
     case invalidExposure(package: String, what: String)
-    /// Contents that were to come from an object are gone.
-    case objectVanished(path: String)
     /// Two packages show the same path.
     case collision(path: String, owners: [String])
     /// A store path that is not registered.
@@ -99,13 +101,21 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
             ("the image's entries make no sense: \(reason)", Self.hostile)
         case .aliasClash(let name, let owner):
             ("the alias \(name) is taken by \(owner)", "import the image again with the next alias salt")
+        case .tooLittleSpace(let path, let free, let wanted):
+            (
+                "the file system of \(path) has \(free) bytes free, fewer than the \(wanted) that are to stay free",
+                "free some with 'sxs gc', or give a smaller --min-free; what was active still is"
+            )
+        case .generationIsActive(let profile, let number):
+            (
+                "generation \(number) of profile \(profile) is active",
+                "activate another one with 'sxs rollback' or 'sxs switch', and delete it then"
+            )
         case .invalidExposure(let package, let what):
             (
                 "\(package) cannot show '\(what)': not a name or path that is allowed",
                 "choose others with --expose"
             )
-        case .objectVanished(let path):
-            ("contents of '\(path)' were removed from the store meanwhile", "import the image again")
         case .collision(let path, let owners):
             (
                 "'\(path)' is in " + owners.joined(separator: " and in "),

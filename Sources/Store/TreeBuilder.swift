@@ -170,7 +170,7 @@ public final class TreeBuilder: TreeSink {
                 tree.insert(node(id), at: open.path)
                 return
             }
-            if try objects.status(of: made.directoryName + "/" + made.fileName()) != nil { key = made }
+            if try borrow(made, from: objects) { key = made }
         }
         if let file = open.file {
             try file.setSize(open.size)
@@ -189,6 +189,20 @@ public final class TreeBuilder: TreeSink {
             shared[digest] = id
         }
         tree.insert(node(id), at: open.path)
+    }
+
+    /// Gives the next content the bytes of an equal object, if there is one: by a further link, so that whoever
+    /// collects garbage meanwhile leaves it.
+    private func borrow(_ key: ObjectKey, from objects: Descriptor) throws -> Bool {
+        do {
+            try objects.link(
+                key.directoryName + "/" + key.fileName(), to: staging.directory,
+                as: staging.fileName(of: staging.nextID))
+            return true
+        } catch let error as SystemError where [ENOENT, EMLINK].contains(error.code) {
+            // One with all the links it can have is staged like a new one, and becomes the next of its key.
+            return false
+        }
     }
 
     /// Removes what earlier layers put at a path.

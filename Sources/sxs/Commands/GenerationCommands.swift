@@ -21,27 +21,61 @@ struct ListCommand: ParsableCommand {
 
 struct GenerationsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "generations", abstract: "Show all generations of the profile.",
+        commandName: "generations", abstract: "Show all generations of the profile, or delete some.",
         discussion: """
-            Example:
+            Examples:
               sxs generations --profile work
-            """)
+              sxs generations delete 3 4
+            """,
+        subcommands: [List.self, Delete.self], defaultSubcommand: List.self)
 
-    @OptionGroup var shared: SharedOptions
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "Show all generations of the profile.",
+            discussion: """
+                Example:
+                  sxs generations list --json
+                """)
 
-    func run() throws {
-        let generations = try shared.session().generations()
-        if shared.json { return try Console.printJSON(generations) }
-        guard !generations.isEmpty else { return }
-        Console.print(
-            Console.table(
-                generations.map { generation in
-                    [
-                        (generation.isActive ? "* " : "  ") + "\(generation.number)", generation.created,
-                        generation.parent.map { "from \($0)" } ?? "first",
-                        generation.packages.map { "\($0.name) \($0.version)" }.joined(separator: ", "),
-                    ]
-                }))
+        @OptionGroup var shared: SharedOptions
+
+        func run() throws {
+            let generations = try shared.session().generations()
+            if shared.json { return try Console.printJSON(generations) }
+            guard !generations.isEmpty else { return }
+            Console.print(
+                Console.table(
+                    generations.map { generation in
+                        [
+                            (generation.isActive ? "* " : "  ") + "\(generation.number)", generation.created,
+                            generation.parent.map { "from \($0)" } ?? "first",
+                            generation.packages.map { "\($0.name) \($0.version)" }.joined(separator: ", "),
+                        ]
+                    }))
+        }
+    }
+
+    struct Delete: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "delete", abstract: "Delete generations, of which the active one is none.",
+            discussion: """
+                Their packages stay until the next 'sxs gc'. What was made from a deleted generation counts from then on \
+                as made from that one's own parent: that is where a rollback leads.
+
+                Example:
+                  sxs generations delete 3 4
+                """)
+
+        @Argument(help: ArgumentHelp("Numbers of generations.", valueName: "number"))
+        var numbers: [Int]
+
+        @OptionGroup var shared: SharedOptions
+
+        func run() throws {
+            try shared.session().deleteGenerations(numbers)
+            if shared.json { return try Console.printJSON(numbers) }
+            Console.print("deleted: \(numbers.map(String.init).joined(separator: ", "))")
+        }
     }
 }
 

@@ -1,0 +1,48 @@
+internal import Files
+internal import Glibc
+internal import StoreLayout
+internal import Synchronization
+
+/// Removes objects that have no other link, by several threads.
+final class ObjectRemoval: Sendable {
+    // A class: threads share it.
+
+    private let objects: Descriptor
+    private let counts: ObjectCounts
+    private let result = Mutex<(count: Int, bytes: Int)>((0, 0))
+
+    init(in objects: Descriptor, _ counts: ObjectCounts) {
+        self.objects = objects
+        self.counts = counts
+    }
+
+    /// Looks through directories of objects.
+    func run(_ names: ArraySlice<String>) throws -> (count: Int, bytes: Int) {
+        try inParallel(Array(names)) { try self.removeUnused(in: $0) }
+        return result.withLock { $0 }
+    }
+
+    private func removeUnused(in name: String) throws {
+        guard let status = try objects.status(of: name), status.st_mode & S_IFMT == S_IFDIR else { return }
+        let directory = try objects.directory(beneath: name)
+        var (count, bytes) = (0, 0)
+        try directory.forEachEntry { name, _, _ in
+            // Used by a store path that is registered: not even looked at.
+            if let fingerprint = ObjectKey.fingerprint(fileName: name), counts.isUsed(fingerprint) { return }
+            let text = name.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: CChar.self)
+            var status = stat()
+            guard fstatat(directory.number, text, &status, AT_SYMLINK_NOFOLLOW) == 0,
+                status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1
+            else { return }
+            guard unlinkat(directory.number, text, 0) == 0 || errno == ENOENT else {
+                throw SystemError("remove", directory.path(of: name.displayed))
+            }
+            count += 1
+            bytes += Int(status.st_size)
+        }
+        // Only one that is empty now can be removed.
+        if count > 0 { try? objects.removeDirectory(name) }
+        let removed = (count, bytes)
+        result.withLock { $0 = ($0.count + removed.0, $0.bytes + removed.1) }
+    }
+}

@@ -1,0 +1,162 @@
+internal import Files
+internal import StoreLayout
+
+/// An object that a store path has, as far as planning a garbage collection needs it.
+struct ObjectUse {
+    let fingerprint: UInt64
+    /// Bytes of its contents.
+    let size: Int
+}
+
+/// The objects of a store path as the index keeps them: 16 bytes each, fingerprint and size, the lowest byte first.
+enum ObjectUses {
+    private static let width = 16
+
+    static func encode(_ uses: [ObjectUse]) -> Bytes {
+        Bytes(unsafeUninitializedCapacity: uses.count * width) { buffer, count in
+            let raw = UnsafeMutableRawBufferPointer(buffer)
+            for (index, use) in uses.enumerated() {
+                raw.storeBytes(of: use.fingerprint.littleEndian, toByteOffset: index * width, as: UInt64.self)
+                raw.storeBytes(
+                    of: UInt64(use.size).littleEndian, toByteOffset: index * width + 8, as: UInt64.self)
+            }
+            count = uses.count * width
+        }
+    }
+
+    static func forEach(in bytes: UnsafeRawBufferPointer, _ body: (ObjectUse) -> Void) {
+        for start in stride(from: 0, through: bytes.count - width, by: width) {
+            let fingerprint = bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self)
+            let size = bytes.loadUnaligned(fromByteOffset: start + 8, as: UInt64.self)
+            body(
+                ObjectUse(
+                    fingerprint: UInt64(littleEndian: fingerprint),
+                    size: Int(clamping: UInt64(littleEndian: size))))
+        }
+    }
+
+    /// What the files of a tree are, each once; empty files are no objects.
+    static func unique(_ files: some Sequence<(key: ObjectKey, size: Int)>) -> [ObjectUse] {
+        var seen: Set<UInt64> = []
+        return files.compactMap { file in
+            let fingerprint = file.key.fingerprint
+            guard file.size > 0, seen.insert(fingerprint).inserted else { return nil }
+            return ObjectUse(fingerprint: fingerprint, size: file.size)
+        }.sorted { $0.fingerprint < $1.fingerprint }
+    }
+
+    /// The objects of a tree with this listing.
+    static func inListing(_ listing: Bytes) throws -> [ObjectUse] {
+        unique(
+            try TreeListing.parse(listing).lazy.compactMap { entry in
+                guard case .file(let size, let digest) = entry.kind else { return nil }
+                return (ObjectKey(digest: digest, mode: entry.mode, attributes: entry.attributes), size)
+            })
+    }
+}
+
+/// How many store paths use each object: a hash table of fingerprints, which are evenly spread as they are.
+struct ObjectCounts: Sendable {
+    private var keys: [UInt64]
+    private var counts: [UInt32]
+    private var filled = 0
+
+    /// The count of an object that stays whatever goes.
+    private static let kept = UInt32.max
+
+    init() {
+        keys = Array(repeating: 0, count: 1 << 10)
+        counts = Array(repeating: 0, count: 1 << 10)
+    }
+
+    /// Notes that an object stays.
+    mutating func keep(_ fingerprint: UInt64) { counts[slot(adding: fingerprint)] = Self.kept }
+
+    /// Counts a user that may go.
+    mutating func add(_ fingerprint: UInt64) {
+        let slot = slot(adding: fingerprint)
+        if counts[slot] < Self.kept - 1 { counts[slot] += 1 }
+    }
+
+    /// Takes a user away; `true` if it was the last.
+    mutating func remove(_ fingerprint: UInt64) -> Bool {
+        let slot = slot(of: fingerprint)
+        guard counts[slot] != Self.kept, counts[slot] > 0 else { return false }
+        counts[slot] -= 1
+        return counts[slot] == 0
+    }
+
+    /// Whether an object has a user.
+    func isUsed(_ fingerprint: UInt64) -> Bool { counts[slot(of: fingerprint)] > 0 }
+
+    /// Where an object is, or would be.
+    private func slot(of fingerprint: UInt64) -> Int {
+        // 0 marks an empty place.
+        let key = fingerprint == 0 ? 1 : fingerprint
+        var slot = Int(truncatingIfNeeded: key) & (keys.count - 1)
+        while keys[slot] != 0, keys[slot] != key { slot = (slot + 1) & (keys.count - 1) }
+        return slot
+    }
+
+    private mutating func slot(adding fingerprint: UInt64) -> Int {
+        var place = slot(of: fingerprint)
+        guard keys[place] == 0 else { return place }
+        if filled * 2 >= keys.count {
+            grow()
+            place = slot(of: fingerprint)
+        }
+        keys[place] = fingerprint == 0 ? 1 : fingerprint
+        filled += 1
+        return place
+    }
+
+    private mutating func grow() {
+        let (oldKeys, oldCounts) = (keys, counts)
+        keys = Array(repeating: 0, count: oldKeys.count * 4)
+        counts = Array(repeating: 0, count: oldKeys.count * 4)
+        for (index, key) in oldKeys.enumerated() where key != 0 {
+            let place = slot(of: key)
+            keys[place] = key
+            counts[place] = oldCounts[index]
+        }
+    }
+}
+
+extension Store {
+    /// Notes the objects of a registered store path.
+    func enter(_ uses: [ObjectUse], of baseName: String) throws {
+        try database.run(
+            "INSERT OR REPLACE INTO package_objects (package, objects) SELECT id, ? FROM package WHERE base_name = ?",
+            [.blob(ObjectUses.encode(uses)), .text(baseName)])
+    }
+
+    /// Notes the objects of store paths of which that was not done: those from before, and of a rebuilt index.
+    func enterMissingObjectUses() throws {
+        let sql = """
+            SELECT base_name FROM package
+            WHERE NOT EXISTS (SELECT 1 FROM package_objects WHERE package_objects.package = package.id)
+            """
+        for baseName in try database.query(sql, [], { $0.text(0) }) {
+            // Without a listing that can be read, all there is to lose is a forecast: what goes is what has no link.
+            guard let uses = try? objectUsesFromListing(of: baseName) else { continue }
+            try enter(uses, of: baseName)
+        }
+    }
+
+    private func objectUsesFromListing(of baseName: String) throws -> [ObjectUse] {
+        let name = [StoreLayout.Name.manifests, baseName, StoreLayout.Name.listing].joined(separator: "/")
+        return try ObjectUses.inListing(root.open(beneath: name).readAll(limit: .max))
+    }
+
+    /// Reads what is noted of the objects of all store paths, by row of the index.
+    func forEachObjectUses(_ body: (_ package: Int, _ uses: UnsafeRawBufferPointer) -> Void) throws {
+        // An index that nobody wrote since the table came has none.
+        guard try database.userVersion() >= Self.objectsVersion else { return }
+        _ = try database.query("SELECT package, objects FROM package_objects") { row in
+            body(row.integer(0), row.bytes(1))
+        }
+    }
+
+    /// The version of the index from which on it has objects.
+    private static let objectsVersion = 3
+}

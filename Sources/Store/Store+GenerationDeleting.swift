@@ -1,0 +1,88 @@
+internal import Files
+internal import Glibc
+public import StoreLayout
+
+extension Store {
+    /// Deletes generations of a profile.
+    ///
+    /// Those that were made from one that goes are from then on said to be made from that one's parent, so that a
+    /// rollback always leads somewhere.
+    ///
+    /// - Throws: ``StoreError/unknownGeneration(profile:number:)`` or
+    ///   ``StoreError/generationIsActive(profile:number:)``, before anything is changed.
+    public func deleteGenerations(_ numbers: [Int], of profile: ProfileName) throws {
+        try withWriterLock(command: "deletion of generations of \(profile)") {
+            let all = Set(try generations(of: profile).map(\.number))
+            let active = try currentNumber(of: profile)
+            for number in numbers {
+                guard all.contains(number) else {
+                    throw StoreError.unknownGeneration(profile: profile.text, number: number)
+                }
+                guard number != active else {
+                    throw StoreError.generationIsActive(profile: profile.text, number: number)
+                }
+            }
+            let temporary = try temporary()
+            let (name, area) = try ImportArea.makeHeldDirectory(in: temporary)
+            // Swept by the next writer if it cannot be removed now.
+            defer { try? temporary.removeTree(name) }
+            try moveGenerations(numbers, of: profile, to: area)
+            try area.removeContents()
+        }
+    }
+
+    /// Takes generations out of the index, then out of their profile.
+    ///
+    /// A crash between the two leaves a whole generation, which the next one that is made brings back into the index.
+    func moveGenerations(_ numbers: [Int], of profile: ProfileName, to area: Descriptor) throws {
+        guard !numbers.isEmpty else { return }
+        let gone = Set(numbers)
+        let all = try generations(of: profile)
+        let parents = Dictionary(uniqueKeysWithValues: all.map { ($0.number, $0.parent) })
+        var moved: [(number: Int, parent: Int?)] = []
+        for generation in all where !gone.contains(generation.number) {
+            guard var parent = generation.parent, gone.contains(parent) else { continue }
+            // A parent is always older, so this ends.
+            while gone.contains(parent), let next = parents[parent] ?? nil, next < parent { parent = next }
+            moved.append((generation.number, gone.contains(parent) ? nil : parent))
+        }
+        let directory = try root.directory(beneath: "\(StoreLayout.Name.profiles)/\(profile)")
+        for (number, parent) in moved { try setParent(parent, of: number, in: directory, area) }
+        if !moved.isEmpty { try root.synchronizeFileSystem() }
+        try database.transaction {
+            let key = DatabaseValue.text(profile.text)
+            for (number, parent) in moved {
+                try database.run(
+                    "UPDATE generation SET parent = ? WHERE profile = ? AND number = ?",
+                    [.optional(parent), key, .integer(number)])
+            }
+            for number in numbers {
+                try database.run(
+                    "DELETE FROM generation WHERE profile = ? AND number = ?", [key, .integer(number)])
+            }
+        }
+        for number in gone {
+            let name = "\(StoreLayout.Name.generationPrefix)\(number)"
+            guard try directory.status(of: name) != nil else { continue }
+            try directory.rename(name, to: area, as: "\(profile)-\(name)")
+        }
+        // Before its store paths go.
+        try directory.synchronize()
+    }
+
+    /// Changes the one thing of a generation that is ever changed, by putting a new file in the old one's place.
+    private func setParent(
+        _ parent: Int?, of number: Int, in profile: Descriptor, _ area: Descriptor
+    ) throws {
+        let place = try profile.directory(beneath: "\(StoreLayout.Name.generationPrefix)\(number)")
+        let name = StoreLayout.Name.generationDescription
+        var description = try JSON.decode(GenerationDescription.self, from: name, in: place)
+        description.parent = parent
+        let text = try JSON.encode(description)
+        let temporaryName = "description-\(number)"
+        let file = try area.open(beneath: temporaryName, flags: O_WRONLY | O_CREAT | O_EXCL)
+        try text.withUnsafeBytes { try file.write($0) }
+        try file.setMode(0o444)
+        try area.rename(temporaryName, to: place, as: name)
+    }
+}

@@ -1,0 +1,35 @@
+internal import Files
+internal import Glibc
+internal import StoreLayout
+
+/// The reserve: a file that is removed to have room for garbage collection where the file system is full.
+extension Store {
+    /// How many times the reserve must be free for it to be made: it is not to take the last there is.
+    private static let reserveShare = 4
+
+    /// Removes the reserve; done before anything else, for even the lock and the index need a little room.
+    static func releaseReserve(in root: Descriptor) throws {
+        try root.unlink(StoreLayout.Name.reserve)
+    }
+
+    /// Makes the reserve unless it is there, or there is little room.
+    func makeReserve() {
+        let name = StoreLayout.Name.reserve
+        // It only helps later: that it cannot be made is no reason to stop what is to be done now.
+        guard case .success(nil) = Result(catching: { try root.status(of: name) }),
+            let free = try? root.freeSpace(), free >= StoreLayout.reserveSize * Self.reserveShare,
+            let file = try? root.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
+        else { return }
+        if (try? file.reserveSpace(StoreLayout.reserveSize)) == nil { try? root.unlink(name) }
+    }
+
+    /// Throws unless an amount of space is free.
+    ///
+    /// - Parameter size: Bytes; nothing is asked where it is 0.
+    /// - Throws: ``StoreError/tooLittleSpace(path:free:wanted:)``.
+    public func checkFreeSpace(_ size: Int) throws {
+        guard size > 0 else { return }
+        let free = try root.freeSpace()
+        guard free >= size else { throw StoreError.tooLittleSpace(path: path, free: free, wanted: size) }
+    }
+}

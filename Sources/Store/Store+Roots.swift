@@ -1,0 +1,205 @@
+internal import Files
+internal import Glibc
+internal import StoreLayout
+
+/// What a look for roots came to.
+public struct FoundRoots: Sendable {
+    /// What keeps which store paths; base names that this store does not have may be among them.
+    public var roots: RootsByStorePath = [:]
+    /// Entries of `gcroots/` that keep nothing, and why.
+    public var dangling: [DanglingRoot] = []
+    /// What could not be looked at, for lack of permission.
+    public var unseen: [String] = []
+
+    /// Nothing found yet.
+    public init() {}
+
+    /// Adds a root of a store path.
+    public mutating func add(_ root: CollectionRoot, of baseName: String) {
+        roots[baseName, default: []].append(root)
+    }
+
+    /// Adds what another look found.
+    public mutating func merge(_ other: FoundRoots) {
+        roots.merge(other.roots) { $0 + $1 }
+        dangling += other.dangling
+        unseen += other.unseen
+    }
+}
+
+/// An entry of `gcroots/` that keeps nothing.
+public struct DanglingRoot: Sendable, Equatable {
+    /// Its path, below `gcroots/`.
+    public let path: String
+    /// Why.
+    public let reason: String
+    /// Whether garbage collection removes it.
+    public let isAutomatic: Bool
+}
+
+extension Store {
+    /// The roots that are in the store's own files, without the generations that the index knows.
+    func fileRoots() throws -> FoundRoots {
+        var found = FoundRoots()
+        if let leases = try leasedStorePaths() {
+            for (baseName, lease) in leases {
+                found.add(
+                    CollectionRoot(
+                        kind: .lease, chain: ["unfinished work (\(StoreLayout.Name.temporary)/\(lease))"]),
+                    of: baseName)
+            }
+        } else {
+            found.unseen.append(root.path(of: StoreLayout.Name.temporary))
+        }
+        for (profile, number, packages) in try generationsOutsideTheIndex() {
+            for baseName in packages {
+                found.add(generationRoot(number, of: profile, isActive: false), of: baseName)
+            }
+        }
+        try lookAtLinks(TreePath.root, depth: 0, &found)
+        return found
+    }
+
+    /// Describes the root that a generation is.
+    func generationRoot(_ number: Int, of profile: String, isActive: Bool) -> CollectionRoot {
+        CollectionRoot(
+            kind: .generation,
+            chain: ["profile \(profile)", "generation \(number)" + (isActive ? " (active)" : "")])
+    }
+
+    /// The generations that keep a store path.
+    func generationRoots(of baseName: String) throws -> [CollectionRoot] {
+        let sql = """
+            SELECT DISTINCT profile, number FROM generation_package WHERE base_name = ? ORDER BY profile, number DESC
+            """
+        let active = Dictionary(
+            uniqueKeysWithValues: try profiles().map { ($0.text, try currentNumber(of: $0)) })
+        return try database.query(sql, [.text(baseName)]) { ($0.text(0), $0.integer(1)) }.map {
+            profile, number in
+            generationRoot(number, of: profile, isActive: active[profile] == number)
+        }
+    }
+
+    /// Generations that a crash kept out of the index, with their packages.
+    private func generationsOutsideTheIndex() throws -> [(profile: String, number: Int, packages: [String])] {
+        var result: [(String, Int, [String])] = []
+        let profiles = try root.directory(beneath: StoreLayout.Name.profiles)
+        for entry in try profiles.list() {
+            guard let profile = try? ProfileName(entry.text) else { continue }
+            let sql = "SELECT number FROM generation WHERE profile = ?"
+            let known = Set(try database.query(sql, [.text(profile.text)]) { $0.integer(0) })
+            let directory = try profiles.directory(beneath: profile.text)
+            for entry in try directory.list() {
+                guard let number = Self.generationNumber(entry.text), !known.contains(number) else {
+                    continue
+                }
+                let packages = try GenerationListing.read(in: directory.directory(beneath: entry.text))
+                result.append((profile.text, number, packages.map(\.baseName)))
+            }
+        }
+        return result
+    }
+
+    // MARK: - gcroots
+
+    /// Directories in `gcroots/`, and links after links, at most.
+    private static let depthLimit = 16
+    /// Bytes of a text that names store paths, at most.
+    private static let textLimit = 16 << 20
+
+    private func lookAtLinks(_ place: TreePath, depth: Int, _ found: inout FoundRoots) throws {
+        let top = try root.directory(beneath: StoreLayout.Name.collectionRoots)
+        let directory =
+            place.bytes.isEmpty ? top : try top.open(beneath: place.bytes, flags: O_RDONLY | O_DIRECTORY)
+        for entry in try directory.list() {
+            let path = place.appending(entry.name)
+            guard let status = try directory.status(of: entry.name) else { continue }
+            if status.st_mode & S_IFMT == S_IFDIR {
+                if depth < Self.depthLimit { try lookAtLinks(path, depth: depth + 1, &found) }
+                continue
+            }
+            var chain = ["\(StoreLayout.Name.collectionRoots)/\(path)"]
+            let names: [String]
+            if status.st_mode & S_IFMT == S_IFLNK {
+                names = storePaths(atEndOf: directory.path + "/" + entry.text, &chain)
+            } else if status.st_mode & S_IFMT == S_IFREG {
+                names = StorePathMention.baseNames(
+                    in: try directory.open(beneath: entry.name).readAll(limit: Self.textLimit))
+            } else {
+                names = []
+            }
+            for baseName in names { found.add(CollectionRoot(kind: .link, chain: chain), of: baseName) }
+            if names.isEmpty {
+                let isGone = access(directory.path + "/" + entry.text, F_OK) != 0 && errno == ENOENT
+                let what = isGone ? "is not there" : "names no store path"
+                found.dangling.append(
+                    DanglingRoot(
+                        path: "\(path)",
+                        reason: chain.count > 1
+                            ? "it leads to \(chain[chain.count - 1]), which \(what)" : "it \(what)",
+                        isAutomatic: isGone && path.isWithin(Self.automaticRoots)))
+            }
+        }
+    }
+
+    private static let automaticRoots = TreePath.root.appending(StoreLayout.Name.automaticRoots.utf8)
+
+    /// Base names of the store paths that a link leads to: by its name, or as a profile or generation of another root.
+    ///
+    /// - Parameter chain: Gets what the link leads through.
+    private func storePaths(atEndOf link: String, _ chain: inout [String]) -> [String] {
+        var path = link
+        for _ in 0..<Self.depthLimit {
+            var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+            let length = readlink(path, &buffer, buffer.count)
+            // No link, or nothing: what it is shows below.
+            guard length >= 0 else { break }
+            let target = buffer[..<length].map { UInt8(bitPattern: $0) }
+            let text = target.displayed
+            chain.append(text)
+            let names = StorePathMention.baseNames(in: target)
+            if !names.isEmpty { return names }
+            let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+            path = text.hasPrefix("/") ? text : parent + "/" + text
+        }
+        // Somebody else's directory: nothing there is trusted but to be text.
+        guard let place = try? Descriptor.directory(path) else { return [] }
+        let generations = (try? place.list())?.map(\.text).filter { Self.generationNumber($0) != nil } ?? []
+        let places =
+            generations.isEmpty ? [place] : generations.compactMap { try? place.directory(beneath: $0) }
+        return places.flatMap(Self.packagesOfForeignGeneration)
+    }
+
+    private static func packagesOfForeignGeneration(_ place: Descriptor) -> [String] {
+        // Not blocked by a pipe of that name.
+        guard
+            let file = try? place.open(
+                beneath: StoreLayout.Name.generationPackages, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY),
+            let status = try? file.status(), status.st_mode & S_IFMT == S_IFREG,
+            let text = try? file.readAll(limit: textLimit), let packages = GenerationListing.parse(text)
+        else { return [] }
+        return packages.map(\.baseName)
+    }
+
+    /// Removes links of `gcroots/auto` that lead nowhere.
+    func dropDanglingRoots(_ dangling: [DanglingRoot]) throws {
+        let top = try root.directory(beneath: StoreLayout.Name.collectionRoots)
+        for entry in dangling where entry.isAutomatic { try top.unlink(entry.path) }
+    }
+}
+
+extension Store {
+    /// Everything that keeps some store paths, generations first.
+    ///
+    /// - Parameters:
+    ///   - baseNames: The store paths.
+    ///   - outside: Roots that are not the store's own, such as running programs.
+    public func roots(of baseNames: [String], outside: FoundRoots) throws -> RootsByStorePath {
+        var found = try fileRoots()
+        found.merge(outside)
+        return Dictionary(
+            uniqueKeysWithValues: try Set(baseNames).map { name in
+                (name, try generationRoots(of: name) + (found.roots[name] ?? []))
+            })
+    }
+}
