@@ -17,17 +17,20 @@ public struct ImportOptions: Sendable {
     public var expose: [String]
     /// Whether a package is refused in which something severe was left or is missing.
     public var isStrict: Bool
+    /// Bytes that stay free on the store's file system.
+    public var minimumFree: Int
 
     /// Creates options.
     public init(
         name: PackageName? = nil, version: PackageVersion? = nil, platform: Architecture? = nil,
-        expose: [String] = [], isStrict: Bool = false
+        expose: [String] = [], isStrict: Bool = false, minimumFree: Int = 0
     ) {
         self.name = name
         self.version = version
         self.platform = platform
         self.expose = expose
         self.isStrict = isStrict
+        self.minimumFree = minimumFree
     }
 }
 
@@ -181,7 +184,7 @@ extension Session {
     private func unpack(
         _ image: Image, source: String, options: ImportOptions, hints: [Hint], into store: Store
     ) throws -> UnpackedTree {
-        let area = try store.makeImport()
+        let area = try store.makeImport(minimumFree: options.minimumFree)
         do {
             try image.read(into: area.builder, progress: progress)
             let tree = area.builder.tree

@@ -17,12 +17,13 @@ public final class ImportArea {
     private let temporary: Descriptor
     private var isDiscarded = false
 
-    init(in temporary: Descriptor, objects: Descriptor) throws {
+    init(in temporary: Descriptor, objects: Descriptor, minimumFree: Int) throws {
+        try temporary.checkFreeSpace(minimumFree)
         self.temporary = temporary
         (name, directory) = try Self.makeHeldDirectory(in: temporary)
         try directory.makeDirectory("staging", mode: 0o700, existing: false)
         staging = Staging(try directory.directory(beneath: "staging"))
-        builder = TreeBuilder(staging: staging, objects: objects)
+        builder = TreeBuilder(staging: staging, objects: objects, minimumFree: minimumFree)
     }
 
     deinit {

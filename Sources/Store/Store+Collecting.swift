@@ -39,12 +39,11 @@ extension Store {
         defer { try? temporary.removeTree(name) }
         let plan = try withWriterLock(command: command, onWait: onWait) {
             try enterMissingObjectUses()
-            let plan = try planCollection(retention: retention, outside: outside(), limit: limit)
+            var plan = try planCollection(retention: retention, outside: outside(), limit: limit)
             for (profile, generations) in Dictionary(grouping: plan.generations, by: \.profile) {
                 try moveGenerations(generations.map(\.number), of: profile, to: area)
             }
-            let aliases = try unregister(plan.doomed)
-            try moveAside(plan, aliases, to: area)
+            try carryOut(&plan, to: area, outside: outside)
             try dropDanglingRoots(plan.dangling)
             return plan
         }
@@ -71,40 +70,79 @@ extension Store {
         return aliases
     }
 
-    /// Moves what goes to where nobody sees it: the tree first, then what leads to it, the manifest last, since that
-    /// tells a later collection of what is left of an interrupted one.
-    private func moveAside(
-        _ plan: CollectionPlan, _ registeredAliases: [String: [String]], to area: Descriptor
+    /// Moves what goes to where nobody sees it: trees first, then what leads to them, manifests last, since those tell
+    /// a later collection of what is left of an interrupted one.
+    ///
+    /// A program that was started since the look for roots takes its store path back out of the plan.
+    private func carryOut(
+        _ plan: inout CollectionPlan, to area: Descriptor, outside: () throws -> FoundRoots
     ) throws {
-        guard !(plan.doomed.isEmpty && plan.derived.isEmpty) else { return }
         let trees = try root.directory(beneath: StoreLayout.Name.store)
         let manifests = try root.directory(beneath: StoreLayout.Name.manifests)
         let shims = try root.directory(beneath: StoreLayout.Name.shims)
-        for path in plan.doomed { try moveAside(path.baseName, in: trees, to: area, "tree") }
-        // An alias must not be missing before what it leads to is, even after a loss of power.
-        try trees.synchronize()
-        for path in plan.doomed {
-            let names = registeredAliases[path.baseName] ?? leftAliases(of: path.baseName, in: manifests)
-            try removeAliases(names, of: path.baseName)
-            try moveAside(path.baseName, in: shims, to: area, "shims")
+        if !plan.doomed.isEmpty {
+            let registeredAliases = try unregister(plan.doomed)
+            let place = try Self.makePlace("tree", in: area)
+            let modes = try plan.doomed.map { try moveAside($0.baseName, in: trees, to: place) }
+            let used = try outside().roots
+            for (path, mode) in zip(plan.doomed, modes) where used[path.baseName] != nil {
+                try bringBack(path, mode: mode, from: place, to: trees)
+            }
+            plan.spared += plan.doomed.map(\.baseName).filter { used[$0] != nil }
+            plan.doomed.removeAll { used[$0.baseName] != nil }
+            // An alias must not be missing before what it leads to is, even after a loss of power.
+            try trees.synchronize()
+            for path in plan.doomed {
+                let names = registeredAliases[path.baseName] ?? leftAliases(of: path.baseName, in: manifests)
+                try removeAliases(names, of: path.baseName)
+            }
+            try move(plan.doomed.map(\.baseName), in: shims, to: area, as: "shims")
+            try root.directory(beneath: StoreLayout.Name.aliases).synchronize()
+            try move(plan.doomed.map(\.baseName), in: manifests, to: area, as: "manifest")
         }
-        try root.directory(beneath: StoreLayout.Name.aliases).synchronize()
-        for path in plan.doomed { try moveAside(path.baseName, in: manifests, to: area, "manifest") }
         guard !plan.derived.isEmpty else { return }
         let derived = try root.directory(
             beneath: StoreLayout.Name.cache + "/" + StoreLayout.Name.derived)
-        for key in plan.derived { try moveAside(key, in: derived, to: area, "derived") }
+        try move(plan.derived, in: derived, to: area, as: "derived")
     }
 
-    private func moveAside(
-        _ name: String, in directory: Descriptor, to area: Descriptor, _ kind: String
+    private static func makePlace(_ name: String, in area: Descriptor) throws -> Descriptor {
+        try area.makeDirectory(name, mode: 0o700, existing: false)
+        return try area.directory(beneath: name)
+    }
+
+    private func move(
+        _ names: [String], in directory: Descriptor, to area: Descriptor, as kind: String
     ) throws {
-        guard let status = try directory.status(of: name) else { return }
+        let place = try Self.makePlace(kind, in: area)
+        for name in names { _ = try moveAside(name, in: directory, to: place) }
+    }
+
+    /// Moves an entry; gives the permissions that it had, `nil` where there was none.
+    private func moveAside(
+        _ name: String, in directory: Descriptor, to place: Descriptor
+    ) throws -> mode_t? {
+        guard let status = try directory.status(of: name) else { return nil }
         if status.st_mode & S_IFMT == S_IFDIR, status.st_mode & 0o200 == 0 {
             // To move a directory, its owner must be able to write to it.
             try directory.directory(beneath: name).setMode(0o755)
         }
-        try directory.rename(name, to: area, as: "\(kind)-\(name)")
+        try directory.rename(name, to: place, as: name)
+        return status.st_mode & 0o777
+    }
+
+    /// Puts a store path back that a program has begun to use, with its place in the index.
+    private func bringBack(
+        _ path: CollectionPlan.Doomed, mode: mode_t?, from place: Descriptor, to trees: Descriptor
+    ) throws {
+        guard let mode else { return }
+        try place.rename(path.baseName, to: trees, as: path.baseName)
+        try trees.directory(beneath: path.baseName).setMode(UInt32(mode))
+        guard path.row != nil else { return }
+        let manifest = try root.directory(
+            beneath: StoreLayout.Name.manifests + "/" + path.baseName)
+        let metadata = try JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: manifest)
+        try database.transaction { try insert(metadata, registered: Timestamp.now) }
     }
 
     /// The aliases of a store path that is not registered, as its manifest has them.

@@ -22,14 +22,16 @@ extension Store {
         else { return }
         if (try? file.reserveSpace(StoreLayout.reserveSize)) == nil { try? root.unlink(name) }
     }
+}
 
+extension Descriptor {
     /// Throws unless an amount of space is free.
     ///
     /// - Parameter size: Bytes; nothing is asked where it is 0.
     /// - Throws: ``StoreError/tooLittleSpace(path:free:wanted:)``.
-    public func checkFreeSpace(_ size: Int) throws {
+    func checkFreeSpace(_ size: Int) throws {
         guard size > 0 else { return }
-        let free = try root.freeSpace()
+        let free = try freeSpace()
         guard free >= size else { throw StoreError.tooLittleSpace(path: path, free: free, wanted: size) }
     }
 }

@@ -187,10 +187,14 @@ public final class Store {
     }
 
     /// Begins an import: a place for an image's contents, outside everything that others see.
-    public func makeImport() throws -> ImportArea {
+    ///
+    /// - Parameter minimumFree: Bytes that stay free on the file system.
+    /// - Throws: ``StoreError/tooLittleSpace(path:free:wanted:)`` here, or while it is filled.
+    public func makeImport(minimumFree: Int = 0) throws -> ImportArea {
         guard isWritable else { throw StoreError.readOnly(path: path) }
         return try ImportArea(
-            in: try temporary(), objects: try root.directory(beneath: StoreLayout.Name.objects))
+            in: try temporary(), objects: try root.directory(beneath: StoreLayout.Name.objects),
+            minimumFree: minimumFree)
     }
 
     func temporary() throws -> Descriptor { try root.directory(beneath: StoreLayout.Name.temporary) }

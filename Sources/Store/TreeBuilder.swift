@@ -25,6 +25,10 @@ public final class TreeBuilder: TreeSink {
     public static let namedLimit = 1000
 
     private let objects: Descriptor?
+    /// Bytes that stay free on the file system.
+    private let minimumFree: Int
+    /// Bytes written since that was looked at.
+    private var unchecked = 0
     private var entries = 0
     private var totalSize = 0
     private var current: OpenFile?
@@ -59,9 +63,11 @@ public final class TreeBuilder: TreeSink {
     /// - Parameters:
     ///   - staging: Where contents go.
     ///   - objects: The store's objects; `nil` if every content is to be staged.
-    public init(staging: Staging, objects: Descriptor?) {
+    ///   - minimumFree: Bytes that stay free on the file system; looked at now and then.
+    public init(staging: Staging, objects: Descriptor?, minimumFree: Int = 0) {
         self.staging = staging
         self.objects = objects
+        self.minimumFree = minimumFree
     }
 
     /// A directory; one that is there keeps what is in it.
@@ -238,7 +244,19 @@ public final class TreeBuilder: TreeSink {
             throw StoreError.tooLarge(open.path, limit: Self.sizeLimit)
         }
         totalSize = sum
+        try checkFreeSpace(after: count)
         return open
+    }
+
+    /// Bytes between two looks at how much is free.
+    private static let checkInterval = 8 << 20
+
+    private func checkFreeSpace(after count: Int) throws {
+        guard minimumFree > 0 else { return }
+        unchecked += count
+        guard unchecked >= Self.checkInterval else { return }
+        unchecked = 0
+        try staging.directory.checkFreeSpace(minimumFree)
     }
 
     /// The open file's staging file, with what was buffered written to it.

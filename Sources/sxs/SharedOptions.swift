@@ -57,11 +57,18 @@ struct ImageOptions: ParsableArguments {
             """)
     var strict = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Stop where less than this would stay free on the store's file system (500M, 2GiB).",
+            valueName: "size"))
+    var minFree: ByteCount?
+
     func options() throws -> ImportOptions {
         ImportOptions(
             name: try name.map { try PackageName($0) },
             version: try packageVersion.map { try PackageVersion($0) },
             platform: try platform.map { try Architecture(parsing: $0) },
-            expose: expose.flatMap { $0.split(separator: ",").map(String.init) }, isStrict: strict)
+            expose: expose.flatMap { $0.split(separator: ",").map(String.init) }, isStrict: strict,
+            minimumFree: minFree?.bytes ?? 0)
     }
 }

@@ -162,7 +162,8 @@ import Testing
         let roots = try store.root.directory(beneath: "gcroots")
         try roots.makeSymlink("a", target: Array("/usr/store/\(a.storePath)".utf8))
         try roots.makeDirectory("more")
-        try roots.directory(beneath: "more").replaceFile("list", contents: "# mine\n/usr/store/\(b.storePath)/x\n".utf8)
+        try roots.directory(beneath: "more").replaceFile(
+            "list", contents: "# mine\n/usr/store/\(b.storePath)/x\n".utf8)
         // Through a link that the user may change, as Nix's indirect roots.
         try Descriptor.directory(fixture.path).makeSymlink(
             "result", target: Array("\(fixture.root)/store/\(c.storePath)".utf8))
