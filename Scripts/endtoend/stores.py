@@ -18,7 +18,7 @@ class Store:
 
     def command(self, *arguments):
         """The words of a command."""
-        return [str(self.program), *arguments[:1], "--root", str(self.root), *map(str, arguments[1:])]
+        return [str(self.program), *map(str, arguments), "--root", str(self.root)]
 
     def options(self):
         """How its processes are started."""
