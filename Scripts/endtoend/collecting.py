@@ -252,17 +252,15 @@ def fill(place, left=0):
     """Fills a file system but for some bytes."""
     space = os.statvfs(place)
     size = space.f_bavail * space.f_frsize - left
-    with open(place / "ballast", "wb") as file:
+    with open(place / "ballast", "wb", buffering=0) as file:
         if size > 0:
             os.posix_fallocate(file.fileno(), 0, max(1, size - (64 << 10)))
-        if left == 0:
-            try:
-                while True:
-                    file.seek(0, os.SEEK_END)
-                    file.write(b"x" * 4096)
-                    file.flush()
-            except OSError:
-                pass
+        file.seek(0, os.SEEK_END)
+        try:
+            while left == 0:
+                file.write(b"x" * 4096)
+        except OSError:
+            pass
 
 
 def full_disk(tests, kind):
@@ -296,12 +294,12 @@ def full_disk(tests, kind):
 
 def little_space(tests):
     """An installation with ever more space: it fails and leaves nothing, until it succeeds."""
-    place = mounted(tests, "tmpfs", 96)
+    place = mounted(tests, "tmpfs", 160)
     template = tests.store(place)
     template.sxs("install", template.image("hello"))
     installed = template.json("list")
     failed = 0
-    for left in [0, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576]:
+    for left in [0, 16, 64, 256, 1024, 4096, 8192, 16384, 24576, 28672, 32768, 40960, 49152, 65536]:
         fill(place, left << 10)
         status, output = template.attempt("install", template.image("jq"))
         (place / "ballast").unlink()

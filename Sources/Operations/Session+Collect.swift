@@ -33,7 +33,11 @@ extension Session {
             return CollectionReport(plan, isDryRun: true, freed: plan.freed)
         }
         // Not made where there is none: nothing is there to be collected.
-        _ = try openStore()
+        do {
+            _ = try openStore()
+        } catch StoreError.noIndex {
+            // Made again from the files by whoever writes.
+        }
         if geteuid() == 0 { umask(0o022) }
         let store = try Store.openForCollection(root: root)
         var isTold = false

@@ -34,6 +34,9 @@ public struct DatabaseError: Error, Equatable, CustomStringConvertible {
     /// SQLite's primary result code.
     public var primaryCode: Int32 { code & 0xff }
 
+    /// Whether there was no room on the file system.
+    var isFull: Bool { primaryCode == SQLITE_FULL }
+
     /// What failed and why, and a hint in a line of its own.
     public var description: String {
         let hint =
@@ -92,6 +95,8 @@ final class Database {
             try execute("PRAGMA synchronous = FULL")
             // Emptied when the last connection closes: the next one would read all of it, and write it out again.
             try execute("PRAGMA journal_size_limit = 0")
+            // Debian's library overwrites what is deleted, for which the log needs as much room as that had.
+            try execute("PRAGMA secure_delete = OFF")
             // The write-ahead log stays when the last connection closes, so that users who may not create files
             // here can still read.
             var isPersistent: Int32 = 1

@@ -136,10 +136,19 @@ extension Store {
             SELECT base_name FROM package
             WHERE NOT EXISTS (SELECT 1 FROM package_objects WHERE package_objects.package = package.id)
             """
-        for baseName in try database.query(sql, [], { $0.text(0) }) {
-            // Without a listing that can be read, all there is to lose is a forecast: what goes is what has no link.
-            guard let uses = try? objectUsesFromListing(of: baseName) else { continue }
-            try enter(uses, of: baseName)
+        let missing = try database.query(sql, []) { $0.text(0) }
+        guard !missing.isEmpty else { return }
+        do {
+            try database.transaction {
+                for baseName in missing {
+                    // Without a listing that can be read, all there is to lose is a forecast: what goes is what has no
+                    // link.
+                    guard let uses = try? objectUsesFromListing(of: baseName) else { continue }
+                    try enter(uses, of: baseName)
+                }
+            }
+        } catch let error as DatabaseError where error.isFull {
+            // The same is to lose where the disk is full; the collection that makes room must not fail for it.
         }
     }
 

@@ -54,17 +54,24 @@ extension Store {
         return collection
     }
 
+    /// Store paths that leave the index in one transaction: its log has to fit the reserve.
+    private static let transactionSize = 256
+
     /// Takes store paths out of the index; gives the names of their aliases, by base name.
     private func unregister(_ doomed: [CollectionPlan.Doomed]) throws -> [String: [String]] {
         var aliases: [String: [String]] = [:]
-        try database.transaction {
-            for path in doomed {
-                guard let row = path.row else { continue }
-                let names = try database.query("SELECT name FROM alias WHERE package = ?", [.integer(row)]) {
-                    $0.text(0)
+        for start in stride(from: 0, to: doomed.count, by: Self.transactionSize) {
+            try database.transaction {
+                for path in doomed[start..<min(start + Self.transactionSize, doomed.count)] {
+                    guard let row = path.row else { continue }
+                    let names = try database.query(
+                        "SELECT name FROM alias WHERE package = ?", [.integer(row)]
+                    ) {
+                        $0.text(0)
+                    }
+                    if !names.isEmpty { aliases[path.baseName] = names }
+                    try database.run("DELETE FROM package WHERE id = ?", [.integer(row)])
                 }
-                if !names.isEmpty { aliases[path.baseName] = names }
-                try database.run("DELETE FROM package WHERE id = ?", [.integer(row)])
             }
         }
         return aliases
