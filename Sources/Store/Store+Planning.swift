@@ -6,7 +6,10 @@ extension Store {
     /// A store path that is in the index or on disk.
     private struct Candidate {
         let baseName: String
-        let row: Int?
+        var row: Int?
+        var name: String?
+        var version: String?
+        var size = 0
     }
 
     /// Finds out what a garbage collection would do.
@@ -56,8 +59,12 @@ extension Store {
 
     /// Everything that might go: rows of the index, in the order they were made, after what only is on disk.
     private func candidates() throws -> [Candidate] {
-        let registered = try database.query("SELECT base_name, id FROM package ORDER BY id") {
-            Candidate(baseName: $0.text(0), row: $0.integer(1))
+        let registered = try database.query(
+            "SELECT base_name, id, name, version, size FROM package ORDER BY id"
+        ) {
+            Candidate(
+                baseName: $0.text(0), row: $0.integer(1), name: $0.text(2), version: $0.text(3),
+                size: $0.integer(4))
         }
         var known = Set(registered.lazy.map(\.baseName))
         var strays: [Candidate] = []
@@ -65,7 +72,7 @@ extension Store {
             try root.directory(beneath: place).forEachEntry { name, _, _ in
                 let name = String(decoding: name, as: UTF8.self)
                 guard StorePath.isBaseName(name), known.insert(name).inserted else { return }
-                strays.append(Candidate(baseName: name, row: nil))
+                strays.append(Candidate(baseName: name))
             }
         }
         return strays.sorted { $0.baseName < $1.baseName } + registered
@@ -130,10 +137,9 @@ extension Store {
                 plan.spared.append(candidate.baseName)
                 continue
             }
-            let package = candidate.row == nil ? nil : try package(baseName: candidate.baseName)
             var doomed = CollectionPlan.Doomed(
-                baseName: candidate.baseName, name: package?.name, version: package?.version,
-                size: package?.size ?? 0, freed: 0, row: candidate.row)
+                baseName: candidate.baseName, name: candidate.name, version: candidate.version,
+                size: candidate.size, freed: 0, row: candidate.row)
             if let bytes = candidate.row.flatMap({ uses[$0] }) {
                 bytes.withUnsafeBytes { bytes in
                     ObjectUses.forEach(in: bytes) { use in
