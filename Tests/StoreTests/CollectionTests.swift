@@ -39,10 +39,13 @@ import Testing
                     .init(name: package.name, path: "usr/bin/\(package.name)", needsLauncher: true)
                 ]), launchDescription: Array("go\n".utf8))
         }
-        let made = try store.makeGeneration(
-            profile: mainProfile, packages: shown, parent: parent, command: "test")
-        try store.activate(made.number, in: mainProfile)
-        return made.number
+        // In one go: a generation that nobody switched to is taken back by the next writer.
+        return try store.withWriterLock(command: "test") {
+            let made = try store.makeGeneration(
+                profile: mainProfile, packages: shown, parent: parent, command: "test")
+            try store.activate(made.number, in: mainProfile)
+            return made.number
+        }
     }
 
     private func names(_ directory: String) throws -> [String] {
@@ -283,11 +286,14 @@ import Testing
             }
         }
         let exposure = Exposure(commands: [.init(name: "a", path: "usr/bin/a", needsLauncher: false)])
-        let generation = try store.makeGeneration(
-            profile: mainProfile, packages: [.init(baseName: package.storePath, exposure: exposure)],
-            parent: nil,
-            files: [GenerationFile(path: "share/cache", content: .derived(made, "cache"))], command: "test")
-        try store.activate(generation.number, in: mainProfile)
+        try store.withWriterLock(command: "test") {
+            let generation = try store.makeGeneration(
+                profile: mainProfile, packages: [.init(baseName: package.storePath, exposure: exposure)],
+                parent: nil,
+                files: [GenerationFile(path: "share/cache", content: .derived(made, "cache"))],
+                command: "test")
+            try store.activate(generation.number, in: mainProfile)
+        }
         #expect(try collect().plan.derived == [unused.hex])
         #expect(try names("cache/derived") == [made.hex])
     }
