@@ -58,7 +58,7 @@ struct SXS: ParsableCommand {
             ExportCommand.self,
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
             ELFCommand.self, HintCommand.self, SetupCommand.self, DoctorCommand.self, ExplainCommand.self,
-            CheckCommand.self, RelabelCommand.self,
+            CheckCommand.self, RelabelCommand.self, AdoptCommand.self,
         ])
 
     /// The program's version.
