@@ -85,6 +85,12 @@ public enum StoreLayout {
         public static let lock = "lock"
         /// What `sxs setup` made on the host: a ``SetupRecord``.
         public static let setup = "setup"
+        /// Extensions that `sxs adopt` keeps merged, by digest and name; in a generation, links to those that it shows.
+        public static let extensions = "extensions"
+        /// Extensions that `sxs adopt` refused, and why.
+        public static let quarantine = "quarantine"
+        /// What `sxs adopt` moved on the host: an ``AdoptionRecord``.
+        public static let adopted = "adopted"
         /// The layout's version, as decimal digits and a newline.
         public static let format = "format"
         /// Programs of sxs itself.

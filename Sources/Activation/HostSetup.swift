@@ -20,7 +20,7 @@ public struct HostSetup {
     public let host: Host
 
     /// Begins the name of a file that is not in its place yet.
-    private static let unfinished = ".sxs-new."
+    static let unfinished = ".sxs-new."
 
     /// Creates a setup of a host.
     public init(_ host: Host) {

@@ -13,7 +13,8 @@ public struct SystemExtension: Sendable, Equatable {
 extension Host {
     /// The extensions that systemd would merge if they fit, in stacking order.
     ///
-    /// Of two with one name the first is taken; one that is empty or leads to `/dev/null` masks others.
+    /// Of two with one name the first is taken; one that is empty or leads to `/dev/null` masks others. Links into
+    /// nothing are passed over.
     public func systemExtensions() throws -> [SystemExtension] {
         var found: [String: SystemExtension] = [:]
         for directory in Anchor.searchPath {
@@ -23,7 +24,9 @@ extension Host {
                 found[name] = SystemExtension(name: ExtensionName(name), path: directory + "/" + entry)
             }
         }
-        return found.values.filter { !isMask($0.path) }.sorted { $0.name < $1.name }
+        return try found.values.filter { try !isMask($0.path) && followed($0.path) != nil }.sorted {
+            $0.name < $1.name
+        }
     }
 
     /// Source: systemd-sysext(8), systemd.v(7).

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -59,6 +60,59 @@ int sxs_setxattrat(int dirfd, const char *name, const char *attribute, const voi
     char path[512];
     if (entry_path(path, sizeof path, dirfd, name) != 0) return -1;
     return lsetxattr(path, attribute, value, size, 0);
+}
+
+int sxs_rename_new(int from, const char *name, int to, const char *new_name) {
+    return (int)syscall(SYS_renameat2, from, name, to, new_name, RENAME_NOREPLACE);
+}
+
+int sxs_exchange(int from, const char *name, int to, const char *other) {
+    return (int)syscall(SYS_renameat2, from, name, to, other, RENAME_EXCHANGE);
+}
+
+/* In a process of its own: a mount namespace that is left again forgets the root directory of chroot(2). The
+   directory stays open after that process and its namespace are gone. */
+int sxs_open_covered(const char *path) {
+    int answer[2], hold[2], message[2] = {-1, 0}, result = -1;
+    if (pipe2(answer, O_CLOEXEC) != 0) return -1;
+    if (pipe2(hold, O_CLOEXEC) != 0) {
+        close(answer[0]);
+        close(answer[1]);
+        return -1;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        char byte;
+        close(hold[1]);
+        if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0
+            && umount2(path, MNT_DETACH) == 0)
+            message[0] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        message[1] = errno;
+        if (write(answer[1], message, sizeof message) == (ssize_t)sizeof message)
+            while (read(hold[0], &byte, 1) < 0 && errno == EINTR) {}
+        _exit(0);
+    }
+    int error = errno;
+    close(answer[1]);
+    close(hold[0]);
+    if (child > 0) {
+        ssize_t got;
+        do got = read(answer[0], message, sizeof message);
+        while (got < 0 && errno == EINTR);
+        error = got == (ssize_t)sizeof message ? message[1] : EIO;
+        if (got == (ssize_t)sizeof message && message[0] >= 0) {
+            char link[64];
+            snprintf(link, sizeof link, "/proc/%d/fd/%d", (int)child, message[0]);
+            result = open(link, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            error = errno;
+        }
+    }
+    close(answer[0]);
+    close(hold[1]);
+    if (child > 0)
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
+    if (result < 0) errno = error;
+    return result;
 }
 
 ssize_t sxs_copy_file_range(int fd_in, int fd_out, size_t length) {

@@ -52,6 +52,33 @@ extension Descriptor {
 }
 
 extension Descriptor {
+    /// Renames `name` to a place where nothing is.
+    ///
+    /// - Throws: `SystemError`, with EEXIST where something is.
+    public func rename(_ name: String, to directory: Descriptor, asNew newName: String) throws {
+        guard sxs_rename_new(number, name, directory.number, newName) == 0 else {
+            throw SystemError("rename \(path(of: name)) to", directory.path(of: newName))
+        }
+    }
+
+    /// Gives `name` the name of something else, and that its name, in one step (renameat2(2)).
+    public func exchange(_ name: String, with other: String, in directory: Descriptor) throws {
+        guard sxs_exchange(number, name, directory.number, other) == 0 else {
+            throw SystemError("exchange \(path(of: name)) with", directory.path(of: other))
+        }
+    }
+
+    /// Opens the directory that another mount lies over, such as `/usr` below merged extensions.
+    ///
+    /// - Throws: `SystemError`; only root may.
+    public static func directory(covered path: String) throws -> Descriptor {
+        let number = sxs_open_covered(path)
+        guard number >= 0 else { throw SystemError("look below what is mounted on", path) }
+        return Descriptor(taking: number, path: path)
+    }
+}
+
+extension Descriptor {
     /// Writes out this file or directory (fsync(2)).
     public func synchronize() throws {
         guard fsync(number) == 0 else { throw SystemError("write out", path) }

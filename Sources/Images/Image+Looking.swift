@@ -2,6 +2,16 @@ public import Files
 private import Glibc
 
 extension Image {
+    /// Whether a file has a file system that Linux can mount, or a partition table: also those that sxs does not read.
+    ///
+    /// What is damaged further in is not noticed.
+    public static func isMountable(_ path: String) throws -> Bool {
+        switch try DiskFormat(of: Descriptor.file(path)) {
+        case .squashFS, .gpt, .erofs, .ext4, .btrfs, .xfs: true
+        case .iso, .qcow, .elf, .zip, .deb, .rpm, nil: false
+        }
+    }
+
     /// The names in a directory of the image, sorted, without reading the rest of it.
     ///
     /// - Returns: The names; `nil` where there is no such directory, and for formats that can only be read whole.

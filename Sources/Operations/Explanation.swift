@@ -116,8 +116,6 @@ public struct ExtensionExplainer {
     ) throws -> Explanation {
         let reference = try ImageReference(parsing: source)
         let image = try Image.open(reference, platform: (try? Architecture(parsing: host.architecture)))
-        var outline = ImageOutline(image: reference.path)
-        try image.read(into: outline, progress: progress)
         var notes = notes
         let path = try name ?? Session.absolutePath(reference.path)
         // What systemd cannot mount is looked at as if it were unpacked.
@@ -131,21 +129,8 @@ public struct ExtensionExplainer {
         let imageName =
             isPacked && name == nil
             ? image.facts.name : ImageFileName(path: path, isDirectory: isDirectory, like: host.version)?.name
-        if let imageName,
-            let path = ExtensionReleaseFile.find(of: imageName, in: outline.tree, like: host.version).path,
-            let content = outline.content(of: path), content.bytes == nil
-        {
-            // A link led out of the directory, so the file was not known to matter.
-            outline = ImageOutline(image: reference.path, keeping: path)
-            try image.read(into: outline, progress: progress)
-        }
-        let files = outline
-        let match = ExtensionMatch(
-            ExtensionCandidate(
-                name: imageName, fileName: path.split(separator: "/").last.map(String.init) ?? path,
-                isDirectory: isDirectory, tree: outline.tree,
-                read: { path throws(ReleaseFileError) in try files.read(path) }),
-            on: host)
+        let (outline, match) = try look(
+            at: image, named: imageName, path: path, isDirectory: isDirectory, source: reference.path)
         if !ConflictFinder.hierarchies.contains(where: { outline.tree[$0]?.kind == .directory }) {
             notes.append("the image has neither usr nor opt: nothing of it would appear on the host")
         }
@@ -156,6 +141,42 @@ public struct ExtensionExplainer {
             image: source, kind: image.facts.kind, host: description, match: match, conflicts: conflicts,
             unmerged: unmerged(outline.tree), notes: notes)
     }
+
+    /// Reads an image, and asks systemd's rules about it.
+    ///
+    /// - Parameters:
+    ///   - image: The image.
+    ///   - name: Its name; `nil` if systemd passes over a file of that name.
+    ///   - path: The path that systemd would find it by.
+    ///   - isDirectory: Whether it is a directory there.
+    ///   - source: What messages call it.
+    ///   - readsLinkage: Whether ELF files are asked what they need.
+    func look(
+        at image: Image, named name: String?, path: String, isDirectory: Bool, source: String,
+        readsLinkage: Bool = false
+    ) throws -> (outline: ImageOutline, match: ExtensionMatch) {
+        var outline = ImageOutline(image: source, readsLinkage: readsLinkage)
+        try image.read(into: outline, progress: progress)
+        if let name,
+            let path = ExtensionReleaseFile.find(of: name, in: outline.tree, like: host.version).path,
+            let content = outline.content(of: path), content.bytes == nil
+        {
+            // A link led out of the directory, so the file was not known to matter.
+            outline = ImageOutline(image: source, keeping: path, readsLinkage: readsLinkage)
+            try image.read(into: outline, progress: progress)
+        }
+        let files = outline
+        let match = ExtensionMatch(
+            ExtensionCandidate(
+                name: name, fileName: path.split(separator: "/").last.map(String.init) ?? path,
+                isDirectory: isDirectory, tree: outline.tree,
+                read: { path throws(ReleaseFileError) in try files.read(path) }),
+            on: host)
+        return (outline, match)
+    }
+
+    /// The version of the host's systemd.
+    var systemd: SystemdVersion { host.version }
 
     /// What generations keep of the host.
     var record: [String: String] { HostTree.record(host.release) }
@@ -171,21 +192,27 @@ public struct ExtensionExplainer {
                 [($0.name, path)]
             } ?? []
         }
-        let base = path.split(separator: "/").last.map { String($0.dropLast(2)) } ?? ""
-        let suffix = base.hasSuffix(".raw") ? ".raw" : ""
+        let newest = newestVersion(in: path, named: path.split(separator: "/").last.map(String.init) ?? "")
+        guard let newest else { return [] }
+        let isFile = newest.hasSuffix(".raw")
+        return ImageFileName(path: path + "/" + newest, isDirectory: !isFile, like: host.version).map {
+            [($0.name, path + "/" + newest)]
+        } ?? []
+    }
+
+    /// The name of the newest version in a directory of versions.
+    func newestVersion(in path: String, named name: String) -> String? {
+        let base = String(name.dropLast(ExtensionLayout.versionsSuffix.count))
+        let suffix = base.hasSuffix(ExtensionLayout.imageSuffix) ? ExtensionLayout.imageSuffix : ""
         let stem = base.dropLast(suffix.count)
-        guard let listed = try? Descriptor.directory(path).list() else { return [] }
+        guard let listed = try? Descriptor.directory(path).list() else { return nil }
         let versions = listed.map(\.text).filter { $0.hasPrefix(stem + "_") && $0.hasSuffix(suffix) }
-        let newest = versions.max { left, right in
+        return versions.max { left, right in
             guard let first = try? PackageVersion(left), let second = try? PackageVersion(right) else {
                 return left < right
             }
             return first < second
         }
-        guard let newest else { return [] }
-        return ImageFileName(path: path + "/" + newest, isDirectory: suffix.isEmpty, like: host.version).map {
-            [($0.name, path + "/" + newest)]
-        } ?? []
     }
 
     /// The host, as far as it matters.

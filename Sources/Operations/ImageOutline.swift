@@ -1,4 +1,5 @@
 internal import Activation
+internal import ELF
 internal import Files
 internal import Images
 internal import StoreLayout
@@ -16,6 +17,16 @@ final class ImageOutline: TreeSink {
         let bytes: Bytes?
         /// The symbol versions that a library defines.
         let definitions: Set<String>
+        /// What it and the loader have to do with each other; `nil` for what is no ELF file, or was not asked for.
+        let linkage: Linkage?
+    }
+
+    /// What the loader is told by an ELF file.
+    struct Linkage {
+        /// The libraries it needs.
+        let needed: [String]
+        /// The name that others need it by.
+        let soname: String?
     }
 
     /// Bytes of the largest library that is looked into.
@@ -25,6 +36,11 @@ final class ImageOutline: TreeSink {
     private(set) var contents: [Content] = []
     private let image: String
     private let wanted: TreePath?
+    private let readsLinkage: Bool
+    /// Files with set-id bits or capabilities, which no store keeps.
+    private(set) var privileged: [TreePath] = []
+    /// Devices, pipes and sockets, which no store keeps.
+    private(set) var special: [TreePath] = []
     private var current: OpenFile?
 
     private final class OpenFile {
@@ -37,6 +53,8 @@ final class ImageOutline: TreeSink {
         var hasher = Hasher256()
         var size = 0
         var bytes: Bytes = []
+        /// Whether all of it is kept until it ends: an ELF file whose linkage is asked for.
+        var isProgram = false
 
         init(path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], isWanted: Bool) {
             self.path = path
@@ -46,7 +64,9 @@ final class ImageOutline: TreeSink {
             isLibrary = LibraryName(path.name) != nil
         }
 
-        var limit: Int { isRelease ? ReleaseFile.longest : isLibrary ? ImageOutline.largestLibrary : 0 }
+        var limit: Int {
+            isRelease ? ReleaseFile.longest : isLibrary || isProgram ? ImageOutline.largestLibrary : 0
+        }
     }
 
     /// Creates an outline.
@@ -54,9 +74,11 @@ final class ImageOutline: TreeSink {
     /// - Parameters:
     ///   - image: What messages call the image.
     ///   - wanted: A file whose bytes are kept, beside those of the directory of extension-releases.
-    init(image: String, keeping wanted: TreePath? = nil) {
+    ///   - readsLinkage: Whether ELF files are asked what they need.
+    init(image: String, keeping wanted: TreePath? = nil, readsLinkage: Bool = false) {
         self.image = image
         self.wanted = wanted
+        self.readsLinkage = readsLinkage
     }
 
     /// The bytes of a release file.
@@ -92,10 +114,13 @@ final class ImageOutline: TreeSink {
     func beginFile(_ path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], size: Int?) throws {
         let place = try place(path)
         current = OpenFile(path: place, mode: mode & 0o777, attributes: attributes, isWanted: place == wanted)
+        let isCapable = attributes.contains { $0.name.elementsEqual("security.capability".utf8) }
+        if mode & 0o6000 != 0 || isCapable { privileged.append(place) }
     }
 
     func append(_ bytes: UnsafeRawBufferPointer) throws {
         guard let current else { return }
+        if readsLinkage, current.size == 0 { current.isProgram = ELFFile.isELF(bytes) }
         current.hasher.update(bytes)
         current.size += bytes.count
         if current.bytes.count + bytes.count <= current.limit { current.bytes.append(contentsOf: bytes) }
@@ -121,17 +146,27 @@ final class ImageOutline: TreeSink {
         contents.append(
             Content(
                 size: open.size, digest: open.hasher.finalize(), bytes: open.isRelease ? open.bytes : nil,
-                definitions: definitions))
+                definitions: definitions,
+                linkage: readsLinkage && isWhole ? Self.linkage(of: open.bytes) : nil))
         let node = Tree.Node(
             kind: .file(ContentID(contents.count - 1)), mode: open.mode, attributes: open.attributes)
         tree.insert(node, at: open.path)
+    }
+
+    private static func linkage(of bytes: Bytes) -> Linkage? {
+        try? ELFFile.withFile(parsing: bytes) { file in
+            Linkage(
+                needed: file.dynamic?.needed.map(\.text) ?? [], soname: file.dynamic?.soname?.text)
+        }
     }
 
     func remove(_ path: TreePath) throws { tree.remove(try place(path)) }
 
     func removeChildren(of path: TreePath) throws { tree.removeChildren(of: try place(path)) }
 
-    func omit(_ omission: Omission, at path: TreePath) {}
+    func omit(_ omission: Omission, at path: TreePath) {
+        if [.device, .pipe].contains(omission) { special.append(path) }
+    }
 
     /// A path with the links in its parents followed; what is missing of it stays as it is.
     private func place(_ path: TreePath) throws -> TreePath {

@@ -35,6 +35,7 @@ extension Session {
         if record?.method == .anchor {
             findings += try ExtensionExamination(host: host, facts: facts).findings()
         }
+        findings += try AdoptionExamination(host: host, facts: facts).findings()
         findings += try examination.fileFindings()
         if host.isThisSystem {
             findings += examination.kernelFindings()

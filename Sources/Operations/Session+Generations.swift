@@ -1,22 +1,35 @@
 internal import Store
 internal import StoreLayout
 
-/// A package in a profile.
+/// A package in a profile, or an extension that is merged while a generation of it is active.
 public struct InstalledPackage: Encodable, Sendable, Equatable {
     /// Its name.
     public let name: String
     /// Its version.
     public let version: String
-    /// Its absolute store path.
+    /// Its absolute store path; of an extension, the path of the image or directory.
     public let storePath: String
     /// Names of the commands it shows.
     public let commands: [String]
+    /// Whether it is an extension, which systemd merges over `/usr`.
+    public let isExtension: Bool
 
     init(_ member: Member) {
         name = member.name
         version = member.version
         storePath = StoreLayout.storeDirectory + "/" + member.shown.baseName
         commands = member.shown.exposure.commands.map(\.name)
+        isExtension = false
+    }
+
+    init(_ found: GenerationExtension, root: String) {
+        name = found.name
+        version = found.version
+        storePath =
+            found.location.hasPrefix("/")
+            ? found.location : [root, StoreLayout.Name.extensions, found.location].joined(separator: "/")
+        commands = []
+        isExtension = true
     }
 }
 
@@ -66,7 +79,13 @@ extension Session {
     public func list() throws -> [InstalledPackage] {
         let store = try openStore()
         guard let generation = try store.currentGeneration(of: profile) else { return [] }
-        return try members(of: generation, in: store).map(InstalledPackage.init)
+        return try installed(generation, in: store)
+    }
+
+    /// What a generation has, packages first.
+    private func installed(_ generation: Generation, in store: Store) throws -> [InstalledPackage] {
+        try members(of: generation, in: store).map(InstalledPackage.init)
+            + store.extensions(of: generation).map { InstalledPackage($0, root: root) }
     }
 
     /// All generations of the profile, the oldest first.
@@ -78,7 +97,7 @@ extension Session {
                 number: $0.number, parent: $0.parent, created: Timestamp.text($0.created),
                 command: $0.command,
                 isActive: $0.number == active,
-                packages: try members(of: $0, in: store).map(InstalledPackage.init),
+                packages: try installed($0, in: store),
                 // One whose description is damaged is listed all the same.
                 host: (try? store.hostRelease(of: $0)) ?? [:])
         }
@@ -108,16 +127,17 @@ extension Session {
         }
         let installed = { (generation: Generation) in
             Dictionary(
-                try members(of: generation, in: store).map { ($0.name, InstalledPackage($0)) },
+                // A package and an extension may have one name.
+                try self.installed(generation, in: store).map { ("\($0.name)\n\($0.isExtension)", $0) },
                 uniquingKeysWith: { _, last in last })
         }
         let (old, new) = (try installed(from), try installed(to))
         return GenerationDifference(
             from: from.number, to: to.number,
-            added: new.values.filter { old[$0.name] == nil }.sorted { $0.name < $1.name },
-            removed: old.values.filter { new[$0.name] == nil }.sorted { $0.name < $1.name },
-            changed: new.values.sorted { $0.name < $1.name }.compactMap { package in
-                guard let before = old[package.name], before != package else { return nil }
+            added: new.filter { old[$0.key] == nil }.values.sorted { $0.name < $1.name },
+            removed: old.filter { new[$0.key] == nil }.values.sorted { $0.name < $1.name },
+            changed: new.sorted { $0.key < $1.key }.compactMap { key, package in
+                guard let before = old[key], before != package else { return nil }
                 return GenerationDifference.Change(name: package.name, from: before, to: package)
             })
     }
@@ -154,6 +174,9 @@ extension Session {
         if generation.number != active?.number { try store.activate(number, in: profile) }
         return summary(
             of: number, after: try members(of: generation, in: store), previous: active?.number,
-            before: try active.map { try members(of: $0, in: store) } ?? [])
+            before: try active.map { try members(of: $0, in: store) } ?? [],
+            extensions: (
+                try active.map { try store.extensions(of: $0) } ?? [], try store.extensions(of: generation)
+            ))
     }
 }

@@ -16,6 +16,8 @@ public struct GenerationChange: Encodable, Sendable {
     public let added: [String]
     /// What went out.
     public let removed: [String]
+    /// What of merged extensions changes when they are merged next.
+    public let mergeChanges: [ExtensionChange]
     /// Commands that packages of the generation show.
     public let commands: [String]
     /// The directory with those commands.
@@ -65,7 +67,7 @@ extension Session {
     /// The members of a generation with others in place of, or beside, those there are.
     ///
     /// Another version of a package keeps the preference that was given to it.
-    private static func adding(_ choices: [Member], to current: [Member]) -> [Member] {
+    static func adding(_ choices: [Member], to current: [Member]) -> [Member] {
         let names = Set(choices.map(\.name))
         let preferred = Set(current.filter(\.shown.isPreferred).map(\.name))
         return current.filter { !names.contains($0.name) }
@@ -77,7 +79,7 @@ extension Session {
     }
 
     /// The members with a new preference, which takes an older one away from those that show the same.
-    private static func preferring(_ names: [String], in members: [Member]) -> [Member] {
+    static func preferring(_ names: [String], in members: [Member]) -> [Member] {
         let preferred = members.filter { names.contains($0.name) }
         let claimed = Set(preferred.flatMap(\.shown.exposure.paths))
         return members.map { member in
@@ -96,8 +98,15 @@ extension Session {
     /// - Throws: ``OperationError/notInstalled(_:profile:)`` if one is not there.
     public func remove(_ names: [String]) throws -> GenerationChange {
         let store = try openStoreForWriting()
-        return try change(store) { current in
-            for name in names where !current.contains(where: { $0.name == name }) {
+        return try change(
+            store, extensions: { $0.filter { !names.contains($0.name) } }
+        ) { current in
+            let extensions =
+                try store.currentGeneration(of: profile).map { try store.extensions(of: $0) } ?? []
+            for name in names
+            where !current.contains(where: { $0.name == name })
+                && !extensions.contains(where: { $0.name == name })
+            {
                 throw OperationError.notInstalled(name, profile: profile.text)
             }
             return current.filter { !names.contains($0.name) }
@@ -165,7 +174,7 @@ extension Session {
     }
 
     /// What a package shows in a generation.
-    private func choice(_ package: Metadata, exposure: Exposure) throws -> Member {
+    func choice(_ package: Metadata, exposure: Exposure) throws -> Member {
         var exposure = exposure
         exposure.data.removeAll(where: DesktopFiles.isCache)
         // A plain link into /usr/store leads somewhere only where that is this root's store.
@@ -185,26 +194,34 @@ extension Session {
     }
 
     /// Makes a generation from the active one and activates it; nothing where it would be the same.
-    private func change(_ store: Store, _ edit: ([Member]) throws -> [Member]) throws -> GenerationChange {
+    ///
+    /// - Parameter extensions: What is to be merged over `/usr`, made from what is; by default the same.
+    func change(
+        _ store: Store, extensions: ([GenerationExtension]) throws -> [GenerationExtension] = { $0 },
+        _ edit: ([Member]) throws -> [Member]
+    ) throws -> GenerationChange {
         try asWriter(of: store) {
             let current = try store.currentGeneration(of: profile)
             let before = try current.map { try members(of: $0, in: store) } ?? []
             let after = try edit(before).sorted { $0.name < $1.name }
+            let merged = try current.map { try store.extensions(of: $0) } ?? []
+            let wanted = try extensions(merged).sorted { $0.fileName < $1.fileName }
             var generation = current
-            if current == nil || after != before {
+            if current == nil || after != before || wanted != merged {
                 try installProgram(in: store)
                 let shown = try after.map { try withEarlierCommands($0.shown, in: store) }
                 // Before programs run for packages that cannot be shown together.
                 try store.checkGeneration(of: shown)
                 let made = try store.makeGeneration(
                     profile: profile, packages: shown, parent: current?.number,
-                    files: DesktopFiles(of: shown, session: self, store: store).files(), command: command,
-                    host: Self.hostRecord())
+                    files: DesktopFiles(of: shown, session: self, store: store).files(),
+                    extensions: wanted, command: command, host: Self.hostRecord())
                 try store.activate(made.number, in: profile)
                 generation = made
             }
             return summary(
-                of: generation?.number ?? 0, after: after, previous: current?.number, before: before)
+                of: generation?.number ?? 0, after: after, previous: current?.number, before: before,
+                extensions: (merged, wanted))
         }
     }
 
@@ -215,12 +232,19 @@ extension Session {
         return HostTree.record(release)
     }
 
-    func summary(of generation: Int, after: [Member], previous: Int?, before: [Member]) -> GenerationChange {
+    func summary(
+        of generation: Int, after: [Member], previous: Int?, before: [Member],
+        extensions: (before: [GenerationExtension], after: [GenerationExtension])
+    ) -> GenerationChange {
         let text = { (member: Member) in "\(member.name) \(member.version)" }
+        let kept = { (found: GenerationExtension) in "\(found.name) \(found.version)" }
         return GenerationChange(
             profile: profile.text, generation: generation, previous: previous,
-            added: after.filter { !before.contains($0) }.map(text),
-            removed: before.filter { !after.contains($0) }.map(text),
+            added: after.filter { !before.contains($0) }.map(text)
+                + extensions.after.filter { !extensions.before.contains($0) }.map(kept),
+            removed: before.filter { !after.contains($0) }.map(text)
+                + extensions.before.filter { !extensions.after.contains($0) }.map(kept),
+            mergeChanges: ExtensionChange.between(extensions.before, extensions.after),
             commands: after.flatMap { $0.shown.exposure.commands.map(\.name) }.sorted(), bin: binDirectory)
     }
 

@@ -93,7 +93,7 @@ extension Session {
     private func isEmptyRoot(_ host: Host) throws -> Bool {
         try [
             StoreLayout.Name.manifests, StoreLayout.Name.profiles, StoreLayout.Name.hints,
-            StoreLayout.Name.collectionRoots,
+            StoreLayout.Name.collectionRoots, StoreLayout.Name.extensions, StoreLayout.Name.quarantine,
         ].allSatisfy { try host.names(in: StoreLayout.systemRoot + "/" + $0).isEmpty }
     }
 }

@@ -39,6 +39,37 @@ public struct GenerationPackage: Sendable, Equatable {
     }
 }
 
+/// An extension that is merged over `/usr` while a generation is the active one.
+public struct GenerationExtension: Sendable, Hashable {
+    /// The name that systemd sees, with `.raw` for an image.
+    public let fileName: String
+    /// Its version, as far as that is known.
+    public let version: String
+    /// Where it is: a path below ``StoreLayout/Name/extensions`` of the root, or an absolute one of the host.
+    public let location: String
+
+    /// Creates an extension of a generation.
+    public init(fileName: String, version: String, location: String) {
+        self.fileName = fileName
+        self.version = version
+        self.location = location
+    }
+
+    /// What the link in a generation leads to.
+    var target: String {
+        location.hasPrefix("/") ? location : "../../../../\(StoreLayout.Name.extensions)/\(location)"
+    }
+
+    /// Whether it can be written into a generation's listing and be linked.
+    var isValid: Bool {
+        !fileName.isEmpty && !fileName.hasPrefix(".") && !fileName.contains("/") && !location.isEmpty
+            && [fileName, version, location].allSatisfy {
+                $0.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7f }
+            }
+            && location.split(separator: "/").allSatisfy { $0 != ".." }
+    }
+}
+
 /// `generation.json`: which generation it is, and what made it.
 ///
 /// What it shows is in the file beside it: see ``GenerationListing``.

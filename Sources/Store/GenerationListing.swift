@@ -23,10 +23,12 @@ enum GenerationListing {
         static let link = "link"
         /// A path in `share`.
         static let data = "data"
+        /// An extension that is merged over `/usr`: its name, version and location; before all packages.
+        static let `extension` = "extension"
     }
 
     /// The text of the file.
-    static func text(_ packages: [GenerationPackage]) -> Bytes {
+    static func text(_ packages: [GenerationPackage], extensions: [GenerationExtension] = []) -> Bytes {
         var text: Bytes = []
         text.reserveCapacity(packages.count * 256)
         func append(_ word: String, _ first: String, _ second: String? = nil) {
@@ -41,6 +43,9 @@ enum GenerationListing {
         }
         text.append(contentsOf: heading.utf8)
         text.append(newline)
+        for found in extensions {
+            append(Word.extension, found.fileName, found.version + "\t" + found.location)
+        }
         for package in packages {
             append(package.isPreferred ? Word.preferred : Word.package, package.baseName)
             for command in package.exposure.commands {
@@ -55,27 +60,45 @@ enum GenerationListing {
     ///
     /// - Throws: ``StoreError/damagedDescription(path:reason:)``, `SystemError`.
     static func read(in directory: Descriptor) throws -> [GenerationPackage] {
+        try readAll(in: directory).packages
+    }
+
+    /// Reads the file of a generation's directory, the extensions too.
+    ///
+    /// - Throws: As ``read(in:)``.
+    static func readAll(
+        in directory: Descriptor
+    ) throws -> (packages: [GenerationPackage], extensions: [GenerationExtension]) {
         let name = StoreLayout.Name.generationPackages
         let text = try directory.open(beneath: name).readAll()
-        guard let packages = parse(text) else {
+        guard let content = parse(text) else {
             throw StoreError.damagedDescription(
                 path: directory.path(of: name), reason: "it is not what a generation writes")
         }
-        return packages
+        return content
     }
 
     /// Reads what ``text(_:)`` wrote; `nil` for anything else.
-    static func parse(_ text: Bytes) -> [GenerationPackage]? {
+    static func parse(
+        _ text: Bytes
+    ) -> (packages: [GenerationPackage], extensions: [GenerationExtension])? {
         // Every line is ended: a file that was cut off is not taken for a whole one.
         guard text.last == newline else { return nil }
         var lines = text.dropLast().split(separator: newline, omittingEmptySubsequences: false)[...]
         guard lines.popFirst()?.elementsEqual(heading.utf8) == true else { return nil }
         var packages: [GenerationPackage] = []
+        var extensions: [GenerationExtension] = []
         for line in lines {
             guard let space = line.firstIndex(of: space) else { return nil }
             let word = String(decoding: line[..<space], as: UTF8.self)
             let fields = line[(space + 1)...].split(separator: tab, omittingEmptySubsequences: false).map {
                 String(decoding: $0, as: UTF8.self)
+            }
+            if word == Word.extension {
+                guard fields.count == 3, packages.isEmpty else { return nil }
+                extensions.append(
+                    GenerationExtension(fileName: fields[0], version: fields[1], location: fields[2]))
+                continue
             }
             let isNew = word == Word.package || word == Word.preferred
             guard fields.count == (word == Word.launch || word == Word.link ? 2 : 1),
@@ -95,6 +118,6 @@ enum GenerationListing {
             default: return nil
             }
         }
-        return packages
+        return (packages, extensions)
     }
 }

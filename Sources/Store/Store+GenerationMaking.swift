@@ -45,14 +45,18 @@ extension Store {
     ///   - packages: Its packages, all registered.
     ///   - parent: The generation it is made from.
     ///   - files: What it shows besides its packages' links, or in place of one.
+    ///   - extensions: What is merged over `/usr` while it is the active one.
     ///   - command: The command that makes it.
     ///   - host: What the os-release of the host it is made on says.
     /// - Throws: ``StoreError/collision(path:owners:)`` and others, before anything is changed.
     public func makeGeneration(
         profile: ProfileName, packages: [GenerationPackage], parent: Int?, files: [GenerationFile] = [],
-        command: String, host: [String: String] = [:]
+        extensions: [GenerationExtension] = [], command: String, host: [String: String] = [:]
     ) throws -> Generation {
         try withWriterLock(command: command) {
+            if let wrong = extensions.first(where: { !$0.isValid }) {
+                throw StoreError.invalidExposure(package: wrong.fileName, what: wrong.location)
+            }
             var seen: Set<String> = []
             let packages = packages.filter { seen.insert($0.baseName).inserted }
             try checkAreRegistered(packages, parent: parent, of: profile)
@@ -77,7 +81,8 @@ extension Store {
             // Swept by the next writer if it cannot be removed now; gone where all went well.
             defer { try? temporary.removeTree(name) }
             try makeLinks(plan, in: new, like: old?.directory, sharing: kept)
-            try describe(generation, packages, on: host, in: new)
+            try makeLinks(to: extensions, in: new)
+            try describe(generation, packages, extensions, on: host, in: new)
             try new.setMode(0o755)
             try root.synchronizeFileSystem()
             let newName = "\(StoreLayout.Name.generationPrefix)\(generation.number)"
@@ -220,8 +225,18 @@ extension Store {
         }
     }
 
+    /// Makes the links that systemd's directories lead to.
+    private func makeLinks(to extensions: [GenerationExtension], in directory: Descriptor) throws {
+        guard !extensions.isEmpty else { return }
+        try directory.makeDirectory(StoreLayout.Name.extensions)
+        let place = try directory.directory(beneath: StoreLayout.Name.extensions)
+        try place.setMode(0o755)
+        for found in extensions { try place.makeSymlink(found.fileName, target: found.target.utf8) }
+    }
+
     private func describe(
-        _ generation: Generation, _ packages: [GenerationPackage], on host: [String: String],
+        _ generation: Generation, _ packages: [GenerationPackage], _ extensions: [GenerationExtension],
+        on host: [String: String],
         in directory: Descriptor
     ) throws {
         let description = GenerationDescription(
@@ -230,7 +245,7 @@ extension Store {
             command: generation.command, host: host["PRETTY_NAME"], hostRelease: host.isEmpty ? nil : host)
         let files = [
             (StoreLayout.Name.generationDescription, try JSON.encode(description)),
-            (StoreLayout.Name.generationPackages, GenerationListing.text(packages)),
+            (StoreLayout.Name.generationPackages, GenerationListing.text(packages, extensions: extensions)),
         ]
         for (name, text) in files {
             let file = try directory.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)

@@ -55,6 +55,12 @@ extension Store {
         try GenerationListing.read(in: generationDirectory(generation.number, of: generation.profile))
     }
 
+    /// The extensions that are merged over `/usr` while a generation is the active one, sorted by name.
+    public func extensions(of generation: Generation) throws -> [GenerationExtension] {
+        try GenerationListing.readAll(in: generationDirectory(generation.number, of: generation.profile))
+            .extensions
+    }
+
     /// What the os-release of the host that a generation was made on said; empty where that is not known.
     public func hostRelease(of generation: Generation) throws -> [String: String] {
         let description = try JSON.decode(

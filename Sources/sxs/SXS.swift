@@ -58,7 +58,8 @@ struct SXS: ParsableCommand {
             ExportCommand.self,
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
             ELFCommand.self, HintCommand.self, SetupCommand.self, DoctorCommand.self, ExplainCommand.self,
-            CheckCommand.self, RelabelCommand.self, CollectCommand.self, WhyAliveCommand.self,
+            CheckCommand.self, RelabelCommand.self, AdoptCommand.self, CollectCommand.self,
+            WhyAliveCommand.self,
         ])
 
     /// The program's version.

@@ -86,6 +86,41 @@ import Testing
         #expect(try store.packages(of: generation) == [expected])
     }
 
+    @Test func extensionsAreLinkedAndKnownToALaterIndex() throws {
+        let kept = [
+            GenerationExtension(fileName: "a b.raw", version: "1", location: "00-a b.raw"),
+            GenerationExtension(fileName: "far", version: "2", location: "/opt/extensions/far"),
+        ]
+        let tool = try package("tool", commands: ["tool"])
+        let generation = try store.withWriterLock(command: "test") {
+            let made = try store.makeGeneration(
+                profile: mainProfile, packages: [tool], parent: nil, extensions: kept, command: "test")
+            try store.activate(made.number, in: mainProfile)
+            return made
+        }
+        let directory = "profiles/default/generation-1/extensions"
+        #expect(try link("\(directory)/a b.raw") == "../../../../extensions/00-a b.raw")
+        #expect(try link("\(directory)/far") == "/opt/extensions/far")
+        #expect(try store.extensions(of: generation) == kept)
+        #expect(try store.packages(of: generation).count == 1)
+        #expect(try store.extensions(of: make([], parent: 1)).isEmpty)
+        try store.root.unlink("index.sqlite")
+        let again = try fixture.store()
+        let found = try #require(try again.generations(of: mainProfile).first)
+        #expect(try again.extensions(of: found) == kept)
+    }
+
+    @Test(arguments: ["../../etc", "a/../../b", "", "a\tb"])
+    func anExtensionThatCouldLeadElsewhereIsRefused(location: String) throws {
+        #expect(throws: StoreError.invalidExposure(package: "x.raw", what: location)) {
+            try store.makeGeneration(
+                profile: mainProfile, packages: [], parent: nil,
+                extensions: [GenerationExtension(fileName: "x.raw", version: "1", location: location)],
+                command: "test")
+        }
+        #expect(try store.status("profiles/default/generation-1") == nil)
+    }
+
     @Test func numbersGrowAndParentsAreKept() throws {
         let a = try package("a", commands: ["a"])
         _ = try make([a])

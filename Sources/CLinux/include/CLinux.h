@@ -30,6 +30,16 @@ int sxs_fsetxattr(int fd, const char *name, const void *value, size_t size, int 
 ssize_t sxs_getxattrat(int dirfd, const char *name, const char *attribute, void *value, size_t size);
 int sxs_setxattrat(int dirfd, const char *name, const char *attribute, const void *value, size_t size);
 
+/* renameat2(2) with RENAME_NOREPLACE: fails with EEXIST where something is at the new place. */
+int sxs_rename_new(int from, const char *name, int to, const char *new_name);
+
+/* renameat2(2) with RENAME_EXCHANGE: each of two gets the other's name, in one step. */
+int sxs_exchange(int from, const char *name, int to, const char *other);
+
+/* Opens the directory that is at path below what is mounted there last, such
+   as /usr below merged extensions; needs privileges and /proc. */
+int sxs_open_covered(const char *path);
+
 /* copy_file_range(2), from and to the current offsets. */
 ssize_t sxs_copy_file_range(int fd_in, int fd_out, size_t length);
 

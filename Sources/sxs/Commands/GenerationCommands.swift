@@ -5,6 +5,8 @@ struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Show the packages of the active generation.",
         discussion: """
+            Extensions that stay merged over /usr (see 'sxs adopt') are shown with the path of their image.
+
             Example:
               sxs list --json
             """)
@@ -49,7 +51,7 @@ struct GenerationsCommand: ParsableCommand {
                         [
                             (generation.isActive ? "* " : "  ") + "\(generation.number)", generation.created,
                             generation.parent.map { "from \($0)" } ?? "first",
-                            generation.packages.map { "\($0.name) \($0.version)" }.joined(separator: ", "),
+                            generation.packages.map(\.text).joined(separator: ", "),
                         ]
                     }))
         }
@@ -101,8 +103,8 @@ struct DiffCommand: ParsableCommand {
         let difference = try shared.session().difference(from: from, to: to)
         if shared.json { return try Console.printJSON(difference) }
         Console.print("generation \(difference.from) -> \(difference.to)")
-        for package in difference.removed { Console.print("- \(package.name) \(package.version)") }
-        for package in difference.added { Console.print("+ \(package.name) \(package.version)") }
+        for package in difference.removed { Console.print("- \(package.text)") }
+        for package in difference.added { Console.print("+ \(package.text)") }
         for change in difference.changed {
             let isRebuilt = change.from.version == change.to.version
             let note =
@@ -124,10 +126,13 @@ struct RollbackCommand: ParsableCommand {
               sxs rollback
             """)
 
+    @OptionGroup var refresh: RefreshOptions
+
     @OptionGroup var shared: SharedOptions
 
     func run() throws {
-        try shared.session().rollback().show(json: shared.json)
+        let session = try shared.session()
+        try refresh.around(session) { try session.rollback() }.show(json: shared.json)
     }
 }
 
@@ -142,9 +147,12 @@ struct SwitchCommand: ParsableCommand {
     @Argument(help: "The generation's number.")
     var generation: Int
 
+    @OptionGroup var refresh: RefreshOptions
+
     @OptionGroup var shared: SharedOptions
 
     func run() throws {
-        try shared.session().activate(generation).show(json: shared.json)
+        let session = try shared.session()
+        try refresh.around(session) { try session.activate(generation) }.show(json: shared.json)
     }
 }

@@ -55,10 +55,13 @@ struct RemoveCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Names of packages.", valueName: "name"))
     var names: [String]
 
+    @OptionGroup var refresh: RefreshOptions
+
     @OptionGroup var shared: SharedOptions
 
     func run() throws {
-        try shared.session().remove(names).show(json: shared.json)
+        let session = try shared.session()
+        try refresh.around(session) { try session.remove(names) }.show(json: shared.json)
     }
 }
 
@@ -81,6 +84,6 @@ extension GenerationChange {
             previous == generation
             ? "is active, unchanged" : "is active" + (previous.map { " (before: \($0))" } ?? "")
         Console.print("\(profile): generation \(generation) \(state)")
-        if !added.isEmpty { Console.print("commands are in \(bin)") }
+        if !added.isEmpty, !commands.isEmpty { Console.print("commands are in \(bin)") }
     }
 }
