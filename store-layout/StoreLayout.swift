@@ -85,6 +85,8 @@ public enum StoreLayout {
         public static let lock = "lock"
         /// What `sxs setup` made on the host: a ``SetupRecord``.
         public static let setup = "setup"
+        /// What is in the host's `/etc` for packages: a ``ConfigurationRecord``.
+        public static let configuration = "etc"
         /// The layout's version, as decimal digits and a newline.
         public static let format = "format"
         /// Programs of sxs itself.

@@ -32,7 +32,7 @@ extension Session {
         let exposure =
             options.expose.isEmpty
             ? package.exposure : try self.exposure(of: package, wanted: options.expose)
-        guard !exposure.commands.isEmpty || !exposure.data.isEmpty else {
+        guard !exposure.isEmpty else {
             throw OperationError.nothingExposed(package.name)
         }
         let place = try ExportPlace(

@@ -11,12 +11,15 @@ public struct InstalledPackage: Encodable, Sendable, Equatable {
     public let storePath: String
     /// Names of the commands it shows.
     public let commands: [String]
+    /// Names of the units it brings for the system's manager.
+    public let units: [String]
 
     init(_ member: Member) {
         name = member.name
         version = member.version
         storePath = StoreLayout.storeDirectory + "/" + member.shown.baseName
         commands = member.shown.exposure.commands.map(\.name)
+        units = member.shown.exposure.units
     }
 }
 
@@ -151,9 +154,13 @@ extension Session {
             throw OperationError.unknownGeneration(
                 number, profile: profile.text, known: try store.generations(of: profile).map(\.number))
         }
-        if generation.number != active?.number { try store.activate(number, in: profile) }
+        var activation: ServiceActivation?
+        if generation.number != active?.number {
+            try store.activate(number, in: profile)
+            activation = try afterSwitch(to: generation, in: store)
+        }
         return summary(
             of: number, after: try members(of: generation, in: store), previous: active?.number,
-            before: try active.map { try members(of: $0, in: store) } ?? [])
+            before: try active.map { try members(of: $0, in: store) } ?? [], activation: activation)
     }
 }

@@ -20,6 +20,8 @@ public struct GenerationChange: Encodable, Sendable {
     public let commands: [String]
     /// The directory with those commands.
     public let bin: String
+    /// What followed on the host; `nil` where this root has no services.
+    public let activation: ServiceActivation?
 }
 
 extension Session {
@@ -174,9 +176,7 @@ extension Session {
                 Exposure.Command(name: $0.name, path: $0.path, needsLauncher: true)
             }
         }
-        guard !exposure.commands.isEmpty || !exposure.data.isEmpty else {
-            throw OperationError.nothingExposed(package.name)
-        }
+        guard !exposure.isEmpty else { throw OperationError.nothingExposed(package.name) }
         return Member(
             package: (package.name, package.version),
             shown: GenerationPackage(
@@ -191,6 +191,7 @@ extension Session {
             let before = try current.map { try members(of: $0, in: store) } ?? []
             let after = try edit(before).sorted { $0.name < $1.name }
             var generation = current
+            var activation: ServiceActivation?
             if current == nil || after != before {
                 try installProgram(in: store)
                 let shown = try after.map { try withEarlierCommands($0.shown, in: store) }
@@ -198,13 +199,16 @@ extension Session {
                 try store.checkGeneration(of: shown)
                 let made = try store.makeGeneration(
                     profile: profile, packages: shown, parent: current?.number,
-                    files: DesktopFiles(of: shown, session: self, store: store).files(), command: command,
-                    host: Self.hostRecord())
+                    files: DesktopFiles(of: shown, session: self, store: store).files()
+                        + ServiceFiles(of: shown, session: self, store: store).files(),
+                    command: command, host: Self.hostRecord())
                 try store.activate(made.number, in: profile)
                 generation = made
+                activation = try afterSwitch(to: made, in: store)
             }
             return summary(
-                of: generation?.number ?? 0, after: after, previous: current?.number, before: before)
+                of: generation?.number ?? 0, after: after, previous: current?.number, before: before,
+                activation: activation)
         }
     }
 
@@ -215,13 +219,16 @@ extension Session {
         return HostTree.record(release)
     }
 
-    func summary(of generation: Int, after: [Member], previous: Int?, before: [Member]) -> GenerationChange {
+    func summary(
+        of generation: Int, after: [Member], previous: Int?, before: [Member], activation: ServiceActivation?
+    ) -> GenerationChange {
         let text = { (member: Member) in "\(member.name) \(member.version)" }
         return GenerationChange(
             profile: profile.text, generation: generation, previous: previous,
             added: after.filter { !before.contains($0) }.map(text),
             removed: before.filter { !after.contains($0) }.map(text),
-            commands: after.flatMap { $0.shown.exposure.commands.map(\.name) }.sorted(), bin: binDirectory)
+            commands: after.flatMap { $0.shown.exposure.commands.map(\.name) }.sorted(), bin: binDirectory,
+            activation: activation)
     }
 
     /// The directory with the active generation's commands.
@@ -267,5 +274,5 @@ extension Session {
 
 extension Exposure {
     /// What it shows, commands and data, as two packages may have it in common.
-    fileprivate var paths: [String] { commands.map { "bin/" + $0.name } + data }
+    fileprivate var paths: [String] { commands.map { "bin/" + $0.name } + data + system }
 }

@@ -124,10 +124,11 @@ struct RollbackCommand: ParsableCommand {
               sxs rollback
             """)
 
+    @OptionGroup var activation: ActivationOptions
     @OptionGroup var shared: SharedOptions
 
     func run() throws {
-        try shared.session().rollback().show(json: shared.json)
+        try shared.session(activation).rollback().show(json: shared.json)
     }
 }
 
@@ -142,9 +143,10 @@ struct SwitchCommand: ParsableCommand {
     @Argument(help: "The generation's number.")
     var generation: Int
 
+    @OptionGroup var activation: ActivationOptions
     @OptionGroup var shared: SharedOptions
 
     func run() throws {
-        try shared.session().activate(generation).show(json: shared.json)
+        try shared.session(activation).activate(generation).show(json: shared.json)
     }
 }
