@@ -90,7 +90,8 @@ extension Session {
     }
 
     /// Each step's failure is a warning: the generation is active, and the next activation tries again.
-    private func applyServices(of generation: Generation?, in store: Store, isBoot: Bool) throws -> ServiceActivation
+    private func applyServices(of generation: Generation?, in store: Store, isBoot: Bool) throws
+        -> ServiceActivation
     {
         var result = ServiceActivation()
         func attempt(_ step: () throws -> Void) {
@@ -200,7 +201,7 @@ extension Session {
 }
 
 /// How the units that the manager has differ from those of the active generation.
-private struct UnitChange {
+struct UnitChange {
     /// Running units that are not in the generation any more.
     var gone: [String] = []
     /// Running units that are defined otherwise, and may be stopped.

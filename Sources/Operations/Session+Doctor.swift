@@ -36,6 +36,7 @@ extension Session {
             findings += try ExtensionExamination(host: host, facts: facts).findings()
         }
         findings += try examination.fileFindings()
+        findings += try examination.serviceFindings()
         if host.isThisSystem {
             findings += examination.kernelFindings()
             findings += try examination.environmentFindings()
