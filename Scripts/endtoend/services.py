@@ -47,7 +47,7 @@ systemctl reload nginx.service; sleep 1
 get /
 say 'another service, while the system runs'
 is -e /etc/redis/redis.conf
-sxs install /images/redis.oci.tar; echo "status $?"
+sxs install /mnt/images/redis.oci.tar; echo "status $?"
 state redis-server.service; state redis.service
 ask PING; ask 'SET key value'
 id redis; stat -c '%U %a %n' /var/lib/redis
@@ -56,7 +56,7 @@ kill -9 "$(systemctl show --value --property=MainPID redis-server.service)"; sle
 sxs install redis; echo "again $?"
 say 'upgrade'
 before=$(systemctl show --value --property=MainPID redis-server.service)
-sxs install /images/nginx-newer.oci.tar; echo "status $?"
+sxs install /mnt/images/nginx-newer.oci.tar; echo "status $?"
 get / | grep -i '^server'; tail -n 1 /etc/nginx/nginx.conf
 [ "$before" = "$(systemctl show --value --property=MainPID redis-server.service)" ] && echo 'redis was left alone'
 say 'rollback'
@@ -118,7 +118,7 @@ def services_walk(host, images):
     host.shell(f"mkdir -p {CONTAINER} /mnt/upper /mnt/work; mount -t overlay overlay {CONTAINER} -o lowerdir=/,upperdir=/mnt/upper,"
                f"workdir=/mnt/work; cp /mnt/sxs {CONTAINER}/usr/bin/sxs; mount -t cgroup2 cgroup2 /sys/fs/cgroup; "
                f"echo 0123456789abcdef0123456789abcdef > /etc/machine-id; rm -f {CONTAINER}/etc/machine-id; "
-               f"mkdir {CONTAINER}/images; cp {images}/*.oci.tar {CONTAINER}/images")
+               f"mkdir -p {CONTAINER}{images}; cp -r {images}/. {CONTAINER}{images}")
     host.show(f"sxs setup --host {CONTAINER} --method anchor")
     note = host.show(f"sxs install --root {CONTAINER}/var/lib/sxs {images}/nginx.oci.tar")
     expect(note, r"services are not started \(nginx\.service\): only the system's store")

@@ -1,4 +1,4 @@
-public import Files
+private import Files
 private import Glibc
 private import StoreLayout
 
@@ -16,7 +16,7 @@ public struct SystemManager {
         public let name: String
         /// Whether it runs, or is about to.
         public let isActive: Bool
-        /// Whether it ended badly.
+        /// Whether it ended badly, and perhaps waits to be tried again.
         public let isFailed: Bool
         /// Whether it is one that a generator gave, rather than the host's own.
         public let isGenerated: Bool
@@ -28,59 +28,31 @@ public struct SystemManager {
     /// Creates the manager of this host.
     public init() {}
 
-    /// What a generator gave of a generation of the system's root, as the manager has read it: by path below the
-    /// directory of generated units.
-    ///
-    /// Of what leads into a generation that is gone only the links are known.
+    /// What the manager has read of the system's generations: by path below the directory of generated units.
     public func loaded() throws -> [String: UnitGenerator.Entry] {
-        var found: [String: UnitGenerator.Entry] = [:]
         guard access(ServiceLayout.generated, F_OK) == 0 else { return [:] }
         let top = try Descriptor.directory(ServiceLayout.generated)
-        let root = Array((StoreLayout.systemRoot + "/").utf8)
-        var names: [String] = []
+        var files: [String: UnitGenerator.Entry] = [:]
+        var links: [String: Bytes] = [:]
         for entry in try top.list() {
-            if entry.type == DT_DIR {
-                names += try top.directory(beneath: entry.text).list().map { entry.text + "/" + $0.text }
-            } else {
-                names.append(entry.text)
+            let isDirectory = entry.type == DT_DIR
+            let names = isDirectory ? try top.directory(beneath: entry.text).list().map(\.text) : [entry.text]
+            for name in names.map({ isDirectory ? entry.text + "/" + $0 : $0 }) {
+                guard let status = try top.status(of: name) else { continue }
+                if status.st_mode & S_IFMT == S_IFLNK {
+                    links[name] = try top.readSymlink(Array(name.utf8))
+                } else if status.st_mode & S_IFMT == S_IFREG {
+                    let text = try top.open(beneath: name).readAll(limit: UnitText.longest + 4096)
+                    // Others' generators write there too.
+                    if text.starts(with: UnitGenerator.header) { files[name] = .file(text) }
+                }
             }
         }
-        for name in names {
-            guard let status = try top.status(of: name) else { continue }
-            if status.st_mode & S_IFMT == S_IFLNK {
-                found[name] = .link(try top.readSymlink(Array(name.utf8)))
-            } else if name.contains("/10-sxs-") {
-                found[name] = .file(try top.open(beneath: name).readAll(limit: UnitText.longest))
-            }
+        for (name, target) in links {
+            let unit = String(decoding: target.split(separator: 0x2f).last ?? [], as: UTF8.self)
+            if target.first != 0x2f, files[unit] != nil { files[name] = .link(target) }
         }
-        // Another generator's links lead elsewhere; ours lead into the root, or to one that does.
-        let own = Set(
-            found.compactMap { name, entry in
-                if case .link(let target) = entry, target.starts(with: root) { name } else { nil }
-            })
-        return found.filter { name, entry in
-            guard case .link(let target) = entry, !target.starts(with: root) else { return true }
-            return own.contains(String(decoding: target.split(separator: 0x2f).last ?? [], as: UTF8.self))
-        }
-    }
-
-    /// What the manager read of each unit that a generator gave: its definition's digest; `nil` where that is gone.
-    public func definitions(_ loaded: [String: UnitGenerator.Entry]) -> [String: Digest?] {
-        var definitions: [String: Digest?] = [:]
-        for (name, entry) in loaded where !name.contains("/") {
-            guard case .link(let target) = entry, target.first == 0x2f else { continue }
-            let text = { (name: String) -> Bytes? in
-                // A generation that was collected says nothing any more.
-                try? Descriptor.file(ServiceLayout.generated + "/" + name).readAll(limit: UnitText.longest)
-            }
-            var definition = text(name)
-            for dropIn in loaded.keys.sorted() where dropIn.hasPrefix(name + ".d/") {
-                guard case .link = loaded[dropIn] else { continue }
-                definition = definition.flatMap { known in text(dropIn).map { known + [0] + $0 } }
-            }
-            definitions.updateValue(definition.map { Digest(hashing: $0) }, forKey: name)
-        }
-        return definitions
+        return files
     }
 
     /// The states of units; of a template, those of its instances.
@@ -96,7 +68,7 @@ public struct SystemManager {
         }
         guard !names.isEmpty else { return [] }
         let shown = try systemctl(
-            ["show", "--property=Id,ActiveState,FragmentPath", "--"] + names)
+            ["show", "--property=Id,ActiveState,SubState,FragmentPath", "--"] + names)
         var states: [State] = []
         for block in shown.output.split(separator: "\n\n") {
             let fields = Dictionary(
@@ -109,9 +81,8 @@ public struct SystemManager {
             states.append(
                 State(
                     name: name, isActive: !["inactive", "failed", "maintenance"].contains(state),
-                    isFailed: state == "failed",
-                    isGenerated: fields["FragmentPath"]?.hasPrefix(ServiceLayout.generated + "/") == true
-                        || fields["FragmentPath"]?.hasPrefix(StoreLayout.systemRoot + "/") == true))
+                    isFailed: state == "failed" || fields["SubState"]?.hasPrefix("auto-restart") == true,
+                    isGenerated: fields["FragmentPath"]?.hasPrefix(ServiceLayout.generated + "/") == true))
         }
         return states
     }

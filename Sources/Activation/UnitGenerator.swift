@@ -2,7 +2,10 @@ public import Files
 private import Glibc
 private import StoreLayout
 
-/// What systemd is told of a generation's units: links to them, and drop-ins by which targets start them.
+/// What systemd is told of a generation's units: copies of them, and drop-ins by which targets start them.
+///
+/// Copies, because a link into the store would make a unit that can be enabled: at the first boot systemd does that
+/// with all of them, and leaves links in `/etc`.
 ///
 /// A pure function of the generation and of the host's own units, which always go before: it leaves out a unit of
 /// which the host has one by that name, with all that is said of it.
@@ -32,8 +35,6 @@ public struct UnitGenerator {
 
     /// A unit of the generation.
     public struct Unit: Sendable {
-        /// What it is and says, drop-ins of the generation included; another one is another definition.
-        public let digest: Digest
         /// The targets that start it.
         public let targets: [String]
         /// Whether it is only another name of a unit.
@@ -56,19 +57,41 @@ public struct UnitGenerator {
     /// A unit that says so is not stopped where its definition changed, as in NixOS.
     private static let staysRunningKey = "X-RestartIfChanged"
 
+    /// Begins every file, which is so told from those of other generators.
+    static let header = Array("# Of a package in \(ServiceLayout.current): see 'sxs list'.\n".utf8)
+
+    /// Begins the names of drop-ins by which targets start units.
+    private static let startPrefix = "10-sxs-"
+
+    /// What units are and say, by name, their own drop-ins included; another digest is another definition.
+    ///
+    /// - Parameter entries: What a generator gives, or gave.
+    public static func definitions(_ entries: [String: Entry]) -> [String: Digest] {
+        var texts: [String: Bytes] = [:]
+        for (path, entry) in entries.sorted(by: { $0.key < $1.key }) {
+            guard case .file(let text) = entry else { continue }
+            let parts = path.split(separator: "/")
+            let unit = parts.count == 1 ? path : String(parts[0].dropLast(2))
+            guard parts.count == 1 || parts[0].hasSuffix(".d") && !parts[1].hasPrefix(startPrefix),
+                entries[unit] != nil
+            else { continue }
+            texts[unit, default: []] += text + [0]
+        }
+        return texts.mapValues { Digest(hashing: $0) }
+    }
+
     /// Reads a generation's units; there may be none.
     ///
     /// - Parameters:
     ///   - scope: Whose.
     ///   - generation: The generation's directory.
-    ///   - path: Its absolute path, which links are to lead to.
+    ///   - path: Its absolute path: its links lead into the store.
     ///   - isHosts: Whether the host has a unit of a name.
     public init(
         _ scope: Scope, of generation: Descriptor, at path: String, isHosts: (String) throws -> Bool
     ) throws {
         guard try generation.status(of: scope.directory.bytes) != nil else { return }
         let directory = try generation.open(beneath: scope.directory.bytes, flags: O_RDONLY | O_DIRECTORY)
-        let place = path + "/" + scope.directory.description + "/"
         let listed = try directory.list()
         var starts: [String: [(target: String, text: Bytes)]] = [:]
         var aliases: [(alias: String, unit: String)] = []
@@ -79,19 +102,19 @@ public struct UnitGenerator {
                 continue
             }
             let alias = try Self.alias(name, in: directory)
-            entries[name] = alias.map { .link($0) } ?? .link(Array((place + name).utf8))
-            var definition = alias ?? []
             var unit = UnitText([])
-            if alias == nil {
-                definition = try Self.text(name, below: path, scope)
-                unit = UnitText(definition)
+            if let alias {
+                entries[name] = .link(alias)
+            } else {
+                let text = try Self.text(name, below: path, scope)
+                entries[name] = .file(Self.header + text)
+                unit = UnitText(text)
             }
             let dropIns = name + ".d"
             if listed.contains(where: { $0.text == dropIns && $0.type == DT_DIR }) {
                 for file in try directory.directory(beneath: dropIns).list() {
                     let inner = dropIns + "/" + file.text
-                    entries[inner] = .link(Array((place + inner).utf8))
-                    definition += [0] + (try Self.text(inner, below: path, scope))
+                    entries[inner] = .file(Self.header + (try Self.text(inner, below: path, scope)))
                 }
             }
             if alias == nil, !UnitText.isTemplate(name) {
@@ -101,7 +124,7 @@ public struct UnitGenerator {
             let targets = isStarted ? unit.wantingTargets : []
             starts[name] = targets.map { ($0, unit.startText(of: name)) }
             units[name] = Unit(
-                digest: Digest(hashing: definition), targets: targets, isAlias: alias != nil,
+                targets: targets, isAlias: alias != nil,
                 isUpheld: !targets.isEmpty && unit.dependency == "Upholds",
                 staysRunning: unit.flag(Self.staysRunningKey, in: "Unit") == false
                     || unit.flag(Self.staysRunningKey, in: "Service") == false)
@@ -121,7 +144,7 @@ public struct UnitGenerator {
         }
         for (name, starts) in starts {
             for start in starts {
-                entries["\(start.target).d/10-sxs-\(name).conf"] = .file(start.text)
+                entries["\(start.target).d/\(Self.startPrefix)\(name).conf"] = .file(Self.header + start.text)
             }
         }
     }

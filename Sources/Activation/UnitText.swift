@@ -133,6 +133,22 @@ public struct UnitText: Sendable {
         return (Array(users), Array(groups))
     }
 
+    /// Directories of state that it is let write to, and expects to be there.
+    public var state: [TreePath] {
+        let service = "Service"
+        let named = ["ReadWritePaths", "ReadWriteDirectories", "WorkingDirectory"].flatMap {
+            words($0, in: service)
+        }
+        return named.compactMap { word in
+            let path = word.drop { "-+".contains($0) }
+            guard path.first == "/", !path.contains("%"),
+                let place = try? TreePath(parsing: Array(path.dropFirst().utf8))
+            else { return nil }
+            let isState = ServiceLayout.stateDirectories.contains { place != $0 && place.isWithin($0) }
+            return isState && !ServiceLayout.systemState.contains(where: place.isWithin) ? place : nil
+        }
+    }
+
     /// Names of variables that it sets.
     public var variables: Set<String> {
         Set(

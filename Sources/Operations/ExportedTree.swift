@@ -2,6 +2,7 @@ internal import Activation
 internal import Files
 internal import Images
 internal import Labels
+internal import Store
 internal import StoreLayout
 
 /// The tree of a system extension that holds a package: `extensions.md` is the contract.

@@ -48,6 +48,7 @@ struct PackageSource {
     func definitions() throws -> [GenerationFile] {
         var users: [String] = []
         var groups: [String] = []
+        var state = directories.filter { !$0.isWithin(ServiceLayout.configuration) }
         for path in paths {
             guard ServiceLayout.place(of: path)?.parent == ServiceLayout.systemUnits,
                 let text = try self.text(path)
@@ -55,6 +56,8 @@ struct PackageSource {
             let unit = UnitText(text).runsAs
             users += unit.users.filter { !users.contains($0) }
             groups += unit.groups.filter { !groups.contains($0) }
+            // Directories that scripts of a distribution make, who are not run.
+            state += UnitText(text).state.filter { !state.contains($0) }
         }
         let declared = try declaredNames()
         let passwd = try text("etc/passwd") ?? []
@@ -70,7 +73,6 @@ struct PackageSource {
                     content: .bytes(Array(text.utf8))))
         }
         add(lines, in: ServiceLayout.users)
-        let state = directories.filter { !$0.isWithin(ServiceLayout.configuration) }
         // Whose they are no image says: its owners are not kept. With one user it is clear.
         let owner = users.count == 1 ? users[0] : "root"
         let group = users.count == 1 ? groups.first ?? owner : "root"

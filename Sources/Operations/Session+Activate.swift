@@ -125,13 +125,19 @@ extension Session {
             guard !isBoot else { return result }
             attempt {
                 let wanted = try change.wanted(manager)
-                result.restarted = change.changed.filter(wanted.contains)
-                result.started = wanted.filter { !change.changed.contains($0) }
-                // Failures are told one by one, by what became of each.
-                try? manager.start(wanted, isWaiting: true)
-                for state in try manager.states(wanted) where state.isFailed {
-                    result.warnings.append("\(state.name) failed: 'systemctl status \(state.name)' says why")
+                var failed: [SystemManager.State] = []
+                do {
+                    try manager.start(wanted, isWaiting: true)
+                } catch {
+                    failed = try manager.states(wanted).filter { $0.isFailed || !$0.isActive }
+                    if failed.isEmpty { throw error }
                 }
+                result.warnings += failed.map {
+                    "\($0.name) did not start: 'systemctl status \($0.name)' says why"
+                }
+                let running = wanted.filter { name in !failed.contains { $0.name == name } }
+                result.restarted = running.filter(change.changed.contains)
+                result.started = running.filter { !change.changed.contains($0) }
             }
         }
         return result
@@ -218,20 +224,19 @@ struct UnitChange {
     /// - Parameter generator: The active generation's units; `nil` for none.
     init(from manager: SystemManager, to generator: UnitGenerator?) throws {
         let loaded = try manager.loaded()
-        let before = manager.definitions(loaded)
-        let after = generator?.units ?? [:]
-        isReloadNeeded =
-            Set(loaded.keys) != Set((generator?.entries ?? [:]).keys)
-            || after.contains { name, unit in !unit.isAlias && before[name] != .some(unit.digest) }
+        let before = UnitGenerator.definitions(loaded)
+        let units = generator?.units ?? [:]
+        let after = UnitGenerator.definitions(generator?.entries ?? [:])
+        isReloadNeeded = loaded != generator?.entries ?? [:]
         let lost = before.keys.filter { after[$0] == nil }
         let different = before.keys.filter { name in
-            after[name].map { !$0.staysRunning && !$0.isAlias && before[name] != .some($0.digest) } ?? false
+            after[name].map { $0 != before[name] } ?? false && units[name]?.staysRunning == false
         }
         let isOurs = { (state: SystemManager.State) in state.isActive && state.isGenerated }
         gone = try manager.states(lost).filter(isOurs).map(\.name).sorted()
         changed = try manager.states(different).filter(isOurs).map(\.name).sorted()
         // What ends by itself is started once, when it comes.
-        for (name, unit) in after where unit.isUpheld || before[name] == nil { due[name] = unit.targets }
+        for (name, unit) in units where unit.isUpheld || before[name] == nil { due[name] = unit.targets }
     }
 
     /// Units to be started: those that were stopped to be changed, and those that a target wants which is reached.

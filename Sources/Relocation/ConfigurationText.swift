@@ -3,7 +3,7 @@ public import Files
 /// Text of an image's configuration that leaves the image: paths of the image become paths below another directory.
 ///
 /// What is the host's by the rules (`/etc`, `/var`, `/bin/sh`) stays. The text may change its length.
-public struct ConfigurationText {
+public struct ConfigurationText: Sendable {
     private let paths: ImagePaths
 
     /// Bytes that such a text may have; a longer one stays as it is.

@@ -26,7 +26,8 @@ import Testing
     private func image(_ name: String, unit: String? = nil) throws -> String {
         try fixture.run("rm", ["-rf", fixture.tree.path])
         try fixture.write("usr/bin/\(name)d", "#!/bin/sh\nexec sleep 1\n", mode: 0o755)
-        let text = "[Service]\nUser=\(name)\nExecStart=\(name)d --x\n[Install]\nWantedBy=multi-user.target\n"
+        let text =
+            "[Service]\nUser=\(name)\nReadWritePaths=-/var/log/\(name) /var/log/journal /tmp\nExecStart=\(name)d --x\n[Install]\nWantedBy=multi-user.target\n"
         try fixture.write("usr/lib/systemd/system/\(unit ?? name).service", text)
         try fixture.link("usr/lib/systemd/system/\(name)-alias.service", to: "\(unit ?? name).service")
         try fixture.link("usr/lib/systemd/system/\(name)-masked.service", to: "/dev/null")
@@ -66,7 +67,8 @@ import Testing
         #expect(change.activation == nil)
         #expect(
             notes.texts == [
-                "services are not started (one.service): only the system's store, /var/lib/sxs, has services"
+                "services are not started (one-alias.service and 1 more): only the system's store, /var/lib/sxs, has "
+                    + "services"
             ])
         let package = try #require(try session().list().first)
         #expect(package.units == ["one-alias.service", "one.service"])
@@ -88,7 +90,9 @@ import Testing
         }
 
         #expect(try shown("lib/sysusers.d/sxs-one.conf").hasSuffix("\nu one - \"The user\" /var/lib/one\n"))
-        #expect(try shown("lib/tmpfiles.d/sxs-one.conf").hasSuffix("\nd /var/lib/one 0755 one one -\n"))
+        #expect(
+            try shown("lib/tmpfiles.d/sxs-one.conf").hasSuffix(
+                "\nd /var/lib/one 0755 one one -\nd /var/log/one 0755 one one -\n"))
 
         let seen = "/var/lib/sxs/profiles/default/current/lib/packages/one"
         #expect(try shown("etc/one/one.conf") == "module \(seen)/usr/share/one/modules/m\n")
