@@ -19,7 +19,7 @@ StandardOutput=file:{said}
 StandardError=inherit
 ExecStart=/bin/bash -l /var/lib/walk
 ExecStopPost=/bin/systemctl --no-block poweroff
-TimeoutStartSec=120
+TimeoutStartSec=240
 
 [Install]
 WantedBy=multi-user.target
@@ -64,7 +64,7 @@ sxs rollback; echo "status $?"
 get / | grep -i '^server'
 say 'remove'
 sxs remove nginx; echo "status $?"
-state nginx.service; get / 2>&1 || echo 'nobody answers'
+state nginx.service; get /
 systemctl status nginx.service 2>&1 | head -n 1
 is -e /etc/nginx/nginx.conf; is -e /etc/nginx/mime.types; is -e /etc/nginx/sites-enabled/default; is -e /etc/nginx/snippets
 say 'doctor'
@@ -105,8 +105,8 @@ def boot(host, script):
     """Boots the container, has it run a script, and returns what that said."""
     host.shell(f"cat > {CONTAINER}/var/lib/walk <<'END_OF_WALK'\n{script}\nEND_OF_WALK\nrm -f {CONTAINER}{SAID}")
     console = host.run(
-        "timeout", "--kill-after=5", "150", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
-        "--private-network", "--console=pipe", f"--directory={CONTAINER}", status=None, timeout=160)
+        "timeout", "--kill-after=5", "280", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
+        "--private-network", "--console=pipe", f"--directory={CONTAINER}", status=None, timeout=300)
     said = host.show(f"cat {CONTAINER}{SAID}", status=None)
     if "== " not in said:
         raise CommandFailed(f"the system did not come up\n{said}\n{console[-5000:]}")
@@ -147,7 +147,7 @@ def first(said):
                "^redis was left alone$")
         expect(part(said, "rollback"), "^restarted nginx.service$", "^status 0$", r"^Server: nginx/1\.22")
         removed = part(said, "remove")
-        expect(removed, "^stopped nginx.service$", "^status 0$", "^nginx.service is inactive$", "^nobody answers$",
+        expect(removed, "^stopped nginx.service$", "^status 0$", "^nginx.service is inactive$", "Connection refused",
                "could not be found", "^yes: -e /etc/nginx/nginx.conf$", "^no: -e /etc/nginx/mime.types$",
                "^no: -e /etc/nginx/snippets$", "^= /etc/nginx/nginx.conf stays: it was changed$")
         expect(part(said, "doctor"), "^started nginx.service$", "^nginx.service is active$", "^doctor 0$",

@@ -135,7 +135,8 @@ extension Session {
                 result.warnings += failed.map {
                     "\($0.name) did not start: 'systemctl status \($0.name)' says why"
                 }
-                let running = wanted.filter { name in !failed.contains { $0.name == name } }
+                // What a condition keeps from running did not fail either.
+                let running = try manager.states(wanted).filter { $0.isActive && !$0.isFailed }.map(\.name)
                 result.restarted = running.filter(change.changed.contains)
                 result.started = running.filter { !change.changed.contains($0) }
             }
@@ -214,6 +215,8 @@ struct UnitChange {
     var changed: [String] = []
     /// Whether the manager has to read its units anew.
     var isReloadNeeded = false
+    /// Units of ours that ran before anything was done.
+    private var running: Set<String> = []
     /// Units that are to run, with the targets that start them.
     private var due: [String: [String]] = [:]
 
@@ -233,6 +236,8 @@ struct UnitChange {
             after[name].map { $0 != before[name] } ?? false && units[name]?.staysRunning == false
         }
         let isOurs = { (state: SystemManager.State) in state.isActive && state.isGenerated }
+        let known = try manager.states(Set(after.keys).union(before.keys).sorted())
+        running = Set(known.filter { $0.isActive && $0.isGenerated }.map(\.name))
         gone = try manager.states(lost).filter(isOurs).map(\.name).sorted()
         changed = try manager.states(different).filter(isOurs).map(\.name).sorted()
         // What ends by itself is started once, when it comes.
@@ -244,8 +249,11 @@ struct UnitChange {
         let reached = Set(
             try manager.states(Set(due.values.flatMap(\.self)).sorted()).filter(\.isActive).map(\.name))
         let upheld = due.filter { !reached.isDisjoint(with: $0.value) }.keys
-        let resting = try manager.states(upheld.sorted()).filter { !$0.isActive && $0.isGenerated }.map(
-            \.name)
+        // By now targets may have begun to start them.
+        let resting = try manager.states(upheld.filter { !running.contains($0) }.sorted()).filter(
+            \.isGenerated
+        )
+        .map(\.name)
         return Set(resting).union(changed).sorted()
     }
 }
