@@ -179,7 +179,8 @@ struct ExportedTree {
             else { continue }
             derived[place] = .bytes(text)
         }
-        for (path, content) in derived where !path.isWithin(ServiceLayout.configuration) {
+        for (path, content) in derived.sorted(by: { $0.key < $1.key })
+        where !path.isWithin(ServiceLayout.configuration) {
             guard case .bytes(let text) = content else { continue }
             add(text, at: ExtensionLayout.hierarchy.appending(path: path))
         }
