@@ -185,8 +185,9 @@ public struct Exposure: Codable, Sendable, Equatable {
     /// `usr/share/man/man1/emacs.1.gz`.
     public var data: [String]
 
-    /// What the host's own tools are to see on a system that is set up: units, users, directories of state (these end
-    /// in ``ServiceLayout/directoryMark``) and configuration, as paths of the tree. See `services.md`.
+    /// What the host's own tools are to see where the system is set up, as paths of the tree: see `services.md`.
+    ///
+    /// Units, users, configuration; directories of it and of state end in ``ServiceLayout/directoryMark``.
     public var system: [String]
 
     /// Creates an exposure.

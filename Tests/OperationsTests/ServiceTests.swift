@@ -4,7 +4,9 @@ import Operations
 import StoreLayout
 import Testing
 
-/// What generations hold for the host's own tools. `Scripts/test-services` has real hosts obey it.
+/// What generations hold for the host's own tools.
+///
+/// `Scripts/test-services` has real hosts obey it.
 @Suite struct ServiceTests {
     private let fixture: WalkFixture
     private let notes = Notes()
