@@ -25,8 +25,15 @@ extension ExposureFinder {
         return result.sorted()
     }
 
-    /// Whether a path's name can stand in records, which have spaces between words.
-    private func isNamed(_ path: TreePath) -> Bool { path.bytes.allSatisfy { $0 > 0x20 && $0 < 0x7f } }
+    /// Whether a path can stand in records and tmpfiles.d, where spaces, quotes and backslashes mean something; units
+    /// have backslashes.
+    private func isNamed(_ path: TreePath) -> Bool {
+        let isUnit = !path.isWithin("etc") && !path.isWithin("var")
+        return path.bytes.allSatisfy { byte in
+            byte > 0x20 && byte < 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "'")
+                && (isUnit || byte != UInt8(ascii: "\\"))
+        }
+    }
 
     /// Units, other names of units, drop-ins of these, and links by which others depend on them.
     private func units(where isOwned: (TreePath) -> Bool) -> [TreePath] {

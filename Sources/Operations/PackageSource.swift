@@ -57,7 +57,9 @@ struct PackageSource {
             users += unit.users.filter { !users.contains($0) }
             groups += unit.groups.filter { !groups.contains($0) }
             // Directories that scripts of a distribution make, who are not run.
-            state += UnitText(text).state.filter { !state.contains($0) }
+            state += UnitText(text).state.filter { path in
+                !state.contains(path) && !path.bytes.contains { "\"'\\ ".utf8.contains($0) }
+            }
         }
         let declared = try declaredNames()
         let passwd = try text("etc/passwd") ?? []
@@ -77,7 +79,8 @@ struct PackageSource {
         let owner = users.count == 1 ? users[0] : "root"
         let group = users.count == 1 ? groups.first ?? owner : "root"
         let made = try state.map { path in
-            "d /\(path) 0\(String(try mode(path), radix: 8)) \(owner) \(group) -"
+            // '%' begins a specifier.
+            "d /\("\(path)".replacing("%", with: "%%")) 0\(String(try mode(path), radix: 8)) \(owner) \(group) -"
         }
         add(made, in: ServiceLayout.temporaryFiles)
         return files

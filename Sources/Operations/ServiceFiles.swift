@@ -16,7 +16,7 @@ struct ServiceFiles {
     init(of packages: [GenerationPackage], session: Session, store: Store) {
         self.session = session
         self.store = store
-        // The last one is placed where two have the same path: the one that wins.
+        // Where two have the same path, the first gives it: the one that wins.
         self.packages = packages.filter(\.isPreferred) + packages.filter { !$0.isPreferred }
     }
 
