@@ -15,7 +15,7 @@ After=multi-user.target
 
 [Service]
 Type=oneshot
-StandardOutput=file:{said}
+StandardOutput=append:{said}
 StandardError=inherit
 ExecStart=/bin/bash -l /var/lib/walk
 ExecStopPost=/bin/systemctl --no-block poweroff
@@ -113,9 +113,9 @@ def boot(host, script):
     return said
 
 
-def services_walk(host, images):
-    """Two services: from the image that is booted to their end."""
-    host.shell(f"mkdir -p {CONTAINER} /mnt/upper /mnt/work; mount -t overlay overlay {CONTAINER} -o lowerdir=/,upperdir=/mnt/upper,"
+def services_walk(host, images, root):
+    """Two services: from the image that is booted, which is a root directory on the host, to their end."""
+    host.shell(f"mkdir -p {CONTAINER} /mnt/upper /mnt/work; mount -t overlay overlay {CONTAINER} -o lowerdir={root},upperdir=/mnt/upper,"
                f"workdir=/mnt/work; cp /mnt/sxs {CONTAINER}/usr/bin/sxs; mount -t cgroup2 cgroup2 /sys/fs/cgroup; "
                f"echo 0123456789abcdef0123456789abcdef > /etc/machine-id; rm -f {CONTAINER}/etc/machine-id; "
                f"mkdir -p {CONTAINER}{images}; cp -r {images}/. {CONTAINER}{images}")
