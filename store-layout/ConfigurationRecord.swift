@@ -64,7 +64,10 @@ public struct ConfigurationRecord: Equatable, Sendable {
                 guard SetupRecord.isPlain(path) else { return nil }
             } else {
                 guard let entry = SetupRecord.Entry(words: words) else { return nil }
-                if case .anchor = entry { return nil }
+                switch entry {
+                case .anchor, .policyModule: return nil
+                case .directory, .file, .link: break
+                }
                 (item, path) = (Item(entry, isUnfinished: isUnfinished), entry.path)
             }
             guard path.hasPrefix(ServiceLayout.hostConfiguration + "/"), items[path] == nil else {

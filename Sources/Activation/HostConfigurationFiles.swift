@@ -150,7 +150,7 @@ public struct HostConfigurationFiles {
             return try host.status(path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
         case .file(let path, let digest): return try contents(path).map { Digest(hashing: $0) } == digest
         case .link(let path, let target): return try host.link(path) == target
-        case .anchor: return false
+        case .anchor, .policyModule: return false
         }
     }
 
