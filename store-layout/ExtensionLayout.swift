@@ -31,6 +31,15 @@ public enum ExtensionLayout {
     /// Units of users' managers.
     public static let userUnits: TreePath = "usr/lib/systemd/user"
 
+    /// What systemd-tmpfiles makes of a package's.
+    public static let temporaryFiles: TreePath = "usr/lib/tmpfiles.d"
+
+    /// Holds a directory for the extension, with its configuration as `etc/…` and ``package``.
+    public static let share: TreePath = "usr/share"
+
+    /// In the directory of ``share``: a link to the store path, which configuration names.
+    public static let package = "package"
+
     /// Applications of desktops, whose command lines name commands.
     public static let applications: TreePath = "usr/share/applications"
 

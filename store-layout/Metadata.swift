@@ -185,9 +185,36 @@ public struct Exposure: Codable, Sendable, Equatable {
     /// `usr/share/man/man1/emacs.1.gz`.
     public var data: [String]
 
+    /// What the host's own tools are to see where the system is set up, as paths of the tree: see `services.md`.
+    ///
+    /// Units, users, configuration; directories of it and of state end in ``ServiceLayout/directoryMark``.
+    public var system: [String]
+
     /// Creates an exposure.
-    public init(commands: [Command] = [], data: [String] = []) {
+    public init(commands: [Command] = [], data: [String] = [], system: [String] = []) {
         self.commands = commands
         self.data = data
+        self.system = system
+    }
+
+    /// Reads an exposure; one of an older version says nothing of the system.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        commands = try container.decode([Command].self, forKey: .commands)
+        data = try container.decode([String].self, forKey: .data)
+        system = try container.decodeIfPresent([String].self, forKey: .system) ?? []
+    }
+
+    /// Whether nothing is shown.
+    public var isEmpty: Bool { commands.isEmpty && data.isEmpty && system.isEmpty }
+
+    /// Names of the units of the system's manager.
+    public var units: [String] {
+        system.compactMap { text in
+            guard let path = try? TreePath(parsing: text.utf8), let place = ServiceLayout.place(of: path),
+                place.parent == ServiceLayout.systemUnits
+            else { return nil }
+            return String(decoding: place.name, as: UTF8.self)
+        }
     }
 }

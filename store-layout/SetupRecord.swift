@@ -48,13 +48,28 @@ public struct SetupRecord: Equatable, Sendable {
             }
         }
 
-        fileprivate var line: String {
+        /// The line that says so.
+        var line: String {
             switch self {
             case .directory(let path): "directory \(path)"
             case .file(let path, let digest): "file \(path) \(digest.hex)"
             case .link(let path, let target): "link \(path) \(target)"
             case .anchor(let path): "anchor \(path)"
             case .policyModule(let path, let digest): "module \(path) \(digest.hex)"
+            }
+        }
+
+        /// Reads a line's words; `nil` where they make no sense, or the path could lead elsewhere.
+        init?(words: [String]) {
+            guard words.count > 1, SetupRecord.isPlain(words[1]) else { return nil }
+            switch (words[0], words.count) {
+            case ("directory", 2): self = .directory(words[1])
+            case ("anchor", 2): self = .anchor(words[1])
+            case ("link", 3): self = .link(words[1], target: words[2])
+            case ("file", 3), ("module", 3):
+                guard let digest = Digest(hex: words[2]) else { return nil }
+                self = words[0] == "file" ? .file(words[1], digest) : .policyModule(words[1], digest)
+            default: return nil
             }
         }
     }
@@ -94,22 +109,13 @@ public struct SetupRecord: Equatable, Sendable {
         entries = []
         for line in lines {
             let words = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
-            guard words.count > 1, Self.isPlain(words[1]) else { return nil }
-            switch (words[0], words.count) {
-            case ("directory", 2): entries.append(.directory(words[1]))
-            case ("anchor", 2): entries.append(.anchor(words[1]))
-            case ("link", 3): entries.append(.link(words[1], target: words[2]))
-            case ("file", 3), ("module", 3):
-                guard let digest = Digest(hex: words[2]) else { return nil }
-                entries.append(
-                    words[0] == "file" ? .file(words[1], digest) : .policyModule(words[1], digest))
-            default: return nil
-            }
+            guard let entry = Entry(words: words) else { return nil }
+            entries.append(entry)
         }
     }
 
     /// Whether a path is absolute and leads nowhere else.
-    private static func isPlain(_ path: String) -> Bool {
+    static func isPlain(_ path: String) -> Bool {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         return parts.count > 1 && parts[0].isEmpty
             && parts.dropFirst().allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }

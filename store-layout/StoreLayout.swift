@@ -91,6 +91,8 @@ public enum StoreLayout {
         public static let quarantine = "quarantine"
         /// What `sxs adopt` moved on the host: an ``AdoptionRecord``.
         public static let adopted = "adopted"
+        /// What is in the host's `/etc` for packages: a ``ConfigurationRecord``.
+        public static let configuration = "etc"
         /// The layout's version, as decimal digits and a newline.
         public static let format = "format"
         /// Programs of sxs itself.

@@ -353,6 +353,10 @@ def doctor(host, images):
          "mv /mnt/unit /etc/systemd/system/sysinit.target.wants/systemd-sysext.service"),
         ("error:file-missing", "mv /etc/profile.d/sxs.sh /mnt/saved", "mv /mnt/saved /etc/profile.d/sxs.sh"),
         ("warning:file-missing", "mv /etc/tmpfiles.d/sxs.conf /mnt/saved", "mv /mnt/saved /etc/tmpfiles.d/sxs.conf"),
+        ("error:services-missing", "mv /etc/systemd/system-generators/sxs-generator /mnt/saved",
+         "mv /mnt/saved /etc/systemd/system-generators/sxs-generator"),
+        ("note:configuration-changed", "echo mine > /etc/of-a-package; echo sxs-etc 1 > /var/lib/sxs/etc; "
+         f"echo file /etc/of-a-package {'0' * 64} >> /var/lib/sxs/etc", "rm /etc/of-a-package /var/lib/sxs/etc"),
         ("error:root-mode", "chmod 750 /var/lib/sxs/store", "chmod 755 /var/lib/sxs/store"),
         ("error:root-writable", "chmod 777 /var/lib/sxs/shims", "chmod 755 /var/lib/sxs/shims"),
         ("error:root-owner", "chown 65534 /var/lib/sxs/objects", "chown 0 /var/lib/sxs/objects"),

@@ -35,6 +35,8 @@ public struct HostSetup {
                 kind: .link($0.target))
         }
         items += StoreLayout.hostFiles
+        let hasManager = try Anchor.unitDirectories.contains { try host.directory($0) != nil }
+        if hasManager { items += StoreLayout.serviceItems }
         switch method {
         case .links:
             items += StoreLayout.hostLinks.map { HostItem(path: $0.path, kind: .link($0.target)) }

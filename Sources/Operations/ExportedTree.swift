@@ -2,6 +2,7 @@ internal import Activation
 internal import Files
 internal import Images
 internal import Labels
+internal import Store
 internal import StoreLayout
 
 /// The tree of a system extension that holds a package: `extensions.md` is the contract.
@@ -149,21 +150,62 @@ struct ExportedTree {
     /// By drop-ins, because links that say the same are read before extensions are merged.
     private mutating func uphold(_ unit: Bytes, _ text: Bytes) {
         let unitName = String(decoding: unit, as: UTF8.self)
-        guard !unitName.contains("@.") else { return }
-        var isInstall = false
-        var targets: [String] = []
-        for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
-            let words = line.split { $0 == " " || $0 == "=" }
-            if line.hasPrefix("[") { isInstall = line.hasPrefix("[Install]") }
-            guard isInstall, let key = words.first, key == "WantedBy" || key == "RequiredBy" else { continue }
-            targets += words.dropFirst().map(String.init).filter { $0.hasSuffix(".target") }
-        }
-        for target in targets {
+        guard !UnitText.isTemplate(unitName) else { return }
+        let unit = UnitText(text)
+        for target in unit.wantingTargets {
             let path = ExtensionLayout.systemUnits.appending(Array("\(target).d".utf8)).appending(
                 Array("10-\(name)-\(unitName).conf".utf8))
-            add(Array("[Unit]\nUpholds=\(unitName)\n".utf8), at: path)
+            add(unit.startText(of: unitName), at: path)
         }
-        if !targets.isEmpty { upheld.append(unitName) }
+        if !unit.wantingTargets.isEmpty { upheld.append(unitName) }
+    }
+
+    /// Adds users, directories of state and configuration, which systemd-sysusers and systemd-tmpfiles make on the
+    /// host: what is below `/etc` no extension of this kind can have.
+    ///
+    /// Configuration is kept beside, and copied where the host has nothing of that name.
+    mutating func addDefinitions(_ source: PackageSource) throws {
+        let share = ExtensionLayout.share.appending("\(name)".utf8)
+        var derived = Dictionary(
+            try
+                (source.definitions()
+                + source.configuration(
+                    seenAt: "/\(share)/\(ExtensionLayout.package)")).map { ($0.path, $0.content) },
+            uniquingKeysWith: { first, _ in first })
+        for path in source.paths where derived[path] == nil {
+            guard let place = ServiceLayout.place(of: path),
+                [ServiceLayout.users, ServiceLayout.temporaryFiles].contains(place.parent),
+                let text = try source.text(path)
+            else { continue }
+            derived[place] = .bytes(text)
+        }
+        for (path, content) in derived.sorted(by: { $0.key < $1.key })
+        where !path.isWithin(ServiceLayout.configuration) {
+            guard case .bytes(let text) = content else { continue }
+            add(text, at: ExtensionLayout.hierarchy.appending(path: path))
+        }
+        var lines = try source.directories.filter { $0.isWithin(ServiceLayout.configuration) }.map {
+            "d /\($0) 0\(String(try source.mode($0), radix: 8)) root root -"
+        }
+        for path in source.paths where path.isWithin(ServiceLayout.configuration) {
+            if case .link(let target) = derived[path] {
+                lines.append("L /\(path) - - - - \(String(decoding: target, as: UTF8.self))")
+                continue
+            }
+            var text = try source.text(path, limit: HostConfigurationFiles.longest)
+            if case .bytes(let moved) = derived[path] { text = moved }
+            guard let text else { continue }
+            let place = share.appending(path: path)
+            add(text, at: place)
+            lines.append("C /\(path) 0\(String(try source.mode(path), radix: 8)) root root - /\(place)")
+        }
+        guard !lines.isEmpty else { return }
+        link(share.appending(ExtensionLayout.package.utf8), to: [])
+        // In tmpfiles.d, '%' begins a specifier.
+        let text = lines.map { $0.replacing("%", with: "%%") }.joined(separator: "\n") + "\n"
+        add(
+            Array("# Made by sxs.\n\(text)".utf8),
+            at: ExtensionLayout.temporaryFiles.appending("10-\(name).conf".utf8))
     }
 
     /// Gives everything the label that a policy has for it; to be done last.

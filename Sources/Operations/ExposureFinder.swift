@@ -83,6 +83,8 @@ struct ExposureFinder {
                 data = dataFiles { _ in true }
             }
         }
+        // Who names commands wants these, not the services that may come with them.
+        let system = wanted.isEmpty || wanted == ["all"] ? try systemFiles(of: name) : []
         let needsLauncher = needsSetup || !dataPath.isEmpty || chosen.count < all.count
         return Exposure(
             commands: chosen.sorted { $0.key < $1.key }.map {
@@ -90,7 +92,7 @@ struct ExposureFinder {
                     name: $0.key, path: String(decoding: $0.value.bytes, as: UTF8.self),
                     needsLauncher: needsLauncher)
             },
-            data: data.sorted().map { String(decoding: $0.bytes, as: UTF8.self) })
+            data: data.sorted().map { String(decoding: $0.bytes, as: UTF8.self) }, system: system)
     }
 
     /// Units of the system's and of users' managers that belong to `name`, as paths of the tree.
@@ -153,7 +155,7 @@ struct ExposureFinder {
     }
 
     /// Files of the packages that belong to `name`: its own, and others built from the same source.
-    private func ownedFiles(of name: String) throws -> Set<TreePath>? {
+    func ownedFiles(of name: String) throws -> Set<TreePath>? {
         guard let packages, let main = mainPackage(name) else { return nil }
         var result: Set<TreePath> = []
         for package in packages where package.source == main.source {

@@ -1,3 +1,5 @@
+internal import StoreLayout
+
 /// Why a verb stopped.
 ///
 /// What was active before still is.
@@ -32,6 +34,8 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
     case badRemote(String, location: String)
     /// A file that should be in the store path is not.
     case missingFile(String, package: String)
+    /// Generations of this root have no services, for a reason.
+    case notActivated(String)
     /// A user without a home directory and without `--root`.
     case noHome
     /// A hint that is in no regular file.
@@ -143,6 +147,11 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
             """
             the hint '\(name)' comes with sxs and cannot be removed
             hint: 'sxs hint list' shows which can
+            """
+        case .notActivated(let reason):
+            """
+            nothing can be activated: \(reason)
+            hint: services run from the default profile of \(StoreLayout.systemRoot), on a host that is set up
             """
         case .noHome:
             """

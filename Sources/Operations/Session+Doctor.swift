@@ -37,6 +37,7 @@ extension Session {
         }
         findings += try AdoptionExamination(host: host, facts: facts).findings()
         findings += try examination.fileFindings()
+        findings += try examination.serviceFindings()
         if host.isThisSystem {
             findings += examination.kernelFindings()
             findings += try examination.environmentFindings()

@@ -32,7 +32,7 @@ extension Session {
         let exposure =
             options.expose.isEmpty
             ? package.exposure : try self.exposure(of: package, wanted: options.expose)
-        guard !exposure.commands.isEmpty || !exposure.data.isEmpty else {
+        guard !exposure.isEmpty else {
             throw OperationError.nothingExposed(package.name)
         }
         let place = try ExportPlace(
@@ -150,6 +150,8 @@ extension Session {
             read: readFile)
         let units = try finder.units(of: package.name)
         try result.addUnits(units, of: image, read: readFile)
+        let system = try finder.systemFiles(of: package.name)
+        try result.addDefinitions(PackageSource(metadata: package, tree: image, top: top, system: system))
         result.addRelease(
             options.release.text(
                 for: package.architecture, version: version, reloads: !units.system.isEmpty),

@@ -13,12 +13,15 @@ public struct InstalledPackage: Encodable, Sendable, Equatable {
     public let commands: [String]
     /// Whether it is an extension, which systemd merges over `/usr`.
     public let isExtension: Bool
+    /// Names of the units it brings for the system's manager.
+    public let units: [String]
 
     init(_ member: Member) {
         name = member.name
         version = member.version
         storePath = StoreLayout.storeDirectory + "/" + member.shown.baseName
         commands = member.shown.exposure.commands.map(\.name)
+        units = member.shown.exposure.units
         isExtension = false
     }
 
@@ -29,6 +32,7 @@ public struct InstalledPackage: Encodable, Sendable, Equatable {
             found.location.hasPrefix("/")
             ? found.location : [root, StoreLayout.Name.extensions, found.location].joined(separator: "/")
         commands = []
+        units = []
         isExtension = true
     }
 }
@@ -171,12 +175,16 @@ extension Session {
             throw OperationError.unknownGeneration(
                 number, profile: profile.text, known: try store.generations(of: profile).map(\.number))
         }
-        if generation.number != active?.number { try store.activate(number, in: profile) }
+        var activation: ServiceActivation?
+        if generation.number != active?.number {
+            try store.activate(number, in: profile)
+            activation = try afterSwitch(to: generation, in: store)
+        }
         return summary(
             of: number, after: try members(of: generation, in: store), previous: active?.number,
             before: try active.map { try members(of: $0, in: store) } ?? [],
             extensions: (
                 try active.map { try store.extensions(of: $0) } ?? [], try store.extensions(of: generation)
-            ))
+            ), activation: activation)
     }
 }

@@ -22,6 +22,8 @@ public struct GenerationChange: Encodable, Sendable {
     public let commands: [String]
     /// The directory with those commands.
     public let bin: String
+    /// What followed on the host; `nil` where this root has no services.
+    public let activation: ServiceActivation?
 }
 
 extension Session {
@@ -183,9 +185,7 @@ extension Session {
                 Exposure.Command(name: $0.name, path: $0.path, needsLauncher: true)
             }
         }
-        guard !exposure.commands.isEmpty || !exposure.data.isEmpty else {
-            throw OperationError.nothingExposed(package.name)
-        }
+        guard !exposure.isEmpty else { throw OperationError.nothingExposed(package.name) }
         return Member(
             package: (package.name, package.version),
             shown: GenerationPackage(
@@ -207,6 +207,7 @@ extension Session {
             let merged = try current.map { try store.extensions(of: $0) } ?? []
             let wanted = try extensions(merged).sorted { $0.fileName < $1.fileName }
             var generation = current
+            var activation: ServiceActivation?
             if current == nil || after != before || wanted != merged {
                 try installProgram(in: store)
                 let shown = try after.map { try withEarlierCommands($0.shown, in: store) }
@@ -214,14 +215,16 @@ extension Session {
                 try store.checkGeneration(of: shown)
                 let made = try store.makeGeneration(
                     profile: profile, packages: shown, parent: current?.number,
-                    files: DesktopFiles(of: shown, session: self, store: store).files(),
+                    files: DesktopFiles(of: shown, session: self, store: store).files()
+                        + ServiceFiles(of: shown, session: self, store: store).files(),
                     extensions: wanted, command: command, host: Self.hostRecord())
                 try store.activate(made.number, in: profile)
                 generation = made
+                activation = try afterSwitch(to: made, in: store)
             }
             return summary(
                 of: generation?.number ?? 0, after: after, previous: current?.number, before: before,
-                extensions: (merged, wanted))
+                extensions: (merged, wanted), activation: activation)
         }
     }
 
@@ -234,7 +237,8 @@ extension Session {
 
     func summary(
         of generation: Int, after: [Member], previous: Int?, before: [Member],
-        extensions: (before: [GenerationExtension], after: [GenerationExtension])
+        extensions: (before: [GenerationExtension], after: [GenerationExtension]),
+        activation: ServiceActivation?
     ) -> GenerationChange {
         let text = { (member: Member) in "\(member.name) \(member.version)" }
         let kept = { (found: GenerationExtension) in "\(found.name) \(found.version)" }
@@ -245,7 +249,8 @@ extension Session {
             removed: before.filter { !after.contains($0) }.map(text)
                 + extensions.before.filter { !extensions.after.contains($0) }.map(kept),
             mergeChanges: ExtensionChange.between(extensions.before, extensions.after),
-            commands: after.flatMap { $0.shown.exposure.commands.map(\.name) }.sorted(), bin: binDirectory)
+            commands: after.flatMap { $0.shown.exposure.commands.map(\.name) }.sorted(), bin: binDirectory,
+            activation: activation)
     }
 
     /// The directory with the active generation's commands.
@@ -291,5 +296,5 @@ extension Session {
 
 extension Exposure {
     /// What it shows, commands and data, as two packages may have it in common.
-    fileprivate var paths: [String] { commands.map { "bin/" + $0.name } + data }
+    fileprivate var paths: [String] { commands.map { "bin/" + $0.name } + data + system }
 }

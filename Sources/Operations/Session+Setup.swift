@@ -88,16 +88,20 @@ extension Session {
         umask(0o022)
         try setup.removeRemains()
         try make(missing, method, setup, record: old, report: &report)
-        guard method == .anchor else { return report }
         guard host.isThisSystem else {
-            if !report.changed.isEmpty { report.merge = .atBoot }
+            if method == .anchor, !report.changed.isEmpty { report.merge = .atBoot }
             return report
         }
         do {
-            try merge(host, options, report: &report)
+            if method == .anchor { try merge(host, options, report: &report) }
         } catch {
             try takeBack(report.changed, setup, old: old)
             throw error
+        }
+        let isVisible = try host.facts().isVisible
+        if !report.changed.isEmpty, isVisible {
+            // What was installed before now has a host that starts it.
+            for warning in try activateServices().warnings { note(warning) }
         }
         return report
     }

@@ -36,6 +36,7 @@ extension Session {
         {
             throw SetupError.covered(StoreLayout.storeDirectory)
         }
+        if host.isThisSystem { try withdrawServices() }
         // What is merged goes first: links of /usr must not lead into what is gone.
         if let anchor = record.entries.first(where: { $0 == .anchor(Anchor.path) }) {
             report.add(anchor.path, left: try setup.remove(anchor))
@@ -55,6 +56,7 @@ extension Session {
             try store.map { store in try asWriter(of: store) { try removeAll(entries, setup) } }
             ?? removeAll(entries, setup)
         for result in results { report.add(result.path, left: result.left) }
+        if host.isThisSystem { try releaseServices() }
         return report
     }
 

@@ -19,6 +19,9 @@ public struct Session {
     /// The command as the user typed it, kept in the generations it makes.
     public let command: String
 
+    /// Whether a switch of the system's profile also does what follows on the host: services, users, `/etc`.
+    public var isActivationWanted = true
+
     /// Told, in whole sentences, of what the user should know although it is no error.
     public let note: (String) -> Void
 

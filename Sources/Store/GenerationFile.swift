@@ -1,6 +1,6 @@
 public import Files
 
-/// A file of a generation that is no link into a store path: what was rewritten, or made from all its packages.
+/// A file of a generation that is no link to the same path of a store path: what was rewritten, or made from all its packages.
 public struct GenerationFile: Sendable, Equatable {
     /// What is in it.
     public enum Content: Sendable, Equatable {
@@ -8,9 +8,11 @@ public struct GenerationFile: Sendable, Equatable {
         case bytes(Bytes)
         /// A file of what was derived under a key: see ``Store/derived(_:)``.
         case derived(Digest, TreePath)
+        /// A symbolic link with this target.
+        case link(Bytes)
     }
 
-    /// Its path in the generation, below `share`.
+    /// Its path in the generation, below `share`, `lib` or `etc`.
     public let path: TreePath
     /// What is in it.
     public let content: Content

@@ -25,6 +25,8 @@ enum GenerationListing {
         static let data = "data"
         /// An extension that is merged over `/usr`: its name, version and location; before all packages.
         static let `extension` = "extension"
+        /// What the host's own tools are to see.
+        static let system = "system"
     }
 
     /// The text of the file.
@@ -52,6 +54,7 @@ enum GenerationListing {
                 append(command.needsLauncher ? Word.launch : Word.link, command.name, command.path)
             }
             for path in package.exposure.data { append(Word.data, path) }
+            for path in package.exposure.system { append(Word.system, path) }
         }
         return text
     }
@@ -115,6 +118,7 @@ enum GenerationListing {
                     Exposure.Command(
                         name: fields[0], path: fields[1], needsLauncher: word == Word.launch))
             case Word.data: packages[last].exposure.data.append(fields[0])
+            case Word.system: packages[last].exposure.system.append(fields[0])
             default: return nil
             }
         }

@@ -68,9 +68,16 @@ struct GenerationPlan {
                     let shown = try? TreePath(
                         parsing: path.bytes.dropFirst(4))
                 else { throw StoreError.invalidExposure(package: package.baseName, what: data) }
-                // Relative, so that programs of the host find it also where /usr/store is not this root's store.
-                let climb = String(repeating: "../", count: shown.components.count - 1 + Self.depth)
-                let target = Array("\(climb)\(StoreLayout.Name.store)/\(package.baseName)/".utf8) + path.bytes
+                let target = Self.target(path, of: package, from: shown)
+                try Self.claim(shown, Claim(package: index, target: target), in: &claims, packages)
+            }
+            // Directories may be several packages'.
+            for system in package.exposure.system where !system.hasSuffix(ServiceLayout.directoryMark) {
+                let path = try Self.path(system, of: package)
+                guard let shown = ServiceLayout.place(of: path) else {
+                    throw StoreError.invalidExposure(package: package.baseName, what: system)
+                }
+                let target = Self.target(path, of: package, from: shown)
                 try Self.claim(shown, Claim(package: index, target: target), in: &claims, packages)
             }
             if !launched.isEmpty { launchers.append((package, launched)) }
@@ -80,12 +87,26 @@ struct GenerationPlan {
         add(files)
     }
 
+    /// The target of a link into a store path: relative, so that programs of the host find it also where /usr/store
+    /// is not this root's store.
+    private static func target(_ path: TreePath, of package: GenerationPackage, from shown: TreePath) -> Bytes
+    {
+        let climb = String(repeating: "../", count: shown.components.count - 1 + depth)
+        return Array("\(climb)\(StoreLayout.Name.store)/\(package.baseName)/".utf8) + path.bytes
+    }
+
     /// Paths that packages show in a generation.
     private static func shown(by packages: [GenerationPackage]) -> Set<Bytes> {
         var paths: Set<Bytes> = []
         for exposure in packages.map(\.exposure) {
             for command in exposure.commands { paths.insert(commands.appending(command.name.utf8).bytes) }
             for path in exposure.data { paths.insert(Array(path.utf8.dropFirst("usr/".utf8.count))) }
+            for path in exposure.system {
+                guard let place = (try? TreePath(parsing: path.utf8)).flatMap(ServiceLayout.place) else {
+                    continue
+                }
+                paths.insert(place.bytes)
+            }
         }
         return paths
     }

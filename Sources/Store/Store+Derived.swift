@@ -103,6 +103,7 @@ extension Store {
             if (try? parent.link(name, to: directory, as: file.path.name)) != nil { return }
             try write(parent.open(beneath: path.name).readAll(), as: file.path.name, in: directory)
         }
+        if case .link(let target) = file.content { try directory.makeSymlink(file.path.name, target: target) }
         if case .bytes(let bytes) = file.content { try write(bytes, as: file.path.name, in: directory) }
     }
 

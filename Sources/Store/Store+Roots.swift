@@ -176,7 +176,8 @@ extension Store {
             let file = try? place.open(
                 beneath: StoreLayout.Name.generationPackages, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY),
             let status = try? file.status(), status.st_mode & S_IFMT == S_IFREG,
-            let text = try? file.readAll(limit: textLimit), let packages = GenerationListing.parse(text)
+            let text = try? file.readAll(limit: textLimit),
+            let packages = GenerationListing.parse(text)?.packages
         else { return [] }
         return packages.map(\.baseName)
     }

@@ -15,6 +15,7 @@ enum Program {
             Console.fail(error, status: (error as? LaunchError)?.exitStatus ?? 126)
         }
         do {
+            if try UnitGenerator.runIfGenerator(Launcher.arguments) { return }
             if Launcher.arguments.dropFirst().first?.elementsEqual("elf".utf8) == true {
                 signal(SIGPIPE, SIG_IGN)
                 return try ELFCommand.run(Array(Launcher.arguments.dropFirst(2)))
@@ -54,7 +55,8 @@ struct SXS: ParsableCommand {
         subcommands: [
             InstallCommand.self, RemoveCommand.self, ListCommand.self, GenerationsCommand.self,
             DiffCommand.self,
-            RollbackCommand.self, SwitchCommand.self, RunCommand.self, ShellCommand.self, ImportCommand.self,
+            RollbackCommand.self, SwitchCommand.self, ActivateCommand.self, RunCommand.self,
+            ShellCommand.self, ImportCommand.self,
             ExportCommand.self,
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
             ELFCommand.self, HintCommand.self, SetupCommand.self, DoctorCommand.self, ExplainCommand.self,

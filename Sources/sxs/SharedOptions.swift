@@ -29,6 +29,15 @@ struct SharedOptions: ParsableArguments {
     }
 }
 
+extension SharedOptions {
+    /// The session of a verb that switches generations.
+    func session(_ activation: ActivationOptions) throws -> Session {
+        var session = try session()
+        session.isActivationWanted = !activation.noActivate
+        return session
+    }
+}
+
 /// What may be said of an image.
 struct ImageOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The package's name; by default what the image says.", valueName: "name"))

@@ -82,6 +82,43 @@ import Testing
             "diff", ["-r", "--no-dereference", "out/hello/usr/store/\(base)", "root/store/\(base)"])
     }
 
+    @Test func usersDirectoriesAndConfigurationAreMadeByTheHostsTools() throws {
+        try fixture.write(
+            "usr/lib/systemd/system/once.service",
+            "[Service]\nType=oneshot\nUser=hello\nExecStart=/usr/bin/hello\n[Install]\nWantedBy=multi-user.target\n"
+        )
+        try fixture.write("usr/lib/tmpfiles.d/hello.conf", "d /run/hello\n")
+        try fixture.write("etc/hello/text", "/usr/share/greeting/text\n", mode: 0o600)
+        try fixture.link("etc/hello/link", to: "/usr/share/greeting/text")
+        try fixture.write("etc/passwd", "hello:x:1:1:::\n")
+        try fixture.run("mkdir", ["-p", "var/lib/hello", "etc/hello/conf.d"], in: fixture.tree)
+        _ = try fixture.session().importImage(
+            "dir:" + fixture.tree.path, options: fixture.options("hello", "2"))
+        _ = try fixture.session().export("hello@2", options: options())
+        let top = "out/hello/usr/"
+        #expect(try text(top + "lib/tmpfiles.d/hello.conf") == "d /run/hello\n")
+        #expect(try text(top + "lib/sysusers.d/sxs-hello.conf").hasSuffix("\nu hello - \"\" -\n"))
+        #expect(
+            try text(top + "lib/tmpfiles.d/sxs-hello.conf").hasSuffix(
+                "\nd /var/lib/hello 0755 hello hello -\n"))
+        #expect(
+            try text(top + "lib/tmpfiles.d/10-hello.conf") == """
+                # Made by sxs.
+                d /etc/hello 0755 root root -
+                d /etc/hello/conf.d 0755 root root -
+                L /etc/hello/link - - - - /usr/share/hello/package/usr/share/greeting/text
+                C /etc/hello/text 0600 root root - /usr/share/hello/etc/hello/text
+
+                """)
+        #expect(
+            try text(top + "share/hello/etc/hello/text")
+                == "/usr/share/hello/package/usr/share/greeting/text\n")
+        #expect(try text(top + "share/hello/package/usr/share/greeting/text") == "hello\n")
+        #expect(
+            try text(top + "lib/systemd/system/multi-user.target.d/10-hello-once.service.conf")
+                == "[Unit]\nWants=once.service\n")
+    }
+
     @Test func commandsGoWhereTheyAreWanted() throws {
         var options = try options()
         options.commandDirectory = "usr/extensions/bin"

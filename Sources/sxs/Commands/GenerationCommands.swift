@@ -127,11 +127,11 @@ struct RollbackCommand: ParsableCommand {
             """)
 
     @OptionGroup var refresh: RefreshOptions
-
+    @OptionGroup var activation: ActivationOptions
     @OptionGroup var shared: SharedOptions
 
     func run() throws {
-        let session = try shared.session()
+        let session = try shared.session(activation)
         try refresh.around(session) { try session.rollback() }.show(json: shared.json)
     }
 }
@@ -148,11 +148,11 @@ struct SwitchCommand: ParsableCommand {
     var generation: Int
 
     @OptionGroup var refresh: RefreshOptions
-
+    @OptionGroup var activation: ActivationOptions
     @OptionGroup var shared: SharedOptions
 
     func run() throws {
-        let session = try shared.session()
+        let session = try shared.session(activation)
         try refresh.around(session) { try session.activate(generation) }.show(json: shared.json)
     }
 }

@@ -25,6 +25,7 @@ struct InstallCommand: ParsableCommand {
     var prefer: [String] = []
 
     @OptionGroup var image: ImageOptions
+    @OptionGroup var activation: ActivationOptions
     @OptionGroup var shared: SharedOptions
 
     func validate() throws {
@@ -36,7 +37,8 @@ struct InstallCommand: ParsableCommand {
     }
 
     func run() throws {
-        let change = try shared.session().install(packages, options: image.options(), prefer: prefer)
+        let change = try shared.session(activation).install(
+            packages, options: image.options(), prefer: prefer)
         try change.show(json: shared.json)
     }
 }
@@ -56,11 +58,11 @@ struct RemoveCommand: ParsableCommand {
     var names: [String]
 
     @OptionGroup var refresh: RefreshOptions
-
+    @OptionGroup var activation: ActivationOptions
     @OptionGroup var shared: SharedOptions
 
     func run() throws {
-        let session = try shared.session()
+        let session = try shared.session(activation)
         try refresh.around(session) { try session.remove(names) }.show(json: shared.json)
     }
 }
@@ -68,7 +70,10 @@ struct RemoveCommand: ParsableCommand {
 extension GenerationChange {
     /// Prints what changed.
     func show(json: Bool) throws {
-        if json { return try Console.printJSON(self) }
+        if json {
+            try Console.printJSON(self)
+            return try activation?.check() ?? ()
+        }
         for package in removed
         where !added.contains(where: { $0.split(separator: " ").first == package.split(separator: " ").first }
         ) {
@@ -84,6 +89,8 @@ extension GenerationChange {
             previous == generation
             ? "is active, unchanged" : "is active" + (previous.map { " (before: \($0))" } ?? "")
         Console.print("\(profile): generation \(generation) \(state)")
+        activation?.show()
         if !added.isEmpty, !commands.isEmpty { Console.print("commands are in \(bin)") }
+        try activation?.check()
     }
 }
