@@ -97,5 +97,14 @@ public enum Schema {
                     objects BLOB NOT NULL
                 ) STRICT;
                 """),
+        Migration(
+            name: "deleted generations whose directories may still be there",
+            sql: """
+                CREATE TABLE deleted_generation (
+                    profile TEXT NOT NULL,
+                    number INTEGER NOT NULL,
+                    PRIMARY KEY (profile, number)
+                ) STRICT, WITHOUT ROWID;
+                """),
     ]
 }

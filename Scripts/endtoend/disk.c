@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,6 @@
 static unsigned char *bytes;
 static off_t size;
 static int record;
-static pthread_mutex_t recording = PTHREAD_MUTEX_INITIALIZER;
 
 static int isDisk(const char *path) { return strcmp(path, "/disk") == 0; }
 
@@ -62,14 +60,12 @@ static int readDisk(const char *path, char *into, size_t length, off_t offset, s
 }
 
 static int append(const uint64_t head[2], const char *data, size_t length) {
-    pthread_mutex_lock(&recording);
     int isWritten = write(record, head, 16) == 16;
     while (isWritten && length > 0) {
         ssize_t count = write(record, data, length);
         if (count <= 0) isWritten = 0;
         else data += count, length -= count;
     }
-    pthread_mutex_unlock(&recording);
     return isWritten ? 0 : -EIO;
 }
 
@@ -104,5 +100,5 @@ int main(int count, char **words) {
         perror("disk");
         return 1;
     }
-    return fuse_main(3, ((char *[]){words[0], "-f", words[1], 0}), &operations, 0);
+    return fuse_main(4, ((char *[]){words[0], "-f", "-s", words[1], 0}), &operations, 0);
 }

@@ -57,6 +57,9 @@ def make_image(path, tree):
                    check=True)
     with Mounted(path, path.with_suffix(".mount")) as directory:
         subprocess.run(["cp", "-a", tree, directory / "root"], check=True)
+        made = Path(f"{tree}.out")
+        if made.exists():
+            subprocess.run(["cp", "-a", made, directory / "root.out"], check=True)
 
 
 class Recording:

@@ -66,45 +66,57 @@ struct ExportPlace {
     /// - Parameter body: Writes at a path at which nothing is.
     func write(_ body: (_ path: String) throws -> Void) throws {
         let place = try Descriptor.directory(directory)
-        let unfinished = ".sxs-export.\(getpid())"
-        try place.removeTree(unfinished)
+        try place.sweepHeldDirectories(prefix: Self.unfinished)
+        let (held, area) = try place.makeHeldDirectory(prefix: Self.unfinished)
+        defer { withExtendedLifetime(area) {} }
         do {
-            try body(directory + "/" + unfinished)
+            try body(directory + "/" + held + "/" + Self.content)
             // A whole directory at once; an image by itself, since others may be writing meanwhile.
-            if let status = try place.status(of: unfinished), status.st_mode & S_IFMT == S_IFREG {
-                try place.open(beneath: unfinished).synchronize()
+            let status = try area.status(of: Self.content)
+            let isFile = status.map { $0.st_mode & S_IFMT == S_IFREG } ?? false
+            if isFile {
+                try area.open(beneath: Self.content).synchronize()
             } else {
                 try place.synchronizeFileSystem()
             }
-            if try place.status(of: name) != nil {
-                guard isForced else { throw ExportError.exists(path) }
-                let old = unfinished + ".old"
-                try place.removeTree(old)
-                try place.rename(name, to: place, as: old)
-                do {
-                    try place.rename(unfinished, to: place, as: name)
-                } catch {
-                    // The first error is the one to report.
-                    try? place.rename(old, to: place, as: name)
-                    throw error
+            try moveIntoPlace(from: area, to: place, isFile: isFile)
+            if let link {
+                if let status = try place.status(of: link), status.st_mode & S_IFMT == S_IFDIR {
+                    try place.rename(link, to: area, as: link)
                 }
-                try place.removeTree(old)
-            } else {
-                try place.rename(unfinished, to: place, as: name)
+                try place.replaceSymlink(link, target: name.utf8, through: area)
             }
+            try place.synchronize()
+            try place.removeTree(held)
         } catch {
             // The first error is the one to report; a directory of versions goes only where it is empty.
-            try? place.removeTree(unfinished)
+            try? place.removeTree(held)
             if isVersioned { rmdir(directory) }
             throw error
         }
-        if let link {
-            if let status = try place.status(of: link), status.st_mode & S_IFMT == S_IFDIR {
-                try place.removeTree(link)
-            }
-            try place.replaceSymlink(link, target: name.utf8)
+    }
+
+    /// What the names of unfinished work begin with: the next export into the same directory removes what a crash left.
+    private static let unfinished = ".sxs-export."
+    private static let content = "content"
+
+    /// Gives what was written its name; a file that is replaced is there all the time.
+    private func moveIntoPlace(from area: Descriptor, to place: Descriptor, isFile: Bool) throws {
+        guard let status = try place.status(of: name) else {
+            return try area.rename(Self.content, to: place, as: name)
         }
-        try place.synchronize()
+        guard isForced else { throw ExportError.exists(path) }
+        if isFile, status.st_mode & S_IFMT != S_IFDIR {
+            return try area.rename(Self.content, to: place, as: name)
+        }
+        try place.rename(name, to: area, as: "old")
+        do {
+            try area.rename(Self.content, to: place, as: name)
+        } catch {
+            // The first error is the one to report.
+            try? area.rename("old", to: place, as: name)
+            throw error
+        }
     }
 
     /// Whether the output is named as the extension's own directory, rather than as one to put it into.

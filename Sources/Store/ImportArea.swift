@@ -20,7 +20,7 @@ public final class ImportArea {
     init(in temporary: Descriptor, objects: Descriptor, minimumFree: Int) throws {
         try temporary.checkFreeSpace(minimumFree)
         self.temporary = temporary
-        (name, directory) = try Self.makeHeldDirectory(in: temporary)
+        (name, directory) = try temporary.makeHeldDirectory()
         try directory.makeDirectory("staging", mode: 0o700, existing: false)
         staging = Staging(try directory.directory(beneath: "staging"))
         builder = TreeBuilder(staging: staging, objects: objects, minimumFree: minimumFree)
@@ -38,36 +38,11 @@ public final class ImportArea {
         try temporary.removeTree(name)
     }
 
-    /// Makes a directory with an unguessable name and takes its lock.
-    static func makeHeldDirectory(in temporary: Descriptor) throws -> (String, Descriptor) {
-        while true {
-            let name =
-                String(UInt64.random(in: .min ... .max), radix: 36)
-                + String(UInt64.random(in: .min ... .max), radix: 36)
-            try temporary.makeDirectory(name, mode: 0o700, existing: false)
-            guard let directory = try? temporary.directory(beneath: name) else {
-                // A writer swept it before it was locked.
-                continue
-            }
-            try directory.lock()
-            if let status = try temporary.status(of: name), status.st_ino == (try directory.status().st_ino) {
-                return (name, directory)
-            }
-        }
-    }
-
-    /// Removes every directory below `tmp` that nobody holds.
+    /// Removes everything below `tmp` that nobody holds.
     static func sweep(_ temporary: Descriptor) throws {
-        for entry in try temporary.list() {
-            guard entry.type == UInt8(DT_DIR) else {
-                try temporary.unlink(entry.text)
-                continue
-            }
-            guard let directory = try? temporary.directory(beneath: entry.text) else {
-                // Its owner discarded it meanwhile.
-                continue
-            }
-            if try directory.tryLock() { try temporary.removeTree(entry.text) }
+        for entry in try temporary.list() where entry.type != UInt8(DT_DIR) {
+            try temporary.unlink(entry.text)
         }
+        try temporary.sweepHeldDirectories()
     }
 }

@@ -15,7 +15,7 @@ public final class Lease {
 
     init(in temporary: Descriptor) throws {
         self.temporary = temporary
-        (name, directory) = try ImportArea.makeHeldDirectory(in: temporary)
+        (name, directory) = try temporary.makeHeldDirectory()
     }
 
     deinit {

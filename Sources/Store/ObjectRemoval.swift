@@ -25,8 +25,9 @@ final class ObjectRemoval: Sendable {
     private func removeUnused(in name: String) throws {
         guard let status = try objects.status(of: name), status.st_mode & S_IFMT == S_IFDIR else { return }
         let directory = try objects.directory(beneath: name)
-        var (count, bytes) = (0, 0)
+        var (count, bytes, all) = (0, 0, 0)
         try directory.forEachEntry { name, _, _ in
+            all += 1
             // Used by a store path that is registered: not even looked at.
             if let fingerprint = ObjectKey.fingerprint(fileName: name), counts.isUsed(fingerprint) { return }
             let text = name.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: CChar.self)
@@ -40,8 +41,8 @@ final class ObjectRemoval: Sendable {
             count += 1
             bytes += Int(status.st_size)
         }
-        // Only one that is empty now can be removed.
-        if count > 0 { try? objects.removeDirectory(name) }
+        // Also one that an interrupted collection emptied.
+        if count == all { try? objects.removeDirectory(name) }
         let removed = (count, bytes)
         result.withLock { $0 = ($0.count + removed.0, $0.bytes + removed.1) }
     }

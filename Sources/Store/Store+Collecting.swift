@@ -34,7 +34,7 @@ extension Store {
         outside: () throws -> FoundRoots
     ) throws -> Collection {
         let temporary = try temporary()
-        let (name, area) = try ImportArea.makeHeldDirectory(in: temporary)
+        let (name, area) = try temporary.makeHeldDirectory()
         // Swept by the next writer if it cannot be removed now.
         defer { try? temporary.removeTree(name) }
         let plan = try withWriterLock(command: command, onWait: onWait) {

@@ -32,7 +32,7 @@ extension Store {
     public func derive(_ key: Digest, _ make: (Descriptor) throws -> Descriptor) throws -> [TreePath] {
         if let files = try derived(key) { return files }
         let temporary = try temporary()
-        let (name, work) = try ImportArea.makeHeldDirectory(in: temporary)
+        let (name, work) = try temporary.makeHeldDirectory()
         // Swept by the next writer if it cannot be removed now.
         defer { try? temporary.removeTree(name) }
         let output = try make(work)

@@ -23,7 +23,7 @@ extension Store {
                 }
             }
             let temporary = try temporary()
-            let (name, area) = try ImportArea.makeHeldDirectory(in: temporary)
+            let (name, area) = try temporary.makeHeldDirectory()
             // Swept by the next writer if it cannot be removed now.
             defer { try? temporary.removeTree(name) }
             try moveGenerations(numbers, of: profile, to: area)
@@ -33,7 +33,7 @@ extension Store {
 
     /// Takes generations out of the index, then out of their profile.
     ///
-    /// A crash between the two leaves a whole generation, which the next one that is made brings back into the index.
+    /// What a crash leaves between the two, the next writer removes.
     func moveGenerations(_ numbers: [Int], of profile: ProfileName, to area: Descriptor) throws {
         guard !numbers.isEmpty else { return }
         let gone = Set(numbers)
@@ -56,10 +56,7 @@ extension Store {
                     "UPDATE generation SET parent = ? WHERE profile = ? AND number = ?",
                     [.optional(parent), key, .integer(number)])
             }
-            for number in numbers {
-                try database.run(
-                    "DELETE FROM generation WHERE profile = ? AND number = ?", [key, .integer(number)])
-            }
+            try unregister(gone, of: profile)
         }
         for number in gone {
             let name = "\(StoreLayout.Name.generationPrefix)\(number)"

@@ -77,7 +77,7 @@ extension Store {
 
             try makeLaunchers(plan, beside: old)
             let temporary = try temporary()
-            let (name, new) = try ImportArea.makeHeldDirectory(in: temporary)
+            let (name, new) = try temporary.makeHeldDirectory()
             // Swept by the next writer if it cannot be removed now; gone where all went well.
             defer { try? temporary.removeTree(name) }
             try makeLinks(plan, in: new, like: old?.directory, sharing: kept)
@@ -145,6 +145,10 @@ extension Store {
 
     private func insert(_ generation: Generation) throws {
         let profile = DatabaseValue.text(generation.profile.text)
+        // One of this number may have been deleted a moment ago.
+        try database.run(
+            "DELETE FROM deleted_generation WHERE profile = ? AND number = ?",
+            [profile, .integer(generation.number)])
         try database.run(
             "INSERT INTO generation (profile, number, parent, created, command) VALUES (?, ?, ?, ?, ?)",
             [

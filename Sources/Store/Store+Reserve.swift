@@ -18,9 +18,14 @@ extension Store {
         // It only helps later: that it cannot be made is no reason to stop what is to be done now.
         guard case .success(nil) = Result(catching: { try root.status(of: name) }),
             let free = try? root.freeSpace(), free >= StoreLayout.reserveSize * Self.reserveShare,
-            let file = try? root.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
+            let temporary = try? temporary(), (try? temporary.unlink(name)) != nil,
+            let file = try? temporary.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
         else { return }
-        if (try? file.reserveSpace(StoreLayout.reserveSize)) == nil { try? root.unlink(name) }
+        if (try? file.reserveSpace(StoreLayout.reserveSize)) == nil
+            || (try? temporary.rename(name, to: root, as: name)) == nil
+        {
+            try? temporary.unlink(name)
+        }
     }
 }
 

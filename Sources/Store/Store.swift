@@ -182,7 +182,7 @@ public final class Store {
             writerLock = nil
         }
         try ImportArea.sweep(try temporary())
-        try sweepPending()
+        try sweepGenerations()
         return try body()
     }
 

@@ -101,7 +101,7 @@ struct TreeLabelling {
         let old = try directory.open(beneath: name)
         let mode = try old.status().st_mode & 0o777
         // Where the next writer removes what a crash leaves.
-        let (held, holder) = try ImportArea.makeHeldDirectory(in: temporary)
+        let (held, holder) = try temporary.makeHeldDirectory()
         // Swept by the next writer if it cannot be removed now.
         defer { try? temporary.removeTree(held) }
         let new = try holder.open(beneath: "file", flags: O_RDWR | O_CREAT | O_EXCL)
