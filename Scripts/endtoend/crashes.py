@@ -83,8 +83,10 @@ class Place:
 class Scenario:
     """A command, and the store that it finds."""
 
-    def __init__(self, name, *words, base=None, before=(), again=None, collects=False):
+    def __init__(self, name, *words, base=None, before=(), again=None, collects=False,
+                 is_large=False):
         self.name, self.words, self.base, self.before, self.again = name, words, base, before, again
+        self.is_large = is_large
         # Garbage may come back after a loss of power, and programs that run beside it keep their store paths.
         self.collects = collects
 

@@ -91,7 +91,9 @@ extension Session {
         }
         // Programs of other users, who cannot be running those of a store that only its owner may enter.
         if !running.unseen.isEmpty, try isOpenToOthers() {
-            found.unseen.append("\(running.unseen.count) processes of other users")
+            let processes = running.unseen
+            found.unseen.append(
+                processes.count == 1 ? "process \(processes[0])" : "\(processes.count) processes of others")
         }
         guard root == StoreLayout.systemRoot else { return found }
         for (baseName, files) in try HostReferences(Host("/")).files {
