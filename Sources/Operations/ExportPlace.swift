@@ -66,7 +66,8 @@ struct ExportPlace {
     /// - Parameter body: Writes at a path at which nothing is.
     func write(_ body: (_ path: String) throws -> Void) throws {
         let place = try Descriptor.directory(directory)
-        try place.sweepHeldDirectories(prefix: Self.unfinished)
+        // Best effort: what another user left in a directory for everybody cannot be removed, and is not in the way.
+        try? place.sweepHeldDirectories(prefix: Self.unfinished)
         let (held, area) = try place.makeHeldDirectory(prefix: Self.unfinished)
         defer { withExtendedLifetime(area) {} }
         do {

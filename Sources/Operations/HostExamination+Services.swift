@@ -19,14 +19,8 @@ extension HostExamination {
                     .error, "services-missing", "\(item.path) is missing",
                     why: "services of installed packages are not started, or not when the system starts",
                     hint: "run '\(setup)' again")
-            case .outdated:
-                return Finding(
-                    .warning, "file-outdated", "\(item.path) is of another version of sxs",
-                    why: "it was not changed since, and can be replaced", hint: "run '\(setup)' again")
-            case .foreign(let what):
-                return Finding(
-                    .note, "file-changed", "\(item.path) is \(what)", why: "sxs leaves it as it is",
-                    hint: "move it away and run '\(setup)' to have sxs's own")
+            case .outdated: return outdated(item.path)
+            case .foreign(let what): return changed(item.path, what)
             }
         }
         findings += try configurationFindings()

@@ -114,6 +114,20 @@ struct HostExamination {
         return findings
     }
 
+    /// A file that is as another version of sxs made it.
+    func outdated(_ path: String) -> Finding {
+        Finding(
+            .warning, "file-outdated", "\(path) is of another version of sxs",
+            why: "it was not changed since, and can be replaced", hint: "run '\(setup)' again")
+    }
+
+    /// A file that somebody else changed or made.
+    func changed(_ path: String, _ what: String) -> Finding {
+        Finding(
+            .note, "file-changed", "\(path) is \(what)", why: "sxs leaves it as it is",
+            hint: "move it away and run '\(setup)' to have sxs's own")
+    }
+
     /// Whether files for shells and sessions are there and as sxs writes them.
     func fileFindings() throws -> [Finding] {
         guard let record else { return [] }
@@ -130,14 +144,8 @@ struct HostExamination {
                         ? "some shells or sessions do not find installed commands"
                         : "directories of the store are not made at boot should they be lost",
                     hint: "run '\(setup)' again")
-            case .outdated:
-                return Finding(
-                    .warning, "file-outdated", "\(item.path) is of another version of sxs",
-                    why: "it was not changed since, and can be replaced", hint: "run '\(setup)' again")
-            case .foreign(let what):
-                return Finding(
-                    .note, "file-changed", "\(item.path) is \(what)", why: "sxs leaves it as it is",
-                    hint: "move it away and run '\(setup)' to have sxs's own")
+            case .outdated: return outdated(item.path)
+            case .foreign(let what): return changed(item.path, what)
             }
         }
         for (link, item) in try setupOfHost.items(record.method).filter({
