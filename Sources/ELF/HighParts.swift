@@ -2,7 +2,7 @@
 ///
 /// A lower part belongs to one address, so the upper part is the same on every path to the instruction that has it. It
 /// is what the code right before put into the register; after a jump, or a call that may not come back, it is any that
-/// the register had in the function.
+/// the register had at a branch, jump or call of the function: the others were gone before anything could go there.
 struct HighParts {
     /// Parts that one register may hold; the oldest gives way.
     private static let most = 8
@@ -16,6 +16,8 @@ struct HighParts {
     private var latest = [UInt64?](repeating: nil, count: registers)
     /// One bit for each register that held a part.
     private(set) var mask: UInt32 = 0
+    /// One bit for each register whose part was not yet in it at a branch, jump or call.
+    private var isNew: UInt32 = 0
 
     @inline(__always)
     func mayHold(_ register: Int) -> Bool { mask & (1 << UInt32(register)) != 0 }
@@ -27,12 +29,37 @@ struct HighParts {
             written[register] = .min
         }
         mask = 0
+        isNew = 0
     }
 
     /// Notes that the instruction numbered `place` puts `value` into a register.
     mutating func insert(_ value: UInt64, in register: Int, at place: Int) {
         written[register] = place
         latest[register] = value
+        mask |= 1 << UInt32(register)
+        isNew |= 1 << UInt32(register)
+    }
+
+    /// Notes that the instruction numbered `place` puts something else into a register.
+    @inline(__always)
+    mutating func overwrite(_ register: Int, at place: Int) {
+        guard mayHold(register) else { return }
+        written[register] = place
+        latest[register] = nil
+        isNew &= ~(1 << UInt32(register))
+    }
+
+    /// Notes that the next instruction to be executed may be another than the one behind.
+    @inline(__always)
+    mutating func leave() {
+        while isNew != 0 {
+            let register = isNew.trailingZeroBitCount
+            isNew &= isNew - 1
+            if let value = latest[register] { keep(value, in: register, at: written[register]) }
+        }
+    }
+
+    private mutating func keep(_ value: UInt64, in register: Int, at place: Int) {
         let first = register * Self.most
         let held = min(counts[register], Self.most)
         for index in first..<first + held where values[index] == value {
@@ -43,15 +70,6 @@ struct HighParts {
         values[index] = value
         places[index] = place
         counts[register] += 1
-        mask |= 1 << UInt32(register)
-    }
-
-    /// Notes that the instruction numbered `place` puts something else into a register.
-    @inline(__always)
-    mutating func overwrite(_ register: Int, at place: Int) {
-        guard mayHold(register) else { return }
-        written[register] = place
-        latest[register] = nil
     }
 
     /// What a register holds for certain, or may.
@@ -137,9 +155,24 @@ struct CodeWalk {
         bases.held(by: register, since: isKept ? number - window : .max, after: jump)
     }
 
-    /// Notes that the next instruction may not be reached from this one.
+    /// Notes that the next instruction is not reached from this one, which may lead to others.
     @inline(__always)
-    mutating func stop() { jump = number }
+    mutating func stop() {
+        leave()
+        jump = number
+    }
+
+    /// Notes that a register may hold an upper part on arrival at the next instruction.
+    mutating func arrive(with part: UInt64, in register: Int) {
+        parts.insert(part, in: register, at: number)
+        parts.leave()
+    }
+
+    @inline(__always)
+    private mutating func leave() {
+        parts.leave()
+        bases.leave()
+    }
 
     /// Begins at another place, with empty registers.
     mutating func begin(at address: UInt64) {
@@ -168,6 +201,8 @@ struct CodeWalk {
     ///   - next: The address after it.
     ///   - changed: One bit for each register that calls change.
     mutating func call(before next: UInt64, changing changed: UInt32) {
+        // Exceptions lead from calls to elsewhere in the function.
+        leave()
         let index = firstIndex(of: targets) { $0 >= next }
         guard index >= targets.count || targets[index] != next else { return stop() }
         var registers = (parts.mask | bases.mask) & changed
@@ -183,9 +218,12 @@ struct CodeWalk {
         function = start..<max(start, end)
     }
 
-    /// Notes a branch, with what the registers hold, if it leaves the function.
-    mutating func branch(from address: UInt64, to target: UInt64) {
-        guard parts.mask != 0 else { return }
+    /// Notes a branch.
+    ///
+    /// - Parameter isFollowed: Whether what the registers hold is noted if it leaves the function.
+    mutating func branch(from address: UInt64, to target: UInt64, isFollowed: Bool) {
+        leave()
+        guard isFollowed, parts.mask != 0 else { return }
         if window == Self.longWindow {
             guard !function.contains(target) else { return }
         } else {

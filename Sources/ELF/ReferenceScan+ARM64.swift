@@ -89,7 +89,8 @@ extension ReferenceScan {
                 constants[target] = kept | value
                 take(constants[target])
             } else if let distance = Self.branchARM64(word) {
-                if isFirst { walk.branch(from: address, to: address &+ UInt64(bitPattern: distance)) }
+                walk.branch(
+                    from: address, to: address &+ UInt64(bitPattern: distance), isFollowed: isFirst)
                 if word >> 26 == 5 { walk.stop() }
             } else if word >> 26 == 0x25 || word & 0xfeff_fc1f == 0xd63f_0000 {
                 walk.call(before: address &+ 4, changing: 0x4007_ffff)  // bl, blr: registers 0 to 18 and 30
@@ -144,7 +145,7 @@ extension ReferenceScan {
             let target = departures[index].target
             walk.begin(at: target)
             while index < departures.count, departures[index].target == target {
-                walk.parts.insert(departures[index].value, in: departures[index].register, at: walk.number)
+                walk.arrive(with: departures[index].value, in: departures[index].register)
                 index += 1
             }
             guard

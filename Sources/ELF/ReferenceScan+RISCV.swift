@@ -121,10 +121,12 @@ extension ReferenceScan {
                 }
                 if word & 0x7f == 0x03 { overwrite(target, &walk) }
             case 0x6f:
-                if isFirst, target == 0 { walk.branch(from: address, to: address &+ RISCV.jump(word)) }
+                if target == 0 {
+                    walk.branch(from: address, to: address &+ RISCV.jump(word), isFollowed: isFirst)
+                }
                 jump(linking: target, before: address &+ 4, &walk)
             case 0x67: jump(linking: target, before: address &+ 4, &walk)
-            case 0x63: if isFirst { walk.branch(from: address, to: address &+ RISCV.branch(word)) }
+            case 0x63: walk.branch(from: address, to: address &+ RISCV.branch(word), isFollowed: isFirst)
             default: break
             }
         }
@@ -140,15 +142,17 @@ extension ReferenceScan {
             // Assemblers do not shorten what has a relocation: mostly this counts something.
             add(immediate, to: register, in: register, &walk, isShort: true)
         case (1, 3):  // c.lui
-            guard isFixed, register != 2 else { break }
+            guard isFixed, register != 2 else { return overwrite(register, &walk) }
             let high = RISCV.extended((half >> 12 & 1) << 5 | half >> 2 & 31, bits: 6)
             setPart(high << 12, in: register, &walk)
         case (1, 5):
-            if isFirst { walk.branch(from: address, to: address &+ RISCV.compressedJump(half)) }
+            walk.branch(from: address, to: address &+ RISCV.compressedJump(half), isFollowed: isFirst)
             walk.stop()
         case (1, 6), (1, 7):
-            if isFirst { walk.branch(from: address, to: address &+ RISCV.compressedBranch(half)) }
+            walk.branch(from: address, to: address &+ RISCV.compressedBranch(half), isFollowed: isFirst)
+        case (0, 0): overwrite(Int(half >> 2 & 7) + 8, &walk)  // c.addi4spn
         case (0, 1), (0, 2), (0, 3):  // c.fld, c.lw, c.ld
+            defer { if half >> 13 != 1 { overwrite(Int(half >> 2 & 7) + 8, &walk) } }
             let source = Int(half >> 7 & 7) + 8
             guard walk.parts.mayHold(source) else { break }
             let isWord = half >> 13 == 2
@@ -160,9 +164,9 @@ extension ReferenceScan {
         case (2, 4):  // c.jr, c.jalr, c.ebreak; c.mv, c.add
             if half >> 2 & 31 == 0 {
                 jump(linking: Int(half >> 12 & 1), before: address &+ 2, &walk)
-            } else {
+            } else if half >> 12 & 1 == 0 {
                 overwrite(register, &walk)
-            }
+            }  // c.add: of an index, perhaps, to the upper part that a load has the lower one of.
         default: break
         }
     }
