@@ -59,7 +59,7 @@ extension Host {
     /// - Parameter fits: Whether systemd would merge an extension; `nil` where that is not known. Then what was there
     ///   before and is not merged is taken not to fit.
     public func pendingExtensions(
-        fits: (SystemExtension) throws -> Bool? = { _ in nil }
+        fits: (SystemExtension) throws -> Bool?
     ) throws -> (added: [String], gone: [String]) {
         let merged = Set(try mergedNames() ?? [])
         let there = try systemExtensions()

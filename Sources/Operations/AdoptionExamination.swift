@@ -93,7 +93,7 @@ struct AdoptionExamination {
     private func mergeFindings(_ record: AdoptionRecord) throws -> [Finding] {
         guard facts.merged != nil else { return [] }
         let known = Set(record.entries.map { Session.extensionName($0) })
-        let pending = try host.pendingExtensions()
+        let pending = try InstalledExtension.pending(on: host)
         var words = pending.added.filter(known.contains).map { "\($0) comes in" }
         words += pending.gone.filter(known.contains).map { "\($0) goes" }
         guard !words.isEmpty else { return [] }

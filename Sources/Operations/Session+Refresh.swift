@@ -22,13 +22,13 @@ extension Session {
         }
         let recorded = try HostAdoption(host).record()?.entries ?? []
         let known = Set(recorded.map { Self.extensionName($0) })
-        let pending = try host.pendingExtensions()
+        let pending = try InstalledExtension.pending(on: host)
         let (added, gone) = (
             pending.added.filter { !known.contains($0) }, pending.gone.filter { !known.contains($0) }
         )
         guard added.isEmpty, gone.isEmpty else { throw AdoptionError.mergeDiffers(added: added, gone: gone) }
         let change = try verb()
-        let now = try host.pendingExtensions()
+        let now = try InstalledExtension.pending(on: host)
         let isNeeded = !change.mergeChanges.isEmpty || !now.added.isEmpty || !now.gone.isEmpty
         guard isNeeded else { return change }
         let before = try host.mergedNames() ?? []
