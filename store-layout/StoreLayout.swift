@@ -110,6 +110,8 @@ public enum StoreLayout {
         public static let listing = "tree.mtree"
         /// In a directory of ``manifests``: name, version and the rest, for rebuilding the index.
         public static let metadata = "metadata.json"
+        /// In a directory of ``manifests``: what the index says that is nowhere else: when, and what was imported.
+        public static let registration = "registration"
         /// In a directory of ``manifests``: what relocation did and left.
         public static let report = "report.json"
     }

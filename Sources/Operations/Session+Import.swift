@@ -121,13 +121,22 @@ extension Session {
             let relocated = try relocate(unpacked, in: store)
             try checkSoundness(relocated.report, of: unpacked.identity.name.text, options: options)
             let metadata = try register(
-                unpacked, relocated, options: options, in: store, lease: lease, accept: accept)
+                unpacked, relocated, options: options, in: store, key: key, lease: lease, accept: accept)
             result = ImportResult(metadata: metadata, wasKnown: false)
         }
-        if let key {
+        // Again, if another import of the same was faster.
+        if let key, try store.package(from: key) != result.metadata.storePath {
             try asWriter(of: store) { try store.record(key, gave: result.metadata.storePath) }
         }
         return result
+    }
+
+    /// Where an image is, as it could be typed in any directory; `nil` for what is no path.
+    static func location(of source: String) -> String? {
+        guard !source.contains("://"), let reference = try? ImageReference(parsing: source),
+            let path = try? absolutePath(reference.path)
+        else { return nil }
+        return ImageReference(path: path, format: reference.format, name: reference.name).description
     }
 
     /// Throws, where the options are strict, if a package of the store has something severe in its report.
@@ -261,7 +270,7 @@ extension Session {
     /// Makes the relocated tree part of the store.
     private func register(
         _ unpacked: UnpackedTree, _ relocated: RelocatedTree, options: ImportOptions, in store: Store,
-        lease: Lease?, accept: (Metadata) throws -> Void
+        key: ImportedSource?, lease: Lease?, accept: (Metadata) throws -> Void
     ) throws -> Metadata {
         var finder = ExposureFinder(
             tree: unpacked.tree, packages: unpacked.packages,
@@ -298,7 +307,8 @@ extension Session {
         return try asWriter(of: store) {
             let metadata = try store.register(
                 unpacked.area, tree: relocated.tree, storePath: relocated.storePath, metadata: metadata,
-                sourceListing: unpacked.listing, report: report,
+                sourceListing: unpacked.listing, report: report, source: key,
+                location: Self.location(of: unpacked.source),
                 label: labeller(for: relocated.storePath, tree: relocated.tree, in: store))
             if let lease { _ = try store.keep(metadata.storePath, by: lease) }
             return metadata

@@ -75,7 +75,7 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
         case .noIndex(let path):
             (
                 "the store at \(path) has no index",
-                "'sxs import' or 'sxs install' makes it anew; run one as its owner"
+                "'sxs index rebuild' makes it anew from the files; run it as its owner"
             )
         case .readOnly(let path):
             ("the store at \(path) is open for reading only", "run as the owner of the store")
@@ -126,7 +126,7 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
         case .unknownGeneration(let profile, let number):
             ("profile \(profile) has no generation \(number)", "see 'sxs generations --profile \(profile)'")
         case .damagedDescription(let path, let reason):
-            ("\(path) cannot be read: \(reason)", "the store is damaged; see 'sxs verify'")
+            ("\(path) cannot be read: \(reason)", "the store is damaged; see 'sxs doctor --fsck'")
         case .remoteExists(let name):
             (
                 "there is a remote named \(name) already",
