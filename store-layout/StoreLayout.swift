@@ -119,6 +119,11 @@ public enum StoreLayout {
     /// The index and what SQLite keeps beside it; whoever reads the one needs the others.
     public static let indexFiles = ["", "-wal", "-shm"].map { Name.index + $0 }
 
+    /// The files of a directory of ``Name/manifests``.
+    public static let manifestFiles = [
+        Name.sourceListing, Name.listing, Name.metadata, Name.report, Name.registration,
+    ]
+
     /// Directories that a new root gets, with their modes.
     public static let directories: [(name: String, mode: UInt32)] = [
         (Name.store, 0o755), (Name.manifests, 0o755), (Name.objects, 0o755), (Name.aliases, 0o755),

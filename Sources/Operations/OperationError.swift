@@ -40,6 +40,8 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
     case noHome
     /// A hint that is in no regular file.
     case noTextFile(String)
+    /// An image that gives another store path than the one that is to be repaired.
+    case otherStorePath(String, gives: String, wanted: String)
     /// No hint of that name.
     case unknownHint(String)
     /// Another hint of that name.
@@ -132,6 +134,11 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
             """
             \(path) is no regular file
             hint: write the hint into a text file, and name that
+            """
+        case .otherStorePath(let image, let path, let wanted):
+            """
+            \(image) gives \(path), and not \(wanted), which is damaged
+            hint: name the image that it was imported from; 'sxs path-info' shows its source
             """
         case .unknownHint(let name):
             """

@@ -190,10 +190,13 @@ extension Session {
     }
 
     /// Reads the image into a tree, and finds out what it is.
-    private func unpack(
-        _ image: Image, source: String, options: ImportOptions, hints: [Hint], into store: Store
+    ///
+    /// - Parameter isSharing: Whether contents that the store has are taken from there.
+    func unpack(
+        _ image: Image, source: String, options: ImportOptions, hints: [Hint], into store: Store,
+        isSharing: Bool = true
     ) throws -> UnpackedTree {
-        let area = try store.makeImport(minimumFree: options.minimumFree)
+        let area = try store.makeImport(minimumFree: options.minimumFree, isSharing: isSharing)
         do {
             try image.read(into: area.builder, progress: progress)
             let tree = area.builder.tree
@@ -248,6 +251,47 @@ extension Session {
         }
     }
 
+    /// What is known of a package that was relocated.
+    func metadata(
+        of unpacked: UnpackedTree, _ relocated: RelocatedTree, options: ImportOptions
+    ) throws -> Metadata {
+        var finder = ExposureFinder(
+            tree: unpacked.tree, packages: unpacked.packages,
+            isWholeSystem: relocated.report.loader != nil, needsSetup: false,
+            entrypoint: unpacked.facts.entrypoint + unpacked.facts.command)
+        let (seeds, rules) = launchRules(
+            unpacked.hints + Hint.builtIn, tree: unpacked.tree, commands: finder.commandPaths)
+        finder.needsSetup = !seeds.isEmpty || !rules.isEmpty
+        let identity = unpacked.identity.salted(
+            (0..<Self.saltLimit).first { StorePath(unpacked.identity.salted($0)) == relocated.storePath } ?? 0
+        )
+        return Metadata(
+            storePath: relocated.storePath, identity: identity, source: unpacked.source,
+            sourceDigest: unpacked.facts.digest?.hex,
+            summary: unpacked.facts.summary ?? finder.mainPackage(identity.name.text)?.summary,
+            entrypoint: unpacked.facts.entrypoint,
+            exposure: try finder.exposure(for: identity.name.text, wanted: options.expose),
+            aliases: relocated.aliases.map { AliasRecord(name: $0.name, target: "\($0.target)") },
+            launch: LaunchFacts(
+                searchPath: finder.searchPath.map { "\($0)" }, dataPath: finder.dataPath.map { "\($0)" },
+                seeds: seeds.map { "\($0)" }, rules: rules),
+            omissions: Dictionary(
+                unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +),
+            hints: unpacked.hints.map { HintRecord(name: $0.name.text, digest: $0.digest.hex) })
+    }
+
+    /// What relocation did, as JSON.
+    func report(of unpacked: UnpackedTree, _ relocated: RelocatedTree) throws -> Bytes {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var relocation = relocated.report
+        relocation.dropped = Dictionary(
+            uniqueKeysWithValues: unpacked.area.builder.stripped.map { omission, paths in
+                (omission.rawValue, paths.map { "\($0)" })
+            })
+        return Array(try encoder.encode(relocation))
+    }
+
     /// Relocates, with another salt each time an alias is taken by another store path of this store.
     private func relocate(_ unpacked: UnpackedTree, in store: Store) throws -> RelocatedTree {
         for salt in 0..<Self.saltLimit {
@@ -272,38 +316,9 @@ extension Session {
         _ unpacked: UnpackedTree, _ relocated: RelocatedTree, options: ImportOptions, in store: Store,
         key: ImportedSource?, lease: Lease?, accept: (Metadata) throws -> Void
     ) throws -> Metadata {
-        var finder = ExposureFinder(
-            tree: unpacked.tree, packages: unpacked.packages,
-            isWholeSystem: relocated.report.loader != nil, needsSetup: false,
-            entrypoint: unpacked.facts.entrypoint + unpacked.facts.command)
-        let (seeds, rules) = launchRules(
-            unpacked.hints + Hint.builtIn, tree: unpacked.tree, commands: finder.commandPaths)
-        finder.needsSetup = !seeds.isEmpty || !rules.isEmpty
-        let identity = unpacked.identity.salted(
-            (0..<Self.saltLimit).first { StorePath(unpacked.identity.salted($0)) == relocated.storePath } ?? 0
-        )
-        let metadata = Metadata(
-            storePath: relocated.storePath, identity: identity, source: unpacked.source,
-            sourceDigest: unpacked.facts.digest?.hex,
-            summary: unpacked.facts.summary ?? finder.mainPackage(identity.name.text)?.summary,
-            entrypoint: unpacked.facts.entrypoint,
-            exposure: try finder.exposure(for: identity.name.text, wanted: options.expose),
-            aliases: relocated.aliases.map { AliasRecord(name: $0.name, target: "\($0.target)") },
-            launch: LaunchFacts(
-                searchPath: finder.searchPath.map { "\($0)" }, dataPath: finder.dataPath.map { "\($0)" },
-                seeds: seeds.map { "\($0)" }, rules: rules),
-            omissions: Dictionary(
-                unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +),
-            hints: unpacked.hints.map { HintRecord(name: $0.name.text, digest: $0.digest.hex) })
+        let metadata = try self.metadata(of: unpacked, relocated, options: options)
         try accept(metadata)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        var relocation = relocated.report
-        relocation.dropped = Dictionary(
-            uniqueKeysWithValues: unpacked.area.builder.stripped.map { omission, paths in
-                (omission.rawValue, paths.map { "\($0)" })
-            })
-        let report = Array(try encoder.encode(relocation))
+        let report = try self.report(of: unpacked, relocated)
         return try asWriter(of: store) {
             let metadata = try store.register(
                 unpacked.area, tree: relocated.tree, storePath: relocated.storePath, metadata: metadata,

@@ -107,7 +107,7 @@ extension Session {
         throw OperationError.unknownPackage(text, remotes: [])
     }
 
-    private func packages(_ text: String, in store: Store) throws -> [Package] {
+    func packages(_ text: String, in store: Store) throws -> [Package] {
         if case .package(let name, nil) = PackageRequest(parsing: text) {
             let found = try store.packages(named: name)
             if !found.isEmpty { return found }

@@ -191,6 +191,15 @@ final class Database {
         }
     }
 
+    /// What SQLite finds wrong with the file, and rows that refer to none.
+    func integrityProblems() throws -> [String] {
+        var problems = try query("PRAGMA integrity_check") { $0.text(0) }.filter { $0 != "ok" }
+        problems += try query("PRAGMA foreign_key_check") {
+            "a row of \($0.text(0)) refers to one of \($0.text(2)) that is not there"
+        }
+        return problems
+    }
+
     /// Whether there is a table of a name.
     func hasTable(_ name: String) throws -> Bool {
         let sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"

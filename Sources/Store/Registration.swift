@@ -92,7 +92,9 @@ struct Registration: Equatable {
 
 extension Store {
     /// What the index says of a registered store path, with the location that its file names.
-    func registration(of baseName: String) throws -> Registration? {
+    ///
+    /// - Parameter readsFile: Whether to look for the location, too.
+    func registration(of baseName: String, readsFile: Bool = true) throws -> Registration? {
         let rows = try database.query(
             "SELECT id, registered FROM package WHERE base_name = ?", [.text(baseName)]
         ) { ($0.integer(0), $0.integer(1)) }
@@ -104,9 +106,15 @@ extension Store {
                 hints: row.text(4))
         }
         let place = StoreLayout.Name.manifests + "/" + baseName
-        let file = (try? root.directory(beneath: place)).flatMap(Registration.read)
+        let file = !readsFile ? nil : (try? root.directory(beneath: place)).flatMap(Registration.read)
         return Registration(
             number: number, registered: registered, location: file?.location, sources: Set(sources))
+    }
+
+    /// Where the image of a registered store path was when it was imported; `nil` where that is not known.
+    public func location(of baseName: String) throws -> String? {
+        let place = StoreLayout.Name.manifests + "/" + baseName
+        return (try? root.directory(beneath: place)).flatMap(Registration.read)?.location
     }
 
     /// Writes a registration into its manifest, in place of an earlier one.

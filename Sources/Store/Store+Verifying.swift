@@ -135,7 +135,7 @@ extension Store {
     /// Looks at the manifest and aliases of a store path.
     ///
     /// - Returns: Its tree, the directories of which have been looked at; `nil` where there is nothing to compare.
-    private static func begin(
+    static func begin(
         _ package: Package, in root: Descriptor, _ aliases: Descriptor, _ examined: inout Examined,
         _ check: @escaping TreeVerification.ContentCheck
     ) throws -> TreeVerification? {
@@ -198,7 +198,7 @@ extension Metadata {
 }
 
 /// Hands on what one thread reports, and nothing of the others: they are no business of who shows it.
-private final class ThreadProgress: @unchecked Sendable {
+final class ThreadProgress: @unchecked Sendable {
     private let progress: any Progress
     private let thread = pthread_self()
 

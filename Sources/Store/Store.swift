@@ -214,12 +214,15 @@ public final class Store {
 
     /// Begins an import: a place for an image's contents, outside everything that others see.
     ///
-    /// - Parameter minimumFree: Bytes that stay free on the file system.
+    /// - Parameters:
+    ///   - minimumFree: Bytes that stay free on the file system.
+    ///   - isSharing: Whether contents that the store has are taken from there: not where those may be damaged.
     /// - Throws: ``StoreError/tooLittleSpace(path:free:wanted:)`` here, or while it is filled.
-    public func makeImport(minimumFree: Int = 0) throws -> ImportArea {
+    public func makeImport(minimumFree: Int = 0, isSharing: Bool = true) throws -> ImportArea {
         guard isWritable else { throw StoreError.readOnly(path: path) }
         return try ImportArea(
-            in: try temporary(), objects: try root.directory(beneath: StoreLayout.Name.objects),
+            in: try temporary(),
+            objects: isSharing ? try root.directory(beneath: StoreLayout.Name.objects) : nil,
             minimumFree: minimumFree)
     }
 

@@ -21,17 +21,20 @@ import Testing
                 name, version: "\(index)", exposure: Exposure(commands: [command], data: ["usr/share/\(name)"]),
                 aliases: [AliasRecord(name: "a\(index)", target: "usr"), AliasRecord(name: "b\(index)", target: "")]
             ) { builder in
-                try builder.file("usr/bin/\(name)", name, mode: 0o755)
-                try builder.file("usr/share/\(name)", "data of \(name)", attributes: [note])
+                try builder.file(TreePath(parsing: "usr/bin/\(name)".utf8), name, mode: 0o755)
+                try builder.file(
+                    TreePath(parsing: "usr/share/\(name)".utf8), "data of \(name)", attributes: [note])
                 try builder.file("usr/share/empty", "")
                 try builder.file("usr/lib/same", "the same in all")
             }
             bases.append(package.storePath)
             let shown = GenerationPackage(baseName: package.storePath, exposure: package.exposure)
-            let made = try store.makeGeneration(
-                profile: profile, packages: [shown], parent: index == 0 ? nil : index,
-                command: "sxs install \(name)")
-            try store.activate(made.number, in: profile)
+            try store.withWriterLock(command: "test") {
+                let made = try store.makeGeneration(
+                    profile: profile, packages: [shown], parent: index == 0 ? nil : index,
+                    command: "sxs install \(name)")
+                try store.activate(made.number, in: profile)
+            }
             try store.record(
                 ImportedSource(digest: Digest(hashing: name.utf8).hex, name: name, hints: "h"),
                 gave: package.storePath)
@@ -41,13 +44,13 @@ import Testing
         try store.record(ImportedSource(digest: digest, version: "1", architecture: "any"), gave: bases[0])
         try store.record(ImportedSource(digest: digest), gave: bases[0])
         try store.record(ImportedSource(digest: digest), gave: bases[1])
-        try store.makeGeneration(
-            profile: try ProfileName("second"),
-            packages: [
-                GenerationPackage(
-                    baseName: bases[1], exposure: try store.metadata(of: bases[1]).exposure, isPreferred: true)
-            ], parent: nil, command: "sxs switch")
-        try store.activate(1, in: try ProfileName("second"))
+        try store.withWriterLock(command: "test") {
+            let shown = GenerationPackage(
+                baseName: bases[1], exposure: try store.metadata(of: bases[1]).exposure, isPreferred: true)
+            _ = try store.makeGeneration(
+                profile: try ProfileName("second"), packages: [shown], parent: nil, command: "sxs switch")
+            try store.activate(1, in: try ProfileName("second"))
+        }
         try store.deleteGenerations([3], of: profile)
         _ = try store.collectGarbage(
             command: "gc", retention: Retention(count: nil, age: nil), limit: nil, onWait: { _ in },
@@ -89,11 +92,7 @@ import Testing
             ["sh", "-ec", "cd \(fixture.root); \(damage)"], output: fixture.path + "/damage")
         try #require(result.status == 0, "\(result.text)")
         let rebuilt = try Store.rebuildIndex(root: fixture.root, command: "rebuild")
-        #expect(rebuilt == {
-            var expected = RebuiltIndex()
-            (expected.packageCount, expected.generationCount) = (3, 4)
-            return expected
-        }())
+        #expect(rebuilt.packageCount == 3 && rebuilt.generationCount == 4 && rebuilt.leftOut.isEmpty)
         #expect(try rows() == before)
         // It is one like any other from then on, for whoever may only read, too.
         let status = try #require(try Store.open(root: fixture.root, forWriting: false).status("index.sqlite"))
