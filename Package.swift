@@ -40,7 +40,8 @@ let package = Package(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
             exclude: [
                 "README.md", "relocation.md", "hints.md", "desktop.md", "extensions.md", "setup.md",
-                "matching.md", "selinux.md", "adopting.md", "garbage.md", "services.md", "decisions",
+                "matching.md", "selinux.md", "adopting.md", "garbage.md", "services.md", "repair.md",
+                "decisions",
             ],
             resources: [
                 "aspell", "bison", "clang", "etc", "ghc", "git", "gnupg", "logrotate", "nvim", "postgresql",

@@ -90,7 +90,7 @@ def rebuilding(tests):
             status, output = store.attempt("list")
             expect(status == 1 and "is damaged" in output and "sxs index rebuild" in output, f"{name}: {output}")
         report = store.json("index", "rebuild")
-        expect(report == {"packages": 4, "generations": 3, "leftOut": []}, f"{name}: {report}")
+        expect(report == {"packages": 4, "generations": 2, "leftOut": []}, f"{name}: {report}")
         after = rows(store.root)
         expect(after == before, lambda: f"{name}: " + str({t: (before[t], after[t]) for t in before if before[t] != after[t]}))
         expect_clean(store)
@@ -142,7 +142,9 @@ def from_image(tests):
     store = filled(tests)
     program = place_of(store, "hello") / "usr/bin/hello"
     expected = subprocess.run(store.command("run", "hello"), capture_output=True, check=True, **store.options()).stdout
-    shared = [path for path in (place_of(store, "hello") / "usr/lib").rglob("libc.so.6") if not path.is_symlink()][0]
+    # Its object, and a file of three store paths at least.
+    shared = next(path for path in sorted((place_of(store, "hello") / "usr").rglob("*"))
+                  if path.is_file() and not path.is_symlink() and path.stat().st_nlink > 3)
     damage(program)
     damage(shared, b"nothing")
     (place_of(store, "tree") / "usr/bin").chmod(0o755)
@@ -238,7 +240,7 @@ def profiles(tests):
     shutil.chown(store.root / "shims", store.user or 0, store.user or 0)
     (store.root / "libexec/sxs").unlink()
     status, findings = fsck(store)
-    expect(status == 1 and {"link", "launcher"} <= {f["code"] for f in findings}, f"exit status {status}: {findings}")
+    expect(status == 1 and {f["code"] for f in findings} == {"link"}, f"exit status {status}: {findings}")
     report = store.json("repair")
     expect(not report["lost"], f"lost: {report['lost']}")
     expect_clean(store)

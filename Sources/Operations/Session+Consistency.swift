@@ -41,7 +41,10 @@ extension Session {
         let (why, hint) =
             switch found.remedy {
             case .repair(let package?):
-                ("the files are the truth, and these are not those that were registered", "sxs repair \(package)")
+                (
+                    "the files are the truth, and these are not those that were registered",
+                    "sxs repair \(package)"
+                )
             case .repair(nil): ("what leads there finds something else, or nothing", "sxs repair")
             case .rebuildIndex:
                 ("commands believe the index, and the files are the truth", "sxs index rebuild")
@@ -58,8 +61,7 @@ extension Session {
         let directories = try shims.list()
         let program = StoreLayout.Name.programs + "/" + StoreLayout.Name.program
         var findings: [Finding] = []
-        let status = try store.root.status(of: program)
-        if !directories.isEmpty, status.map({ $0.st_mode & (S_IFMT | 0o111) != S_IFREG | 0o111 }) ?? true {
+        if !directories.isEmpty, try !isProgramWhole(in: store) {
             findings.append(
                 Finding(
                     .error, "launcher", path: program, "the program that launchers lead to is missing",
@@ -80,5 +82,12 @@ extension Session {
                     why: "no launcher of this store path starts", hint: "sxs repair \(entry.text)"))
         }
         return findings
+    }
+
+    /// Whether the program that launchers lead to is there, and can be run.
+    func isProgramWhole(in store: Store) throws -> Bool {
+        let path = StoreLayout.Name.programs + "/" + StoreLayout.Name.program
+        guard let status = try store.root.status(of: path) else { return false }
+        return status.st_mode & (S_IFMT | 0o111) == S_IFREG | 0o111 && status.st_size > 0
     }
 }

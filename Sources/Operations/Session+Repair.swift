@@ -80,20 +80,19 @@ extension Session {
                 if !isTold { note("waiting for \(holder) to finish with the store") }
                 isTold = true
             }, progress: progress)
-        if names.isEmpty { result.merge(try repairProfiles(options, in: store)) }
+        var items: [RepairReport.Item] = []
+        if names.isEmpty {
+            result.merge(try repairProfiles(options, in: store))
+            items = try repairProgram(options, in: store)
+        }
         return RepairReport(
             isDryRun: options.isDryRun,
-            repaired: result.repaired.map { RepairReport.Item(path: $0.path, what: $0.what) },
+            repaired: result.repaired.map { RepairReport.Item(path: $0.path, what: $0.what) } + items,
             lost: result.lost.map { RepairReport.Item(path: $0.path, what: $0.what) })
     }
 
     private func repairProfiles(_ options: RepairOptions, in store: Store) throws -> RepairResult {
-        if !options.isDryRun, try store.root.status(of: StoreLayout.Name.shims) != nil,
-            try !store.root.directory(beneath: StoreLayout.Name.shims).list().isEmpty
-        {
-            try asWriter(of: store) { try installProgram(in: store) }
-        }
-        return try store.repairProfiles(
+        try store.repairProfiles(
             isDryRun: options.isDryRun, command: command,
             launchDescription: { base, exposure in
                 try launchDescription(of: store.metadata(of: base), exposure: exposure).text
@@ -101,6 +100,21 @@ extension Session {
             isReadable: { text, base in
                 (try? LaunchDescription(parsing: text, file: base))?.baseName == base
             })
+    }
+
+    /// Puts the program back that launchers lead to.
+    private func repairProgram(_ options: RepairOptions, in store: Store) throws -> [RepairReport.Item] {
+        let path = StoreLayout.Name.programs + "/" + StoreLayout.Name.program
+        guard try !isProgramWhole(in: store),
+            try !store.root.directory(beneath: StoreLayout.Name.shims).list().isEmpty
+        else { return [] }
+        if !options.isDryRun {
+            try asWriter(of: store) {
+                try store.root.unlink(path)
+                try installProgram(in: store)
+            }
+        }
+        return [RepairReport.Item(path: path, what: "this program")]
     }
 
     /// The images that packages were imported from, as far as they are still there, with those that each gave.

@@ -22,8 +22,6 @@ final class ContentSupply {
     private var wholes: [ObjectKey: Whole] = [:]
     private var lost: Set<ObjectKey> = []
     private var made = 0
-    /// The damaged files that objects were until now.
-    private(set) var replaced: [ObjectKey: Set<Inode>] = [:]
     /// Why sources were of no use, by their names.
     private(set) var failures: [String: String] = [:]
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 64)
@@ -40,14 +38,12 @@ final class ContentSupply {
     ///   - entry: The file, as it is listed.
     ///   - directory: The directory it belongs in, which may be written to.
     ///   - baseName: The store path.
-    ///   - damaged: The file that is there, if it is one.
     /// - Returns: Where the contents come from; `nil` where nobody has them.
     func supply(
-        _ entry: ListedEntry, to directory: Descriptor, of baseName: String, damaged: Inode?
+        _ entry: ListedEntry, to directory: Descriptor, of baseName: String
     ) throws -> String? {
         guard case .file(let size, let digest) = entry.kind else { return nil }
         let key = ObjectKey(digest: digest, mode: entry.mode, attributes: entry.attributes)
-        if let damaged { replaced[key, default: []].insert(damaged) }
         guard size > 0 else {
             // Never an object.
             guard !isDryRun else { return "nothing: it is empty" }
@@ -56,7 +52,7 @@ final class ContentSupply {
             try place(name, in: directory, as: entry.path.name)
             return "nothing: it is empty"
         }
-        guard let whole = try whole(key, size: size, entry, of: baseName, damaged: damaged) else { return nil }
+        guard let whole = try whole(key, size: size, entry, of: baseName) else { return nil }
         guard !isDryRun else { return whole.origin }
         made += 1
         let name = "link-\(made)"
@@ -81,7 +77,7 @@ final class ContentSupply {
 
     /// An object that is whole: one that is there, or a new one.
     private func whole(
-        _ key: ObjectKey, size: Int, _ entry: ListedEntry, of baseName: String, damaged: Inode?
+        _ key: ObjectKey, size: Int, _ entry: ListedEntry, of baseName: String
     ) throws -> Whole? {
         if let known = wholes[key] { return known }
         guard !lost.contains(key) else { return nil }
@@ -90,7 +86,9 @@ final class ContentSupply {
         var target = place + "/" + key.fileName()
         var number = 0
         var isTaken = false
-        while case let path = place + "/" + key.fileName(number: number), let status = try root.status(of: path) {
+        while case let path = place + "/" + key.fileName(number: number),
+            let status = try root.status(of: path)
+        {
             if let file = try? root.open(beneath: path), try isWhole(file, size, key.digest) {
                 // Its permissions and attributes may be wrong, still.
                 if !isDryRun, status.st_mode & 0o7777 != mode_t(entry.mode) {
@@ -101,7 +99,6 @@ final class ContentSupply {
                 return whole
             }
             if !isTaken { (target, isTaken) = (path, true) }
-            replaced[key, default: []].insert(Inode(status))
             number += 1
         }
         guard let (name, origin) = try newContents(key, size, of: baseName) else {

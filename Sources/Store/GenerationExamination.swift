@@ -27,7 +27,8 @@ struct GenerationExamination {
     mutating func look(at profile: ProfileName, _ generations: [Generation]) throws {
         let place = "\(StoreLayout.Name.profiles)/\(profile)"
         guard let status = try root.status(of: place), status.st_mode & S_IFMT == S_IFDIR else {
-            return report("profile", place, "the index has a profile that is not there", .error, .rebuildIndex)
+            return report(
+                "profile", place, "the index has a profile that is not there", .error, .rebuildIndex)
         }
         let directory = try root.directory(beneath: place)
         let target = { (name: String) in

@@ -52,7 +52,9 @@ struct PackageExamination {
         checkSafety(status, place)
         for name in StoreLayout.manifestFiles {
             guard let status = try manifest.status(of: name), status.st_mode & S_IFMT == S_IFREG else {
-                if name == StoreLayout.Name.report || name == StoreLayout.Name.registration, !indexed.isUnfiled {
+                if name == StoreLayout.Name.report || name == StoreLayout.Name.registration,
+                    !indexed.isUnfiled
+                {
                     report("manifest", place + "/" + name, "it is missing")
                 }
                 continue
@@ -176,6 +178,7 @@ struct PackageExamination {
             })
         guard ObjectUses.encode(uses) != noted else { return }
         report(
-            "index", place + "/" + StoreLayout.Name.listing, "the index has other objects", .error, .rebuildIndex)
+            "index", place + "/" + StoreLayout.Name.listing, "the index has other objects", .error,
+            .rebuildIndex)
     }
 }

@@ -18,7 +18,8 @@ extension Store {
         // What is over when it is looked at again was no more than a moment of another command. Contents do not pass.
         let again = Set(try look(readsContents: false, progress).map { [$0.code, $0.path] })
         let order = Inconsistency.Severity.allCases
-        return first.filter { again.contains([$0.code, $0.path]) || readsContents && $0.isOfContents }.sorted {
+        return first.filter { again.contains([$0.code, $0.path]) || readsContents && $0.isOfContents }.sorted
+        {
             left, right in
             let key = { (found: Inconsistency) in
                 (order.firstIndex(of: found.severity) ?? 0, found.path, found.what)

@@ -73,7 +73,8 @@ extension Store {
                     return (key, content.size)
                 })
             try commit(
-                area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, registration, materializer, uses)
+                area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, registration, materializer,
+                uses)
             return metadata
         }
     }
@@ -178,7 +179,8 @@ extension Store {
             """
         try database.run("DELETE FROM package WHERE base_name = ?", [.text(metadata.storePath)])
         let values: [DatabaseValue] = [
-            .integer(registration.number), .text(metadata.storePath), .text(metadata.name), .text(metadata.version),
+            .integer(registration.number), .text(metadata.storePath), .text(metadata.name),
+            .text(metadata.version),
             .text(metadata.architecture.rawValue), .text(metadata.tree), .text(metadata.listingDigest),
             .integer(metadata.aliasSalt), .integer(metadata.size), .integer(metadata.fileCount),
             .text(metadata.source), .optional(metadata.sourceDigest), .optional(metadata.summary),

@@ -69,7 +69,9 @@ extension Store {
                 guard try self.package(baseName: package.baseName) != nil else { return nil }
                 let manifest = StoreLayout.Name.manifests + "/" + package.baseName
                 guard try root.status(of: manifest) == nil else { throw error }
-                return (package, Examined(manifest: [Problem(path: StoreLayout.Name.listing, kind: .missing)]))
+                return (
+                    package, Examined(manifest: [Problem(path: StoreLayout.Name.listing, kind: .missing)])
+                )
             }
         }
     }
@@ -110,7 +112,8 @@ extension Store {
         if problems.contains(TreeProblem(path: .root, kind: .missing)) {
             result.note(StoreLayout.Name.store + "/" + base, "made again: a directory")
             guard !isDryRun else { return }
-            try trees.makeDirectory(base, mode: 0o755)
+            if try trees.status(of: base) != nil { try trees.rename(base, to: area, as: "other-\(base)") }
+            try trees.makeDirectory(base, mode: 0o755, existing: false)
             problems = entries.filter { $0.path.parent?.bytes.isEmpty == true }.map {
                 TreeProblem(path: $0.path, kind: .missing)
             }

@@ -47,9 +47,10 @@ extension Store {
             let own = try listingOfTree(package).map { ($0, origin: "the tree itself") }
             try put(
                 listing,
-                own ?? supply.manifestFile(listing, of: base) { text in
-                    Digest(hashing: text).hex == package.listingDigest ? text : nil
-                })
+                own
+                    ?? supply.manifestFile(listing, of: base) { text in
+                        Digest(hashing: text).hex == package.listingDigest ? text : nil
+                    })
         }
         let source = StoreLayout.Name.sourceListing
         if try isWrong(source) || isMissing(source) {
@@ -66,13 +67,15 @@ extension Store {
         }
         let report = StoreLayout.Name.report
         if try isMissing(report) {
-            try put(report, supply.manifestFile(report, of: base) { $0.first == UInt8(ascii: "{") ? $0 : nil })
+            try put(
+                report, supply.manifestFile(report, of: base) { $0.first == UInt8(ascii: "{") ? $0 : nil })
         }
         if try !isRegistrationWhole(of: package), let registration = try registration(of: base) {
             result.note(place + "/" + StoreLayout.Name.registration, "from the index")
             if !isDryRun { try write(registration, of: base) }
         }
-        guard let kept = try? JSON.decode(Metadata.self, from: metadata, in: manifest), kept.isOf(package) else {
+        guard let kept = try? JSON.decode(Metadata.self, from: metadata, in: manifest), kept.isOf(package)
+        else {
             return
         }
         try repairAliases(of: kept, isDryRun, &result)
@@ -81,7 +84,8 @@ extension Store {
     /// Metadata of another origin as this store keeps them; `nil` for those of another store path.
     private static func metadata(_ text: Bytes, of package: Package) throws -> Bytes? {
         guard var metadata = try? JSON.decode(Metadata.self, text) else { return nil }
-        metadata.listingDigest = metadata.listingDigest.isEmpty ? package.listingDigest : metadata.listingDigest
+        metadata.listingDigest =
+            metadata.listingDigest.isEmpty ? package.listingDigest : metadata.listingDigest
         guard metadata.isOf(package) else { return nil }
         // What depends on where it was imported from.
         (metadata.source, metadata.sourceDigest) = (package.source, package.sourceDigest)

@@ -101,9 +101,10 @@ extension Store {
         if target == link.target { return true }
         // Configuration leads elsewhere where its package said so, but never into a store path that is not shown.
         let names = StorePathMention.baseNames(in: target)
-        return path.isWithin(ServiceLayout.configuration) && names.allSatisfy { name in
-            packages.contains { $0.baseName == name }
-        }
+        return path.isWithin(ServiceLayout.configuration)
+            && names.allSatisfy { name in
+                packages.contains { $0.baseName == name }
+            }
     }
 
     /// Makes the switch of a profile again, where it is clear what it showed.

@@ -141,7 +141,9 @@ extension Store {
     ) throws -> TreeVerification? {
         let base = package.baseName
         let manifest = try root.directory(beneath: StoreLayout.Name.manifests + "/" + base)
-        guard let listing = try self.listing(of: package, in: manifest, &examined.manifest) else { return nil }
+        guard let listing = try self.listing(of: package, in: manifest, &examined.manifest) else {
+            return nil
+        }
         let metadata = try? JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: manifest)
         if let metadata, metadata.isOf(package) {
             examined.manifest += problems(ofAliases: metadata, in: aliases)

@@ -85,12 +85,10 @@ struct TreeRepair {
         case .file:
             var origin: String?
             if isDryRun {
-                origin = try supply.supply(entry, to: area, of: baseName, damaged: nil)
+                origin = try supply.supply(entry, to: area, of: baseName)
             } else {
                 try changing(parent) { directory in
-                    let status = try directory.status(of: entry.path.name)
-                    origin = try supply.supply(
-                        entry, to: directory, of: baseName, damaged: status.map(Inode.init))
+                    origin = try supply.supply(entry, to: directory, of: baseName)
                 }
             }
             if let origin {

@@ -85,7 +85,8 @@ import Testing
         _ = try session.install([image])
         let root = fixture.directory.appending(path: "root").path
         let before = try fixture.run("sh", ["-c", "cat \(root)/shims/*/launch"])
-        try fixture.run("sh", ["-c", "rm -rf \(root)/shims/* \(root)/libexec/sxs \(root)/profiles/default/current"])
+        try fixture.run(
+            "sh", ["-c", "rm -rf \(root)/shims/* \(root)/libexec/sxs \(root)/profiles/default/current"])
         #expect(try session.examineStore(readsContents: false).hasErrors)
         let report = try session.repair([], options: RepairOptions())
         #expect(report.lost == [])

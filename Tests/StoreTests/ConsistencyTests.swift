@@ -54,21 +54,45 @@ import Testing
     static let damages: [(String, String, String)] = [
         ("rm -r manifests/$BASE", "manifest", "manifests/$BASE"),
         ("rm -f manifests/$BASE/registration", "manifest", "manifests/$BASE/registration"),
-        ("sed -i s/number.1/number\\ 5/ manifests/$BASE/registration", "index", "manifests/$BASE/registration"),
-        ("chmod u+w manifests/$BASE/*; echo >> manifests/$BASE/source.mtree", "manifest", "manifests/$BASE/source.mtree"),
-        ("chmod u+w manifests/$BASE/*; echo >> manifests/$BASE/tree.mtree", "manifest", "manifests/$BASE/tree.mtree"),
+        (
+            "sed -i s/number.1/number\\ 5/ manifests/$BASE/registration", "index",
+            "manifests/$BASE/registration"
+        ),
+        (
+            "chmod u+w manifests/$BASE/*; echo >> manifests/$BASE/source.mtree", "manifest",
+            "manifests/$BASE/source.mtree"
+        ),
+        (
+            "chmod u+w manifests/$BASE/*; echo >> manifests/$BASE/tree.mtree", "manifest",
+            "manifests/$BASE/tree.mtree"
+        ),
         ("rm -f manifests/$BASE/report.json", "manifest", "manifests/$BASE/report.json"),
         ("chmod 666 manifests/$BASE/report.json", "unsafe", "manifests/$BASE/report.json"),
         ("chmod 777 store", "unsafe", "store"),
         ("chmod 666 index.sqlite", "unsafe", "index.sqlite"),
         ("rm aliases/al", "alias", "aliases/al"),
         ("ln -s /usr/store/nobody aliases/stray", "alias", "aliases/stray"),
-        ("chmod u+w store/$BASE/usr/bin; rm -f store/$BASE/usr/bin/run; chmod 555 store/$BASE/usr/bin", "tree", "store/$BASE/usr/bin/run"),
+        (
+            "chmod u+w store/$BASE/usr/bin; rm -f store/$BASE/usr/bin/run; chmod 555 store/$BASE/usr/bin",
+            "tree", "store/$BASE/usr/bin/run"
+        ),
         ("chmod 4555 store/$BASE/usr/bin/run", "tree", "store/$BASE/usr/bin/run"),
-        ("chmod u+w store/$BASE/usr/bin; cp -a store/$BASE/usr/bin/run x; mv -f x store/$BASE/usr/bin/run; chmod 555 store/$BASE/usr/bin", "unlinked", "store/$BASE/usr/bin/run"),
-        ("mkdir store/00000000000000000000000000000000-x-1", "leftover", "store/00000000000000000000000000000000-x-1"),
-        ("mkdir manifests/00000000000000000000000000000000-x-1", "leftover", "manifests/00000000000000000000000000000000-x-1"),
-        ("mkdir shims/00000000000000000000000000000000-x-1", "leftover", "shims/00000000000000000000000000000000-x-1"),
+        (
+            "chmod u+w store/$BASE/usr/bin; cp -a store/$BASE/usr/bin/run x; mv -f x store/$BASE/usr/bin/run; chmod 555 store/$BASE/usr/bin",
+            "unlinked", "store/$BASE/usr/bin/run"
+        ),
+        (
+            "mkdir store/00000000000000000000000000000000-x-1", "leftover",
+            "store/00000000000000000000000000000000-x-1"
+        ),
+        (
+            "mkdir manifests/00000000000000000000000000000000-x-1", "leftover",
+            "manifests/00000000000000000000000000000000-x-1"
+        ),
+        (
+            "mkdir shims/00000000000000000000000000000000-x-1", "leftover",
+            "shims/00000000000000000000000000000000-x-1"
+        ),
         ("touch store/mine", "stray", "store/mine"),
         ("echo x > objects/$(ls objects | head -1)/odd", "object-name", "odd"),
         ("rm shims/$BASE/run", "link", "profiles/default/generation-1/bin/run"),
@@ -79,14 +103,35 @@ import Testing
         ("rm profiles/default/generation-1/bin/plain", "link", "profiles/default/generation-1/bin/plain"),
         ("rm -r profiles/default/generation-1/share", "link", "profiles/default/generation-1/share"),
         ("mv profiles/default/generation-1 x", "generation", "profiles/default/generation-1"),
-        ("cp -a profiles/default/generation-1 profiles/default/generation-7", "generation", "profiles/default/generation-7"),
-        ("echo x > profiles/default/generation-1/p; mv -f profiles/default/generation-1/p profiles/default/generation-1/packages", "generation", "profiles/default/generation-1/packages"),
-        ("sed -i s/test/other/ profiles/default/generation-1/generation.json", "index", "profiles/default/generation-1/generation.json"),
+        (
+            "cp -a profiles/default/generation-1 profiles/default/generation-7", "generation",
+            "profiles/default/generation-7"
+        ),
+        (
+            "echo x > profiles/default/generation-1/p; mv -f profiles/default/generation-1/p profiles/default/generation-1/packages",
+            "generation", "profiles/default/generation-1/packages"
+        ),
+        (
+            "sed -i s/test/other/ profiles/default/generation-1/generation.json", "index",
+            "profiles/default/generation-1/generation.json"
+        ),
         ("mkdir tmp/left", "leftover", "tmp/left"),
-        ("python3 -c \"import sqlite3; d=sqlite3.connect('index.sqlite'); d.execute('update package set size=1'); d.commit()\"", "index", "manifests/$BASE/metadata.json"),
-        ("python3 -c \"import sqlite3; d=sqlite3.connect('index.sqlite'); d.execute('delete from alias'); d.commit()\"", "index", "manifests/$BASE/metadata.json"),
-        ("python3 -c \"import sqlite3; d=sqlite3.connect('index.sqlite'); d.execute('update package_objects set objects=x\\'00\\''); d.commit()\"", "index", "manifests/$BASE/tree.mtree"),
-        ("python3 -c \"import sqlite3; d=sqlite3.connect('index.sqlite'); d.execute('insert into alias values (\\'zz\\', 99, \\'usr\\')'); d.commit()\"", "index", "index.sqlite"),
+        (
+            "python3 -c \"import sqlite3; d=sqlite3.connect('index.sqlite'); d.execute('update package set size=1'); d.commit()\"",
+            "index", "manifests/$BASE/metadata.json"
+        ),
+        (
+            "python3 -c \"import sqlite3; d=sqlite3.connect('index.sqlite'); d.execute('delete from alias'); d.commit()\"",
+            "index", "manifests/$BASE/metadata.json"
+        ),
+        (
+            "python3 -c \"import sqlite3; d=sqlite3.connect('index.sqlite'); d.execute('update package_objects set objects=x\\'00\\''); d.commit()\"",
+            "index", "manifests/$BASE/tree.mtree"
+        ),
+        (
+            "python3 -c \"import sqlite3; d=sqlite3.connect('index.sqlite'); d.execute('insert into alias values (\\'zz\\', 99, \\'usr\\')'); d.commit()\"",
+            "index", "index.sqlite"
+        ),
     ]
 
     @Test(arguments: damages)

@@ -18,8 +18,11 @@ import Testing
             let command = Exposure.Command(name: name, path: "usr/bin/\(name)", needsLauncher: false)
             let note = ExtendedAttribute(name: Array("user.note".utf8), value: Array(name.utf8))
             let package = try store.add(
-                name, version: "\(index)", exposure: Exposure(commands: [command], data: ["usr/share/\(name)"]),
-                aliases: [AliasRecord(name: "a\(index)", target: "usr"), AliasRecord(name: "b\(index)", target: "")]
+                name, version: "\(index)",
+                exposure: Exposure(commands: [command], data: ["usr/share/\(name)"]),
+                aliases: [
+                    AliasRecord(name: "a\(index)", target: "usr"), AliasRecord(name: "b\(index)", target: ""),
+                ]
             ) { builder in
                 try builder.file(TreePath(parsing: "usr/bin/\(name)".utf8), name, mode: 0o755)
                 try builder.file(
@@ -95,7 +98,8 @@ import Testing
         #expect(rebuilt.packageCount == 3 && rebuilt.generationCount == 4 && rebuilt.leftOut.isEmpty)
         #expect(try rows() == before)
         // It is one like any other from then on, for whoever may only read, too.
-        let status = try #require(try Store.open(root: fixture.root, forWriting: false).status("index.sqlite"))
+        let status = try #require(
+            try Store.open(root: fixture.root, forWriting: false).status("index.sqlite"))
         #expect(status.st_mode & 0o777 == 0o644)
         let store = try fixture.store()
         for package in try store.packages() { #expect(try store.verify(package).isEmpty) }

@@ -78,16 +78,19 @@ import Testing
         "rm store/$BASE/usr/bin/run", "rm -r store/$BASE/usr/bin", "rm -r store/$BASE/usr/share",
         "rm -r store/$BASE", "rm -r store/$BASE; rm -r objects/*",
         "rm store/$BASE/usr/bin/run; mkdir -p store/$BASE/usr/bin/run/with/more",
-        "rm -r store/$BASE/usr/bin; ln -s /bin store/$BASE/usr/bin", "rm -r store/$BASE/usr; touch store/$BASE/usr",
+        "rm -r store/$BASE/usr/bin; ln -s /bin store/$BASE/usr/bin",
+        "rm -r store/$BASE/usr; touch store/$BASE/usr",
         "ln -sfn elsewhere store/$BASE/usr/link", "rm store/$BASE/usr/link; touch store/$BASE/usr/link",
         "touch store/$BASE/usr/new", "mkdir -p store/$BASE/new/deep; chmod 0 store/$BASE/new/deep",
         "chmod 4755 store/$BASE/usr/bin/run", "chmod 777 store/$BASE/usr/share",
-        "setfattr -x user.note store/$BASE/usr/share/text", "setfattr -n user.more -v 1 store/$BASE/usr/share",
+        "setfattr -x user.note store/$BASE/usr/share/text",
+        "setfattr -n user.more -v 1 store/$BASE/usr/share",
         "setfattr -n user.note -v ho store/$OTHER/usr/share/text",
         "rm aliases/ala", "ln -sfn /usr aliases/ala", "rm aliases/ala; mkdir aliases/ala",
         "echo '# x' >> manifests/$BASE/tree.mtree", "rm manifests/$BASE/tree.mtree",
         "echo x > manifests/$BASE/source.mtree", "echo x > manifests/$BASE/metadata.json",
-        "rm manifests/$BASE/metadata.json", "rm manifests/$BASE/report.json", "rm manifests/$BASE/registration",
+        "rm manifests/$BASE/metadata.json", "rm manifests/$BASE/report.json",
+        "rm manifests/$BASE/registration",
         "echo x > manifests/$BASE/registration", "rm -r manifests/$BASE",
         "rm manifests/$BASE/tree.mtree; printf RUN > store/$BASE/usr/bin/run",
         "for f in $(find store objects -type f); do echo > $f; done",
@@ -157,7 +160,10 @@ import Testing
         try damage("printf RUN > store/$BASE/usr/bin/run")
         let result = try repair(fromCopy: false)
         #expect(result.lost == [])
-        #expect(result.repaired.allSatisfy { $0.what.hasPrefix("contents from the object objects/") || $0.what.contains("its object") })
+        #expect(
+            result.repaired.allSatisfy {
+                $0.what.hasPrefix("contents from the object objects/") || $0.what.contains("its object")
+            })
         #expect(try found() == [])
     }
 
@@ -228,7 +234,8 @@ import Testing
         }
         try shell("rm profiles/default/current")
         let result = try store.repairProfiles(
-            isDryRun: false, command: "repair", launchDescription: { _, _ in nil }, isReadable: { _, _ in true })
+            isDryRun: false, command: "repair", launchDescription: { _, _ in nil },
+            isReadable: { _, _ in true })
         #expect(result.lost.map(\.path) == ["profiles/default/current"])
         #expect(result.lost[0].what.contains("choose one of 1, 2"))
         try store.activate(2, in: mainProfile)

@@ -36,7 +36,8 @@ struct IndexCommand: ParsableCommand {
                 for left in report.leftOut { Console.print("left out: \(left.path): \(left.reason)") }
             }
             guard !report.leftOut.isEmpty else { return }
-            Console.note("hint: 'sxs repair' mends what can be mended, and then 'sxs index rebuild' takes it in")
+            Console.note(
+                "hint: 'sxs repair' mends what can be mended, and then 'sxs index rebuild' takes it in")
             throw ExitCode(1)
         }
     }

@@ -29,7 +29,8 @@ struct RepairCommand: ParsableCommand {
 
     @Option(
         name: .customLong("from-store"), parsing: .singleValue,
-        help: ArgumentHelp("The root of another store to take contents from; may be repeated.", valueName: "root"))
+        help: ArgumentHelp(
+            "The root of another store to take contents from; may be repeated.", valueName: "root"))
     var stores: [String] = []
 
     @Flag(help: "Change nothing; show what would be done.")
