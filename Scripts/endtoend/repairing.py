@@ -97,7 +97,7 @@ def rebuilding(tests):
         store.check()
     # Again without that command.
     (store.root / "index.sqlite").unlink()
-    store.sxs("gc")
+    store.sxs("switch", "2")
     expect(rows(store.root) == before, "an index that the next command made anew differs")
     expect(store.run_generations() > 0, "nothing runs")
 

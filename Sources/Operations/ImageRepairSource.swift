@@ -1,4 +1,5 @@
 internal import Files
+private import Glibc
 internal import Images
 internal import Relocation
 internal import Store
@@ -16,11 +17,13 @@ final class ImageRepairSource: RepairSource {
     private let reference: String
     private let session: Session
     private let store: Store
-    /// The packages that are damaged.
-    private let packages: [Package]
-    /// Whether the user named it: then it has to be of use.
+    /// Whether the user named it: then it is read whatever its digest says.
     private let isNamed: Bool
     private var copies: [String: Copy?] = [:]
+    /// The digests of its trees, by the architecture that was asked for.
+    private var trees: [Architecture: String] = [:]
+    /// The store paths that it gave, and not the ones that were wanted.
+    private(set) var mismatch: OperationError?
 
     /// A package as the image gives it.
     private struct Copy {
@@ -34,10 +37,9 @@ final class ImageRepairSource: RepairSource {
     /// - Parameters:
     ///   - reference: The image.
     ///   - isNamed: Whether the user named it, rather than an import.
-    ///   - packages: The packages that are damaged; others are not asked for.
-    init(_ reference: String, isNamed: Bool, of packages: [Package], session: Session, store: Store) {
+    init(_ reference: String, isNamed: Bool, session: Session, store: Store) {
         name = "image \(reference)"
-        (self.reference, self.isNamed, self.packages) = (reference, isNamed, packages)
+        (self.reference, self.isNamed) = (reference, isNamed)
         (self.session, self.store) = (session, store)
     }
 
@@ -58,8 +60,9 @@ final class ImageRepairSource: RepairSource {
     /// The package, imported anew; `nil` where this image gives another one.
     private func copy(of baseName: String) throws -> Copy? {
         if let known = copies[baseName] { return known }
-        guard let package = packages.first(where: { $0.baseName == baseName }) else { return nil }
-        // Another package has something else to be imported.
+        guard let package = try store.package(baseName: baseName),
+            trees[package.architecture].map({ $0 == package.tree }) ?? true
+        else { return nil }
         let copy = try makeCopy(of: package)
         copies[baseName] = .some(copy)
         return copy
@@ -78,8 +81,13 @@ final class ImageRepairSource: RepairSource {
         }
         let unpacked = try session.unpack(
             image, source: reference, options: options, hints: hints, into: store, isSharing: false)
+        trees[package.architecture] = unpacked.identity.tree.hex
         if let exported = unpacked.exported {
-            guard exported.storePath.baseName == package.baseName else { return nil }
+            guard exported.storePath.baseName == package.baseName else {
+                mismatch = .otherStorePath(
+                    reference, gives: exported.storePath.path, wanted: package.baseName)
+                return nil
+            }
             return Copy(
                 area: unpacked.area, contents: contents(of: exported.tree, unpacked.area),
                 files: [
@@ -92,8 +100,8 @@ final class ImageRepairSource: RepairSource {
         let storePath = StorePath(unpacked.identity.salted(package.aliasSalt))
         guard storePath.baseName == package.baseName else {
             try unpacked.area.discard()
-            guard isNamed else { return nil }
-            throw OperationError.otherStorePath(reference, gives: storePath.path, wanted: package.baseName)
+            mismatch = .otherStorePath(reference, gives: storePath.path, wanted: package.baseName)
+            return nil
         }
         let relocated = try Relocator.relocate(
             unpacked.tree, sortedPaths: unpacked.sortedPaths, staging: unpacked.area.staging, to: storePath,
@@ -120,5 +128,53 @@ final class ImageRepairSource: RepairSource {
 
     private func listing(of tree: Tree, _ area: ImportArea) -> Bytes {
         TreeListing.render(tree, mode: \.storedMode) { (area.staging[$0].size, area.staging[$0].digest) }
+    }
+}
+
+/// The images that packages were imported from, as far as they are still where they were.
+final class RecordedImages: RepairSource {
+    // A class: it remembers the images that it has read.
+
+    let name = "the images of the import"
+
+    private let session: Session
+    private let store: Store
+    private var images: [String: ImageRepairSource] = [:]
+    private var failed: Set<String> = []
+
+    init(session: Session, store: Store) { (self.session, self.store) = (session, store) }
+
+    func origin(of baseName: String) -> String { image(of: baseName)?.name ?? name }
+
+    func content(_ digest: Digest, of baseName: String) throws -> Descriptor? {
+        try asking(baseName) { try $0.content(digest, of: baseName) }
+    }
+
+    func manifestFile(_ name: String, of baseName: String) throws -> Bytes? {
+        try asking(baseName) { try $0.manifestFile(name, of: baseName) }
+    }
+
+    private func image(of baseName: String) -> ImageRepairSource? {
+        guard let location = try? store.location(of: baseName), !failed.contains(location),
+            let reference = try? ImageReference(parsing: location), access(reference.path, R_OK) == 0
+        else { return nil }
+        if let known = images[location] { return known }
+        let image = ImageRepairSource(location, isNamed: false, session: session, store: store)
+        images[location] = image
+        return image
+    }
+
+    private func asking<Found>(
+        _ baseName: String, _ body: (ImageRepairSource) throws -> Found?
+    ) throws -> Found? {
+        guard let image = image(of: baseName) else { return nil }
+        do {
+            return try body(image)
+        } catch {
+            // That of another package may be whole.
+            failed.insert(String(image.name.dropFirst("image ".count)))
+            session.note("\(image.name) is of no use: \("\(error)".firstLine)")
+            return nil
+        }
     }
 }

@@ -63,16 +63,14 @@ extension Session {
         {
             sources.append(system)
         }
+        var named: [ImageRepairSource] = []
         for image in options.images {
             // One that is no image is said to be none before anything is done.
             _ = try open(image, options: ImportOptions())
-            sources.append(
-                ImageRepairSource(image, isNamed: true, of: packages, session: self, store: store))
+            named.append(ImageRepairSource(image, isNamed: true, session: self, store: store))
         }
-        for (image, group) in try recordedImages(of: packages, in: store) {
-            sources.append(
-                ImageRepairSource(image, isNamed: false, of: group, session: self, store: store))
-        }
+        sources += named as [any RepairSource]
+        sources.append(RecordedImages(session: self, store: store))
         var isTold = false
         var result = try store.repair(
             packages, from: sources, isDryRun: options.isDryRun, command: command,
@@ -88,7 +86,10 @@ extension Session {
         return RepairReport(
             isDryRun: options.isDryRun,
             repaired: result.repaired.map { RepairReport.Item(path: $0.path, what: $0.what) } + items,
-            lost: result.lost.map { RepairReport.Item(path: $0.path, what: $0.what) })
+            lost: result.lost.map { RepairReport.Item(path: $0.path, what: $0.what) }
+                + (result.lost.isEmpty ? [] : named).compactMap { image in
+                    image.mismatch.map { RepairReport.Item(path: image.name, what: "\($0)".firstLine) }
+                })
     }
 
     private func repairProfiles(_ options: RepairOptions, in store: Store) throws -> RepairResult {
@@ -115,21 +116,6 @@ extension Session {
             }
         }
         return [RepairReport.Item(path: path, what: "this program")]
-    }
-
-    /// The images that packages were imported from, as far as they are still there, with those that each gave.
-    private func recordedImages(
-        of packages: [Package], in store: Store
-    ) throws -> [(image: String, packages: [Package])] {
-        var groups: [String: [Package]] = [:]
-        for package in packages {
-            guard let location = try store.location(of: package.baseName),
-                let reference = try? ImageReference(parsing: location),
-                access(reference.path, R_OK) == 0
-            else { continue }
-            groups[location, default: []].append(package)
-        }
-        return groups.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     /// Metadata as JSON, for who checks it.

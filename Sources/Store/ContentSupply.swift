@@ -19,6 +19,8 @@ final class ContentSupply {
     private let isDryRun: Bool
     /// Where new files are made, before they have their names.
     private let area: Descriptor
+    /// Store paths that may have the same contents.
+    var owners: [String] = []
     private var wholes: [ObjectKey: Whole] = [:]
     private var lost: Set<ObjectKey> = []
     private var made = 0
@@ -128,13 +130,16 @@ final class ContentSupply {
             let (isWhole, name) = try copy(file, size, key.digest)
             if isWhole { return (name, "the object \(path)") }
         }
-        for source in sources where failures[source.name] == nil {
-            do {
-                guard let file = try source.content(key.digest, of: baseName) else { continue }
-                let (isWhole, name) = try copy(file, size, key.digest)
-                if isWhole { return (name, source.name) }
-            } catch {
-                fail(source, error)
+        for source in sources {
+            // Whoever has the same file damaged may have come from an image that is still there.
+            for owner in [baseName] + owners where failures[source.name] == nil {
+                do {
+                    guard let file = try source.content(key.digest, of: owner) else { continue }
+                    let (isWhole, name) = try copy(file, size, key.digest)
+                    if isWhole { return (name, source.origin(of: owner)) }
+                } catch {
+                    fail(source, error)
+                }
             }
         }
         return nil
@@ -147,7 +152,7 @@ final class ContentSupply {
         for source in sources where failures[source.name] == nil {
             do {
                 if let text = try source.manifestFile(name, of: baseName), let checked = try check(text) {
-                    return (checked, source.name)
+                    return (checked, source.origin(of: baseName))
                 }
             } catch {
                 fail(source, error)

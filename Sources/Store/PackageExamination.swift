@@ -52,9 +52,7 @@ struct PackageExamination {
         checkSafety(status, place)
         for name in StoreLayout.manifestFiles {
             guard let status = try manifest.status(of: name), status.st_mode & S_IFMT == S_IFREG else {
-                if name == StoreLayout.Name.report || name == StoreLayout.Name.registration,
-                    !indexed.isUnfiled
-                {
+                if name == StoreLayout.Name.registration, !indexed.isUnfiled {
                     report("manifest", place + "/" + name, "it is missing")
                 }
                 continue

@@ -9,6 +9,9 @@ public protocol RepairSource: AnyObject {
     /// What it is called when something was taken from it.
     var name: String { get }
 
+    /// What a file or listing comes from that it gave for a store path, for people.
+    func origin(of baseName: String) -> String
+
     /// A file that should have certain contents; `nil` where it has none.
     ///
     /// - Parameters:
@@ -18,6 +21,11 @@ public protocol RepairSource: AnyObject {
 
     /// A file of a store path's manifest; `nil` where it has none.
     func manifestFile(_ name: String, of baseName: String) throws -> Bytes?
+}
+
+extension RepairSource {
+    /// Its own name.
+    public func origin(of baseName: String) -> String { name }
 }
 
 /// Another store on this machine.

@@ -36,7 +36,9 @@ extension Store {
                 for (package, found) in examined {
                     try repairManifest(of: package, found, supply, isDryRun, &result)
                 }
-                for (package, found) in try sharing(examined) + examined.map({ ($0, $1.tree) }) {
+                let trees = try sharing(examined) + examined.map { ($0, $1.tree) }
+                supply.owners = trees.map(\.0.baseName)
+                for (package, found) in trees {
                     try repairTree(of: package, found, supply, area, isDryRun, &result)
                 }
                 guard !isDryRun else { break }

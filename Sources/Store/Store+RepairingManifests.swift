@@ -108,7 +108,9 @@ extension Store {
             result.note(path, "made again: a link")
             guard !isDryRun else { continue }
             if let status = try aliases.status(of: alias.name), status.st_mode & S_IFMT == S_IFDIR {
-                try aliases.rename(alias.name, to: temporary(), as: ".alias.\(getpid())")
+                let name = ".alias.\(getpid())"
+                try aliases.rename(alias.name, to: temporary(), as: name)
+                try temporary().removeTree(name)
             }
             try aliases.replaceSymlink(
                 alias.name, target: Self.target(of: alias, in: metadata.storePath), through: temporary())

@@ -155,6 +155,9 @@ extension Store {
             examined.manifest.append(
                 Problem(path: StoreLayout.Name.sourceListing, kind: source == nil ? .missing : .manifest))
         }
+        if try manifest.status(of: StoreLayout.Name.report) == nil {
+            examined.manifest.append(Problem(path: StoreLayout.Name.report, kind: .missing))
+        }
         let name = StoreLayout.Name.store + "/" + base
         guard let status = try root.status(of: name), status.st_mode & S_IFMT == S_IFDIR else {
             examined.tree.append(TreeProblem(path: .root, kind: .missing))

@@ -40,7 +40,7 @@ import Testing
         let script = try String(
             contentsOf: fixture.directory.appending(
                 path: "root/store/\(metadata.storePath)/usr/bin/hello"), encoding: .utf8)
-        #expect(script.contains(metadata.storePath))
+        #expect(script.contains(StoreLayout.aliasDirectory))
     }
 
     @Test func anImageCanBeNamed() throws {

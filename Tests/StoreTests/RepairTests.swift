@@ -58,9 +58,9 @@ import Testing
         let script = """
             cd "$1"; find aliases manifests objects store ! -type l -printf '%p %y %m %s\\n' | sort
             find aliases store -type l -printf '%p %l\\n' | sort
-            find store -printf '%p %T@\\n' | sort
+            find store -mindepth 1 -printf '%p %T@\\n' | sort
             find manifests objects store -type f -exec sha256sum {} + | sort
-            getfattr -R -d -m user. store
+            find store ! -type l -exec getfattr -d -m user. {} + | sort
             """
         let run = try Fixture.run(
             ["bash", "-ec", script, "bash", root], output: fixture.path + "/listing")
