@@ -196,6 +196,9 @@ extension Store {
     private func lookAtShims(_ registered: Set<String>) throws -> [Inconsistency] {
         let shims = try root.directory(beneath: StoreLayout.Name.shims)
         let program = "../../\(StoreLayout.Name.programs)/\(StoreLayout.Name.program)"
+        // Others are of a generation that an interrupted command did not come to make.
+        let shown = Set(
+            try database.query("SELECT DISTINCT base_name FROM generation_package") { $0.text(0) })
         var found: [Inconsistency] = []
         for entry in try shims.list() {
             let place = StoreLayout.Name.shims + "/" + entry.text
@@ -218,10 +221,12 @@ extension Store {
                 }
             }
             if !hasDescription {
+                let isShown = shown.contains(entry.text)
                 found.append(
                     Inconsistency(
-                        .error, "launcher", place + "/" + StoreLayout.Name.launchDescription, "it is missing",
-                        .repair(entry.text)))
+                        isShown ? .error : .note, "launcher",
+                        place + "/" + StoreLayout.Name.launchDescription, "it is missing",
+                        isShown ? .repair(entry.text) : .wait))
             }
         }
         return found
