@@ -47,7 +47,8 @@ class Watch:
         """What nothing may change: the canary, what lies around the roots, and the names at the top of the host."""
         found = listing(self.canary.parent) | listing(self.directory / "home")
         names = {path: tuple(sorted(os.listdir(path))) for path in ("/", "/usr")}
-        return found, names, sorted(os.listdir(self.directory)), sorted(os.listdir(self.canary.parent.parent))
+        beside = sorted(set(os.listdir(self.directory)) - {"root"})
+        return found, names, beside, sorted(os.listdir(self.canary.parent.parent))
 
     def names(self, part):
         path = self.root / part
@@ -75,16 +76,17 @@ class Watch:
         run = self.run(verb, case.kind + str(image), [*case.options, *options], case.seconds)
         said = f"$ sxs {verb} {case.kind}{image.name}\n{run.output[-600:]}{run.errors[-1200:]}"
         if run.how != "exit":
+            self.leftovers |= self.names("tmp")
             raise Failed(f"ended by {run.how} {run.number} after {run.seconds:.1f} s, {run.megabytes:.0f} MB\n{said}")
         if run.megabytes > case.megabytes:
             raise Failed(f"took {run.megabytes:.0f} MB, more than {case.megabytes}\n{said}")
         if self.listing() != self.outside:
             raise Failed(f"something outside of the root changed\n{said}\n{self._difference()}")
-        self._look_for_leftovers(said)
+        self._look_for_leftovers(run, said)
         if run.number == 0:
             outcome = "imported with notes" if run.errors.strip() else "imported whole"
         elif run.number == 1:
-            self._check_sentence(run, image, said)
+            self._check_sentence(run, image, options, said)
             outcome = "refused"
             for part, names in before.items():
                 if self.names(part) != names:
@@ -110,12 +112,12 @@ class Watch:
                          for path in sorted(set(now[0]) | set(before[0]))
                          if now[0].get(path) != before[0].get(path))[:2000]
 
-    def _look_for_leftovers(self, said):
-        """What one command leaves in tmp/ the next has to take away; nothing may stay in $TMPDIR."""
-        left = self.names("tmp")
-        if left & self.leftovers:
-            raise Failed(f"tmp/ still has {sorted(left & self.leftovers)}\n{said}")
-        self.leftovers = left
+    def _look_for_leftovers(self, run, said):
+        """A command leaves nothing in tmp/ or $TMPDIR, and one that writes takes away what a killed one has left."""
+        left = self.names("tmp") - (self.leftovers if run.number else set())
+        self.leftovers &= self.names("tmp")
+        if left:
+            raise Failed(f"tmp/ has {sorted(left)}\n{said}")
         names = os.listdir(self.directory / "temporary")
         if names:
             for name in names:
@@ -123,12 +125,12 @@ class Watch:
             raise Failed(f"$TMPDIR has {names}\n{said}")
 
     @staticmethod
-    def _check_sentence(run, image, said):
-        """A refusal names the image, gives a reason and can be shown on a terminal."""
+    def _check_sentence(run, image, options, said):
+        """A refusal names the image or its package, gives a reason and can be shown on a terminal."""
         text = run.errors
         if not text.startswith("sxs: "):
             raise Failed(f"no sentence\n{said}")
-        if image.name not in text:
+        if image.name not in text and not ("--name" in options and f"'{options[1]}'" in text):
             raise Failed(f"the sentence does not name the image\n{said}")
         if "hint: " not in text:
             raise Failed(f"no hint\n{said}")

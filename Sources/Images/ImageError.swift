@@ -25,6 +25,8 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
     case noReference(image: String, wanted: String, available: [String])
     /// It is larger than any sensible image.
     case excessive(image: String, what: String, limit: Int)
+    /// It is larger than it may be, which the user can allow.
+    case limit(image: String, what: String, option: String)
     /// A file changed while it was read.
     case changed(path: String)
     /// There is nothing at the path, or no image.
@@ -83,6 +85,11 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
             """
             \(image) has \(what), past the limit of \(limit)
             hint: the image is broken or hostile; do not use it
+            """
+        case .limit(let image, let what, let option):
+            """
+            \(image) \(what)
+            hint: it may be hostile; if you trust it, allow more with \(option)
             """
         case .changed(let path):
             """

@@ -199,6 +199,9 @@ struct OCILayout {
 
     /// What a configuration says that uncompressed layers hash to, one for each.
     static func diffIDs(of configuration: OCIConfiguration, count: Int, image: String) throws -> [Digest] {
+        guard count <= ImageLimits.layers else {
+            throw ImageError.excessive(image: image, what: "\(count) layers", limit: ImageLimits.layers)
+        }
         let texts = configuration.rootfs?.diff_ids ?? []
         guard texts.count == count else {
             throw ImageError.damaged(

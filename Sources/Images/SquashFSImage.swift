@@ -4,8 +4,9 @@ private import Glibc
 
 /// A SquashFS 4.0 image, read with libsquashfs.
 final class SquashFSImage {
-    /// Extended attributes an entry may have.
+    /// Extended attributes an entry may have, and bytes of all of them.
     private static let attributeLimit = 1024
+    private static let attributeSizeLimit = 1 << 20
     private static let none = UInt32.max
 
     private let file: Descriptor
@@ -19,12 +20,12 @@ final class SquashFSImage {
     private let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     /// Files with several names, by the first of them.
     private var linked: [UInt32: TreePath] = [:]
-    /// Bytes that files may still have: blocks may be shared, so an image can claim any number.
-    private var budget = 0
+    private let budget: ImageBudget
 
     /// Checks the header and opens the tables.
-    init(_ file: Descriptor) throws {
+    init(_ file: Descriptor, budget: ImageBudget) throws {
         self.file = file
+        self.budget = budget
         // Through the open file, so that it is the one whose size and magic number were looked at.
         input = sqfs_open_file("/proc/self/fd/\(file.number)", UInt32(SQFS_FILE_OPEN_READ_ONLY.rawValue))
         guard let input else { throw SystemError("open", file.path) }
@@ -35,7 +36,6 @@ final class SquashFSImage {
                 image: file.path, detail: "its header says \(header.bytes_used) bytes, and it has \(size)")
         }
         guard header.block_size >= 4096, header.block_size <= 1 << 20 else { throw damaged("its block size") }
-        budget = min(size, 1 << 48) * 4096 + 1 << 30
         try openCompressor()
         guard let compressor else { throw damaged("its compression") }
         directories = sqfs_dir_reader_create(&header, compressor, input, 0)
@@ -78,7 +78,7 @@ final class SquashFSImage {
     ) throws {
         progress.begin("reading \(file.path)", total: Int(header.bytes_used))
         defer { progress.end() }
-        let writer = EntryWriter(sink, image: file.path, isLayered: false)
+        let writer = EntryWriter(sink, image: file.path, isLayered: false, budget: budget)
         guard let directories else { throw damaged("its directories") }
         var root: UnsafeMutablePointer<sqfs_inode_generic_t>?
         try check(sqfs_dir_reader_get_root_inode(directories, &root), "its root directory")
@@ -215,7 +215,6 @@ final class SquashFSImage {
         guard size <= Int(header.block_size), position >= 0, position <= Int(header.bytes_used) - size else {
             throw damaged("the blocks of '\(path)'")
         }
-        try spend(count)
         var got = 0
         while got < size {
             let part = UnsafeMutableRawBufferPointer(rebasing: stored[got..<size])
@@ -241,7 +240,6 @@ final class SquashFSImage {
 
     /// Gives the end of a file, which shares a block with others.
     private func writeFragment(_ inode: Inode, count: Int, path: TreePath, writer: EntryWriter) throws {
-        try spend(count)
         var bytes: UnsafeMutablePointer<UInt8>?
         var size = 0
         guard count < Int(header.block_size), let data else { throw damaged("the end of '\(path)'") }
@@ -250,14 +248,6 @@ final class SquashFSImage {
         defer { sqfs_free(bytes) }
         guard size == count else { throw damaged("the end of '\(path)'") }
         try writer.sink.append(UnsafeRawBufferPointer(start: bytes, count: count))
-    }
-
-    private func spend(_ count: Int) throws {
-        guard count <= budget else {
-            throw ImageError.excessive(
-                image: file.path, what: "more bytes than its size can hold", limit: budget)
-        }
-        budget -= count
     }
 
     private func attributes(of inode: Inode, _ path: TreePath) throws -> [ExtendedAttribute] {
@@ -274,6 +264,7 @@ final class SquashFSImage {
         guard description.count <= Self.attributeLimit else { throw damaged(what) }
         try check(sqfs_xattr_reader_seek_kv(attributes, &description), what)
         var result: [ExtendedAttribute] = []
+        var size = 0
         for _ in 0..<description.count {
             var key: UnsafeMutablePointer<sqfs_xattr_entry_t>?
             try check(sqfs_xattr_reader_read_key(attributes, &key), what)
@@ -283,6 +274,12 @@ final class SquashFSImage {
             try check(sqfs_xattr_reader_read_value(attributes, key, &value), what)
             guard let value else { throw damaged(what) }
             defer { sqfs_free(value) }
+            size += Int(key.pointee.size) + Int(value.pointee.size)
+            guard size <= Self.attributeSizeLimit else {
+                throw ImageError.excessive(
+                    image: file.path, what: "too many bytes of attributes of '\(path)'",
+                    limit: Self.attributeSizeLimit)
+            }
             // libsquashfs ends the name, with its prefix, by a NUL; the value has its length in front.
             let name = UnsafeRawPointer(key) + MemoryLayout<sqfs_xattr_entry_t>.size
             let bytes = UnsafeRawPointer(value) + MemoryLayout<sqfs_xattr_value_t>.size
