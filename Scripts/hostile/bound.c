@@ -49,7 +49,7 @@ int main(int count, char **arguments) {
     FILE *report = fopen(arguments[1], "w");
     if (!report) return 3;
     long spent = milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime);
-    if (WIFSIGNALED(status) && spent >= seconds * 1000L - 50) is_late = 1;
+    if (WIFSIGNALED(status) && spent >= seconds * 900L) is_late = 1;
     const char *how = is_late ? "late" : WIFSIGNALED(status) ? "signal" : "exit";
     int number = is_late ? 0 : WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
     fprintf(report, "%s %d %ld %ld\n", how, number, usage.ru_maxrss, spent);

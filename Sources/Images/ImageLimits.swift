@@ -33,7 +33,7 @@ public struct ImageLimits: Sendable, Equatable {
 final class ImageBudget {
     // A class: streams and sinks of one image share it.
 
-    private let limits: ImageLimits
+    let limits: ImageLimits
     private let image: String
     /// Bytes of the image itself.
     private var stored: Int
