@@ -87,7 +87,7 @@ final class ImageBudget {
     /// Counts bytes of files.
     func count(contents count: Int) throws {
         try check(contents: count)
-        contents += count
+        contents = Self.sum(contents, count)
     }
 
     /// Counts bytes that a compressed stream gives, whatever becomes of them.

@@ -13,7 +13,7 @@ extension FuzzTarget {
     /// What sxs writes itself is the same after it was read.
     static let texts: [FuzzTarget] = [
         FuzzTarget("release") { text in
-            for version in [SystemdVersion.newest, SystemdVersion(major: 252)] {
+            for version in [SystemdVersion.newest, SystemdVersion(252)] {
                 guard let file = try? ReleaseFile(parsing: text, like: version) else { continue }
                 _ = (file["ID"], file["VERSION_ID"], file["SYSEXT_LEVEL"])
             }
