@@ -13,11 +13,14 @@ def _exported(sxs):
     def make(place, path):
         root, image = place.directory / "exporting", place.directory / (path + ".tar")
         image.write_bytes(archive(*good()))
+        # By its name systemd knows it.
+        result = place.directory / path / "hello.raw"
+        result.parent.mkdir()
         for words in (["import", "--name", "hello", "--version", "1", str(image)],
-                      ["export", "hello", "--output", str(place.directory / path)]):
+                      ["export", "hello", "--output", str(result)]):
             subprocess.run([str(sxs), words[0], "--root", str(root), *words[1:]], check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return place.directory / path
+        return result
 
     return make
 

@@ -147,7 +147,7 @@ def _counts():
         tars.file(b"oci-layout", b"{}") + tars.file(b"index.json", b"{}")
         + tars.header(b"blobs/x", size=10 << 30)) + tars.COMPRESSIONS["zstd"][0](bytes(16 << 20)) * 640, "--max-")
     yield refused("150,000 blobs", lambda place, path: archive(
-        tars.file(b"oci-layout", b""), *[tars.file(b"blobs/sha256/%064x" % n, b"") for n in range(150_000)]),
+        tars.file(b"oci-layout", b""), tars.file(b"index.json", b""), *[tars.file(b"blobs/sha256/%064x" % n, b"") for n in range(150_000)]),
         "blobs")
 
 

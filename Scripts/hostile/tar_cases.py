@@ -272,11 +272,11 @@ def _bombs():
         archive(*[file(b"d%d/%d" % (n % 100, n), b"") for n in range(60_000)])), "--max-files",
         options=["--max-files", "50000"])
     yield refused("five million entries", lambda place, path: tars.COMPRESSIONS["zstd"][0](file(b"a", b"") * 500_000) * 10,
-                  "--max-files")
+                  "--max-files", options=["--max-ratio", "1000000"])
     yield refused("a million and a half files in directories of their own",
                   lambda place, path: tars.COMPRESSIONS["zstd"][0](b"".join(
                       file(b"%d/a" % n, b"") for n in range(1_500_000))), "--max-files", long=True, seconds=120,
-                  megabytes=2000)
+                  megabytes=2000, options=["--max-ratio", "1000000"])
     yield refused("more bytes than are allowed", of(archive(file(b"a", bytes(2_000_000)))), "--max-size",
                   options=["--max-size", "1M"])
     yield imported("as many bytes as are allowed", of(archive(file(b"a", bytes(1_000_000)))),
