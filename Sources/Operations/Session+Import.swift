@@ -1,6 +1,6 @@
 internal import Files
 private import FoundationEssentials
-internal import Images
+public import Images
 internal import Relocation
 internal import Store
 public import StoreLayout
@@ -19,11 +19,14 @@ public struct ImportOptions: Sendable {
     public var isStrict: Bool
     /// Bytes that stay free on the store's file system.
     public var minimumFree: Int
+    /// How large the image may be.
+    public var limits: ImageLimits
 
     /// Creates options.
     public init(
         name: PackageName? = nil, version: PackageVersion? = nil, platform: Architecture? = nil,
-        expose: [String] = [], isStrict: Bool = false, minimumFree: Int = 0
+        expose: [String] = [], isStrict: Bool = false, minimumFree: Int = 0,
+        limits: ImageLimits = ImageLimits()
     ) {
         self.name = name
         self.version = version
@@ -31,6 +34,7 @@ public struct ImportOptions: Sendable {
         self.expose = expose
         self.isStrict = isStrict
         self.minimumFree = minimumFree
+        self.limits = limits
     }
 }
 
@@ -75,7 +79,7 @@ extension Session {
 
     /// Opens an image for the platform that is wanted.
     func open(_ source: String, options: ImportOptions) throws -> Image {
-        try Image.open(ImageReference(parsing: source), platform: options.platform)
+        try Image.open(ImageReference(parsing: source), platform: options.platform, limits: options.limits)
     }
 
     /// Imports an image that is open.
@@ -234,7 +238,12 @@ extension Session {
         } catch {
             // What cannot be removed now is swept by the next writer; the first error is the one to report.
             try? area.discard()
-            throw error
+            switch error {
+            case let error as StoreError where error.isAboutImage:
+                throw OperationError.badImage(source, reason: error.description)
+            case let error as PathError: throw OperationError.badImage(source, reason: error.description)
+            default: throw error
+            }
         }
     }
 
