@@ -54,12 +54,14 @@ import Testing
         let fixture = try Fixture()
         try fixture.run(
             """
-            mkdir hole.d; truncate -s 60G hole.d/f
-            tar -C hole.d --sparse --format=pax -cf hole.tar f; gzip -k hole.tar
-            mksquashfs hole.d hole.raw -quiet -no-progress -b 1M
+            mkdir hole.d; truncate -s 1G hole.d/f
+            case \(name) in
+            *.tar*) tar -C hole.d --sparse --format=pax -cf hole.tar f; gzip -k hole.tar;;
+            *.raw) mksquashfs hole.d hole.raw -quiet -no-progress -b 1M;;
+            esac
             """)
         #expect(option(of: name, in: fixture, limits: ImageLimits()) == "--max-ratio")
-        #expect(option(of: name, in: fixture, limits: ImageLimits(size: 1 << 30)) == "--max-size")
+        #expect(option(of: name, in: fixture, limits: ImageLimits(size: 1 << 29)) == "--max-size")
     }
 
     @Test func whatFollowsTheEndOfAnArchiveCounts() throws {
