@@ -263,6 +263,7 @@ def examination(tests):
         times.append(time.monotonic() - start)
     print(f"        a store of {len(store.names('store'))} store paths in {min(times) * 1000:.0f} ms")
     (store.root / "store/00000000000000000000000000000000-left-1").mkdir()
+    own(store)
     status, findings = fsck(store)
     expect(status == 0 and [f["severity"] for f in findings] == ["note"], f"exit status {status}: {findings}")
     status, output = store.attempt("doctor", "--fsck")
