@@ -40,7 +40,8 @@ let package = Package(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
             exclude: [
                 "README.md", "relocation.md", "hints.md", "desktop.md", "extensions.md", "setup.md",
-                "matching.md", "selinux.md", "adopting.md", "garbage.md", "services.md", "decisions",
+                "matching.md", "selinux.md", "adopting.md", "garbage.md", "services.md", "remotes.md",
+                "decisions",
             ],
             resources: [
                 "aspell", "bison", "clang", "etc", "ghc", "git", "gnupg", "logrotate", "nvim", "postgresql",
@@ -62,12 +63,14 @@ let package = Package(
             name: "Labels", dependencies: ["Files", "StoreLayout", "CSELinux"], swiftSettings: settings,
             // What the static archive of libselinux needs.
             linkerSettings: [.linkedLibrary("sepol"), .linkedLibrary("pcre2-8")]),
+        .target(name: "Remotes", dependencies: ["Files", "StoreLayout"], swiftSettings: settings),
 
         // 4: the verbs.
         .target(
             name: "Operations",
             dependencies: [
                 "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
+                "Remotes",
             ],
             swiftSettings: settings),
 
@@ -111,6 +114,8 @@ let package = Package(
             name: "ActivationTests",
             dependencies: ["Activation", "Files", "StoreLayout", "CLauncher", "activation-probe"],
             swiftSettings: settings),
+        .testTarget(
+            name: "RemotesTests", dependencies: ["Remotes", "Files", "StoreLayout"], swiftSettings: settings),
         .testTarget(name: "CommandTests", dependencies: ["sxs"], swiftSettings: settings),
         .testTarget(
             name: "OperationsTests",

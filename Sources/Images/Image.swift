@@ -14,7 +14,7 @@ public final class Image {
     }
 
     /// What the image says about itself.
-    public let facts: ImageFacts
+    public private(set) var facts: ImageFacts
 
     let contents: Contents
     private let path: String
@@ -40,13 +40,16 @@ public final class Image {
         // Not to wait for the other end of a named pipe.
         let number = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard number >= 0 else { throw SystemError("open", path) }
-        let file = Descriptor(taking: number, path: path)
+        let file = Descriptor(taking: number, path: reference.shown)
         switch try file.status().st_mode & S_IFMT {
         case S_IFDIR: return try open(directory: file, reference: reference, platform: platform)
         case S_IFREG: break
-        default: throw ImageError.notAnImage(path: path, reason: "it is neither a file nor a directory")
+        default: throw ImageError.notAnImage(path: reference.shown, reason: "it is neither a file nor a directory")
         }
         let opening = try ArchiveOpening(file, reference: reference, temporaryDirectory: temporaryDirectory)
+        if let copy = try opening.decompressedImage() {
+            return try opaque(.squashFS(copy), kind: "SquashFS image", reference: reference)
+        }
         switch try opening.format() {
         case .squashFS:
             return try opaque(.squashFS(file), kind: "SquashFS image", reference: reference)
@@ -54,13 +57,13 @@ public final class Image {
             let (image, facts) = try OCILayout.open(
                 opening.blobs(), reference: reference.name, platform: platform, fileName: reference.fileName,
                 kind: "OCI archive")
-            return Image(.layered(image), facts: facts, path: path)
+            return Image(.layered(image), facts: facts, path: reference.shown)
         case .dockerArchive:
             let (image, facts) = try DockerArchive.open(
                 opening.blobs(), reference: reference.name, platform: platform, fileName: reference.fileName)
-            return Image(.layered(image), facts: facts, path: path)
+            return Image(.layered(image), facts: facts, path: reference.shown)
         case .directory:
-            throw ImageError.notAnImage(path: path, reason: "it is no directory")
+            throw ImageError.notAnImage(path: reference.shown, reason: "it is no directory")
         case .tar, .sniffed:
             return try opaque(.tar(file), kind: "tar archive", reference: reference)
         }
@@ -76,12 +79,12 @@ public final class Image {
             let (image, facts) = try OCILayout.open(
                 DirectoryBlobs(directory), reference: reference.name, platform: platform,
                 fileName: reference.fileName, kind: "OCI layout")
-            return Image(.layered(image), facts: facts, path: reference.path)
+            return Image(.layered(image), facts: facts, path: reference.shown)
         case .directory, .sniffed:
             return try opaque(.directory(directory), kind: "directory", reference: reference)
         default:
             throw ImageError.notAnImage(
-                path: reference.path, reason: "it is a directory, not a \(reference.format.rawValue) file")
+                path: reference.shown, reason: "it is a directory, not a \(reference.format.rawValue) file")
         }
     }
 
@@ -90,7 +93,12 @@ public final class Image {
     {
         var facts = ImageFacts(kind: kind)
         facts.takeNames(references: [], fileName: reference.fileName)
-        return Image(contents, facts: facts, path: reference.path)
+        return Image(contents, facts: facts, path: reference.shown)
+    }
+
+    /// Says which file the image is, by its digest, where the image does not say which image it is.
+    public func isFile(of digest: Digest) {
+        if facts.digest == nil { facts.digest = digest }
     }
 
     /// Gives all entries to a sink, and checks every byte that the format lets be checked.

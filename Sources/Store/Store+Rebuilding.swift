@@ -5,7 +5,7 @@ internal import StoreLayout
 extension Store {
     /// Fills an index without packages and generations from what is on disk.
     ///
-    /// Remotes and sources are lost.
+    /// Sources are lost.
     func rebuildIndexIfEmpty() throws {
         guard try isIndexEmpty() else { return }
         let manifests = try root.directory(beneath: StoreLayout.Name.manifests)

@@ -123,6 +123,7 @@ public final class Store {
             // Asked again under the lock: another process may have been faster.
             for (index, migration) in Schema.migrations.enumerated() where try index >= database.userVersion()
             {
+                if migration.preparation == .remotesToFiles { try writeRemotes(of: database, in: root) }
                 try database.execute(migration.sql)
                 try database.execute("PRAGMA user_version = \(index + 1)")
             }

@@ -330,7 +330,7 @@ import Testing
         let path = fixture.root + "/alone"
         do {
             let alone = try Store.open(root: path, forWriting: true)
-            try alone.addRemote(name: "r", kind: "directory", location: "/")
+            _ = try alone.makeReserveForTests()
         }
         let log = try #require(try Descriptor.directory(path).status(of: "index.sqlite-wal"))
         #expect(log.st_size == 0)

@@ -1,0 +1,6 @@
+import Files
+import Testing
+
+@testable import Remotes
+
+@Suite struct ChecksumListTests {}
