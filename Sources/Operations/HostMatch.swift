@@ -23,6 +23,11 @@ final class HostMatch {
     /// - Returns: `nil` on a host without rules, or for no fields.
     func match(_ release: [String: String], fileName: String) throws -> ExtensionMatch? {
         guard let explainer, !release.isEmpty else { return nil }
+        return Self.match(release, fileName: fileName, on: explainer.host)
+    }
+
+    /// What the rules of a host say of the fields of an extension-release.
+    static func match(_ release: [String: String], fileName: String, on host: ExtensionHost) -> ExtensionMatch {
         let text = release.sorted { $0.key < $1.key }.map { key, value in
             let quoted = value.map { "\"\\`$".contains($0) ? "\\\($0)" : String($0) }.joined()
             return "\(key)=\"\(quoted)\"\n"
@@ -35,7 +40,7 @@ final class HostMatch {
         return ExtensionMatch(
             ExtensionCandidate(
                 name: name, fileName: fileName, isDirectory: false, tree: tree,
-                read: { _ throws(ReleaseFileError) in Bytes(text.utf8) }), on: explainer.host)
+                read: { _ throws(ReleaseFileError) in Bytes(text.utf8) }), on: host)
     }
 
     /// Throws if an extension is for other hosts; what is no extension is for all.

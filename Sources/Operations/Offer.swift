@@ -21,8 +21,6 @@ struct Offer: Sendable {
     /// The name of its file.
     let fileName: String
     let place: Place
-    /// The fields of its extension-release, as the remote has them; `nil` where it has none.
-    var release: [String: String]?
 
     /// Where it is, for people.
     var location: String {

@@ -88,9 +88,8 @@ final class OfferFinder {
     }
 
     /// What the rules of systemd say of an offer; `nil` where the remote says nothing of the image.
-    func match(of offer: Offer) throws -> (match: ExtensionMatch, host: HostMatch)? {
-        guard let release = try release(of: offer) else { return nil }
-        return try host.match(release, fileName: offer.fileName).map { ($0, host) }
+    private func match(of offer: Offer) throws -> ExtensionMatch? {
+        try release(of: offer).flatMap { try host.match($0, fileName: offer.fileName) }
     }
 
     /// The newest that is for this host.
@@ -98,7 +97,7 @@ final class OfferFinder {
         guard !ignoresHost else { return candidates.first }
         var refusal: (Offer, ExtensionMatch)?
         for offer in candidates {
-            guard let match = try match(of: offer)?.match, match.refusal != nil else { return offer }
+            guard let match = try match(of: offer), match.refusal != nil else { return offer }
             refusal = refusal ?? (offer, match)
         }
         guard let (offer, match) = refusal, let rule = match.refusal else { return nil }
@@ -106,7 +105,8 @@ final class OfferFinder {
             offer.name, remote: offer.remote.name, image: offer.fileName, reason: HostMatch.text(rule))
     }
 
-    private func release(of offer: Offer) throws -> [String: String]? {
+    /// The fields of an offer's extension-release; `nil` where the remote says nothing of it.
+    func release(of offer: Offer) throws -> [String: String]? {
         guard case .file(let file, _) = offer.place, case .success(let listing)? = listings[offer.remote.name],
             offer.remote.description.kind == .sysext
         else { return nil }
