@@ -40,7 +40,8 @@ public struct ConfigurationFile: Sendable, Equatable {
                 ignored.append(number)
             }
         }
-        for (index, raw) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
+        for (index, raw) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+            .enumerated()
         {
             let line = Self.trimmed(raw)
             if line.hasPrefix("#") || line.hasPrefix(";") { continue }

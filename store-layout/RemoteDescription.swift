@@ -58,8 +58,10 @@ public struct RemoteDescription: Sendable, Equatable {
         let known = [
             "Kind", "Location", "Mirrors", "Insecure", "Priority", "Keyring", "Credentials", "Timeout",
         ]
-        if let stray = values.entries.first(where: { $0.section != Self.section || !known.contains($0.key) }) {
-            throw .unknownKey(file, stray.section.isEmpty ? stray.key : "[\(stray.section)] \(stray.key)", known)
+        if let stray = values.entries.first(where: { $0.section != Self.section || !known.contains($0.key) })
+        {
+            throw .unknownKey(
+                file, stray.section.isEmpty ? stray.key : "[\(stray.section)] \(stray.key)", known)
         }
         let value = { (key: String) in values.value(key, in: Self.section) }
         guard let location = value("Location") else { throw .missing(file, "Location") }
@@ -125,7 +127,8 @@ public enum RemoteLocation: Sendable, Hashable {
             self = .path(trimmed)
             return
         }
-        let parts = trimmed.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let parts = trimmed.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(
+            String.init)
         guard parts.count == 2, parts[1].hasPrefix("//") else { throw .location(text) }
         let rest = parts[1].dropFirst(2)
         switch parts[0].lowercased() {
@@ -133,7 +136,9 @@ public enum RemoteLocation: Sendable, Hashable {
         case "http", "https":
             let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
             guard !authority.isEmpty, !rest.contains("#"), !rest.contains("?") else { throw .location(text) }
-            guard !authority.contains("@") else { throw .password(String(authority.split(separator: "@").last ?? "")) }
+            guard !authority.contains("@") else {
+                throw .password(String(authority.split(separator: "@").last ?? ""))
+            }
             self = .url(parts[0].lowercased() + "://" + rest)
         default: throw .location(text)
         }

@@ -536,6 +536,7 @@ def of_host(tests):
     refused(store, "install", "hello", words=["fleet.conf", "Knd"], empty=False)
     (store.root / "remotes/fleet.conf").write_text("")
     say(not store.json("remote", "list"), "an empty file hides the host's")
+    (place / "fleet.conf").unlink()
     tests.hide("/usr/bin/curl")
     refused(tests.store(), "remote", "add", "t", shelf.url, "--key", tests.keys.public, words=["'curl'", "install curl"])
     tests.hide("/usr/bin/gpgv")

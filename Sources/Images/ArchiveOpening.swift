@@ -65,7 +65,9 @@ struct ArchiveOpening {
     /// The archive's files; those of a compressed archive after decompression to an unnamed file.
     func blobs() throws -> any BlobSource {
         let head = try Self.head(of: file, count: TarHeader.blockSize)
-        if TarHeader(block: head).isValid { return try ArchiveBlobs(file, size: size, image: reference.shown) }
+        if TarHeader(block: head).isValid {
+            return try ArchiveBlobs(file, size: size, image: reference.shown)
+        }
         let copy = try temporaryFile()
         let stream = try Decompressor.open(
             FileStream(file, range: 0..<size, image: reference.shown), image: reference.shown)
@@ -86,7 +88,9 @@ struct ArchiveOpening {
         let stream = try PeekedStream(Decompressor.open(whole, image: reference.shown))
         guard stream.head.starts(with: "hsqs".utf8), stream.head.count >= Self.usedEnd else { return nil }
         // No more than the header says, so that what is small cannot fill the disk.
-        let used = stream.head[(Self.usedEnd - 8)..<Self.usedEnd].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        let used = stream.head[(Self.usedEnd - 8)..<Self.usedEnd].reversed().reduce(0) {
+            $0 << 8 | UInt64($1)
+        }
         let limit = Int(clamping: min(used, 1 << 50)) + Self.padding
         let copy = try temporaryFile()
         var written = 0

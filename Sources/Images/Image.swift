@@ -44,7 +44,8 @@ public final class Image {
         switch try file.status().st_mode & S_IFMT {
         case S_IFDIR: return try open(directory: file, reference: reference, platform: platform)
         case S_IFREG: break
-        default: throw ImageError.notAnImage(path: reference.shown, reason: "it is neither a file nor a directory")
+        default:
+            throw ImageError.notAnImage(path: reference.shown, reason: "it is neither a file nor a directory")
         }
         let opening = try ArchiveOpening(file, reference: reference, temporaryDirectory: temporaryDirectory)
         if let copy = try opening.decompressedImage() {

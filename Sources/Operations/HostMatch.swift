@@ -27,7 +27,8 @@ final class HostMatch {
     }
 
     /// What the rules of a host say of the fields of an extension-release.
-    static func match(_ release: [String: String], fileName: String, on host: ExtensionHost) -> ExtensionMatch {
+    static func match(_ release: [String: String], fileName: String, on host: ExtensionHost) -> ExtensionMatch
+    {
         let text = release.sorted { $0.key < $1.key }.map { key, value in
             let quoted = value.map { "\"\\`$".contains($0) ? "\\\($0)" : String($0) }.joined()
             return "\(key)=\"\(quoted)\"\n"
@@ -49,7 +50,8 @@ final class HostMatch {
     func check(_ image: Image, of offer: Offer) throws {
         guard let explainer, image.facts.kind == "SquashFS image" else { return }
         let outline = ImageOutline(image: offer.fileName)
-        try image.read(into: outline, progress: NoProgress(), readsContents: { $0.isWithin(ExtensionLayout.releases) })
+        try image.read(
+            into: outline, progress: NoProgress(), readsContents: { $0.isWithin(ExtensionLayout.releases) })
         let prefix = ExtensionLayout.releasePrefix
         let names = outline.tree.names(in: ExtensionLayout.releases).filter { $0.hasPrefix(prefix) }.map {
             String(decoding: $0.dropFirst(prefix.utf8.count), as: UTF8.self)

@@ -107,7 +107,8 @@ final class OfferFinder {
 
     /// The fields of an offer's extension-release; `nil` where the remote says nothing of it.
     func release(of offer: Offer) throws -> [String: String]? {
-        guard case .file(let file, _) = offer.place, case .success(let listing)? = listings[offer.remote.name],
+        guard case .file(let file, _) = offer.place,
+            case .success(let listing)? = listings[offer.remote.name],
             offer.remote.description.kind == .sysext
         else { return nil }
         return MetadataReader(
@@ -136,7 +137,8 @@ final class OfferFinder {
         }
         return offers.filter { offer in version.map { Self.isVersion($0, offer.version) } ?? true }
             .enumerated().sorted { left, right in
-                guard let first = left.element.version, let second = right.element.version, first != second else {
+                guard let first = left.element.version, let second = right.element.version, first != second
+                else {
                     if (left.element.version == nil) == (right.element.version == nil) {
                         return left.offset < right.offset
                     }
@@ -172,12 +174,14 @@ final class OfferFinder {
             return try Descriptor.directory(remote.description.location.text).list().map(\.text)
         } catch {
             session.note(
-                "remote '\(remote.name)': \(remote.description.location.text) cannot be read; it is passed over")
+                "remote '\(remote.name)': \(remote.description.location.text) cannot be read; it is passed over"
+            )
             return nil
         }
     }
 
-    private func catalogOffers(of name: String, version: String?, in listing: RemoteListing) throws -> [Offer] {
+    private func catalogOffers(of name: String, version: String?, in listing: RemoteListing) throws -> [Offer]
+    {
         let remote = listing.remote
         let catalog = try Catalog(parsing: listing.bytes, file: remote.description.location.text)
         guard let entry = catalog.entries.first(where: { $0.name == name }) else { return [] }
@@ -191,7 +195,8 @@ final class OfferFinder {
             }
             // A catalog that leads to another could lead back.
             guard other.description.kind != .catalog else {
-                throw CatalogError.entry(remote.description.location.text, name, "Remote= leads to another catalog")
+                throw CatalogError.entry(
+                    remote.description.location.text, name, "Remote= leads to another catalog")
             }
             try readListings([other])
             found = try candidates(named: entry.package, version: wanted, in: other, isNamed: true)
@@ -237,7 +242,8 @@ final class OfferFinder {
             return Set(try listed(listing).map(\.name)).sorted()
         case .catalog:
             guard let listing = try listing(of: remote, isNamed: false) else { return [] }
-            return try Catalog(parsing: listing.bytes, file: remote.description.location.text).entries.map(\.name)
+            return try Catalog(parsing: listing.bytes, file: remote.description.location.text).entries.map(
+                \.name)
         }
     }
 

@@ -62,7 +62,8 @@ extension Session {
         }
         // By its descriptor: the file that was verified, whatever its name leads to meanwhile.
         let image = try Image.open(
-            ImageReference(path: "/proc/self/fd/\(file.number)", title: offer.location), platform: options.platform,
+            ImageReference(path: "/proc/self/fd/\(file.number)", title: offer.location),
+            platform: options.platform,
             temporaryDirectory: root + "/" + StoreLayout.Name.temporary)
         image.isFile(of: digest)
         if !options.ignoresHost { try HostMatch(progress: progress).check(image, of: offer) }

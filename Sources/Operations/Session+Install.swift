@@ -184,8 +184,15 @@ extension Session {
         case .offer(let offer): return try known(offer, wanted, options: options, in: store) ?? .offer(offer)
         case .package(let name, let version, let remote, let text):
             let found = remote == nil ? try newest(name, version: version, in: store) : nil
-            let offer = try finder.offer(
-                of: name, version: version, remote: remote, ignoresHost: options.ignoresHost)
+            let offer: Offer?
+            do {
+                offer = try finder.offer(
+                    of: name, version: version, remote: remote, ignoresHost: options.ignoresHost)
+            } catch let error as OperationError where found != nil {
+                // What is in the store may be shown all the same.
+                note("\(error)")
+                offer = nil
+            }
             if let offer, try found.map({ try offer.isNewer(than: $0.version) }) ?? true {
                 return try known(offer, wanted, options: options, in: store) ?? .offer(offer)
             }

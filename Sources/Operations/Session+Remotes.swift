@@ -118,7 +118,8 @@ extension Session {
                 }
                 let count = remote.description.kind == .sysext ? try listing.files().count : nil
                 return RemoteState(
-                    remote: summary, files: count, signer: listing.signer, signed: listing.signed, problem: nil)
+                    remote: summary, files: count, signer: listing.signer, signed: listing.signed,
+                    problem: nil)
             } catch {
                 return RemoteState(remote: summary, files: nil, signer: nil, signed: nil, problem: "\(error)")
             }
@@ -191,7 +192,8 @@ extension Session {
     /// What is at a place.
     private static func kind(of location: RemoteLocation, name: String) throws -> RemoteKind {
         guard case .path(let path) = location else {
-            return location.text.hasSuffix(".conf") || location.text.hasSuffix(".catalog") ? .catalog : .sysext
+            return location.text.hasSuffix(".conf") || location.text.hasSuffix(".catalog")
+                ? .catalog : .sysext
         }
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG { return .catalog }
@@ -215,7 +217,8 @@ extension Session {
     /// Images that remotes offer, whose name has some text in it.
     public func search(_ text: String) throws -> [FoundPackage] {
         try OfferFinder(self, architecture: nil).search(text).map {
-            FoundPackage(name: $0.name, version: $0.version?.text, remote: $0.remote.name, location: $0.location)
+            FoundPackage(
+                name: $0.name, version: $0.version?.text, remote: $0.remote.name, location: $0.location)
         }
     }
 }

@@ -56,7 +56,8 @@ extension Session {
     private func newer(
         _ names: [String], _ finder: OfferFinder, in store: Store, ignoresHost: Bool
     ) throws -> [(member: Member, offer: Offer, upgrade: PackageUpgrade)] {
-        let members = try store.currentGeneration(of: profile).map { try self.members(of: $0, in: store) } ?? []
+        let members =
+            try store.currentGeneration(of: profile).map { try self.members(of: $0, in: store) } ?? []
         for name in names where !members.contains(where: { $0.name == name }) {
             throw OperationError.notInstalled(name, profile: profile.text)
         }
@@ -102,7 +103,8 @@ extension Session {
     public func pin(_ names: [String]) throws -> [String] {
         guard !names.isEmpty else { return try pins().sorted() }
         let store = try openStoreForWriting()
-        let members = try store.currentGeneration(of: profile).map { try self.members(of: $0, in: store) } ?? []
+        let members =
+            try store.currentGeneration(of: profile).map { try self.members(of: $0, in: store) } ?? []
         for name in names where !members.contains(where: { $0.name == name }) {
             throw OperationError.notInstalled(name, profile: profile.text)
         }

@@ -20,7 +20,9 @@ public struct BlobCache: Sendable {
         "\(RemoteLayout.blobs)/\(digest.hex.prefix(2))/\(digest.hex)"
     }
 
-    /// The file of a digest, read and compared; `nil` where there is none. One that is damaged is removed.
+    /// The file of a digest, read and compared; `nil` where there is none.
+    ///
+    /// One that is damaged is removed.
     public func find(_ digest: Digest) throws -> Descriptor? {
         let name = Self.name(of: digest)
         guard try directory.status(of: name) != nil else { return nil }
@@ -83,7 +85,8 @@ public struct BlobCache: Sendable {
         private let digest: Digest
         private var hasher = Hasher256()
 
-        fileprivate init(_ directory: Descriptor, _ file: Descriptor, _ digest: Digest, isWhole: Bool = false) {
+        fileprivate init(_ directory: Descriptor, _ file: Descriptor, _ digest: Digest, isWhole: Bool = false)
+        {
             self.directory = directory
             self.file = file
             self.digest = digest
@@ -104,7 +107,9 @@ public struct BlobCache: Sendable {
         func resume() throws {
             hasher = Hasher256()
             size = try BlobCache.hash(file, into: &hasher)
-            guard lseek(file.number, off_t(size), SEEK_SET) >= 0 else { throw SystemError("write to", file.path) }
+            guard lseek(file.number, off_t(size), SEEK_SET) >= 0 else {
+                throw SystemError("write to", file.path)
+            }
         }
 
         /// Begins anew.
@@ -168,8 +173,12 @@ extension BlobCache {
     ///   - date: Of files that were used after this nothing is removed, in seconds since the epoch.
     ///   - isDryRun: Whether nothing is removed.
     /// - Returns: The bytes and files that go.
-    public static func collect(root: String, before date: Int, isDryRun: Bool) throws -> (bytes: Int, count: Int) {
-        guard let directory = try? Descriptor.directory(root + "/" + StoreLayout.Name.cache) else { return (0, 0) }
+    public static func collect(root: String, before date: Int, isDryRun: Bool) throws -> (
+        bytes: Int, count: Int
+    ) {
+        guard let directory = try? Descriptor.directory(root + "/" + StoreLayout.Name.cache) else {
+            return (0, 0)
+        }
         var result = (bytes: 0, count: 0)
         let remove = { (place: Descriptor, name: String) in
             guard let status = try place.status(of: name), status.st_mode & S_IFMT == S_IFREG,

@@ -65,7 +65,8 @@ public struct Catalog: Sendable, Equatable {
                 throw CatalogError.entry(file, section, "it needs Remote=, or File= and Digest=")
             }
             return Entry(
-                name: name, place: place, package: try value("Package").map { try PackageName($0).text } ?? name,
+                name: name, place: place,
+                package: try value("Package").map { try PackageName($0).text } ?? name,
                 version: try value("Version").map { try PackageVersion($0).text })
         }
     }

@@ -44,8 +44,12 @@ struct ChecksumList {
         for (index, line) in lines.enumerated() {
             let line = line.last == 0x0d ? line.dropLast() : line
             if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) || line.first == UInt8(ascii: "#") { continue }
-            let problem = { (reason: String) in RemoteError.badListing(url: url, line: index + 1, reason: reason) }
-            guard let text = String(validating: line, as: UTF8.self) else { throw problem("is no UTF-8 text") }
+            let problem = { (reason: String) in
+                RemoteError.badListing(url: url, line: index + 1, reason: reason)
+            }
+            guard let text = String(validating: line, as: UTF8.self) else {
+                throw problem("is no UTF-8 text")
+            }
             guard let (digits, rest) = Self.split(text), let digest = Digest(hex: digits.lowercased()) else {
                 throw problem("has no SHA-256 digest and a name after it")
             }
@@ -55,7 +59,9 @@ struct ChecksumList {
                 name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }), !line.starts(with: "\\".utf8)
             else { throw problem("has a name that no file can have") }
             if let other = known[name] {
-                guard other == digest else { throw problem("has another digest for '\(name)' than an earlier line") }
+                guard other == digest else {
+                    throw problem("has another digest for '\(name)' than an earlier line")
+                }
                 continue
             }
             if name.hasPrefix(RemoteLayout.bestBefore) {
@@ -66,7 +72,9 @@ struct ChecksumList {
             }
             known[name] = digest
             files.append(ListedFile(name: name, digest: digest))
-            guard files.count <= Self.mostFiles else { throw problem("is past the limit of \(Self.mostFiles) files") }
+            guard files.count <= Self.mostFiles else {
+                throw problem("is past the limit of \(Self.mostFiles) files")
+            }
         }
         self.files = files
         self.bestBefore = bestBefore
@@ -75,7 +83,8 @@ struct ChecksumList {
     /// The digest's digits and the name of a line.
     private static func split(_ line: String) -> (String, String)? {
         // SHA256 (name) = digits
-        if line.hasPrefix("SHA256 ("), line.utf8.count > digits + 12, line.dropLast(digits).hasSuffix(") = ") {
+        if line.hasPrefix("SHA256 ("), line.utf8.count > digits + 12, line.dropLast(digits).hasSuffix(") = ")
+        {
             return (String(line.suffix(digits)), String(line.dropFirst(8).dropLast(digits + 4)))
         }
         guard line.utf8.count > digits + 1 else { return nil }
@@ -88,7 +97,8 @@ struct ChecksumList {
 
     private static func isDate(_ text: String) -> Bool {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        return parts.map(\.utf8.count) == [4, 2, 2] && text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2d }
+        return parts.map(\.utf8.count) == [4, 2, 2]
+            && text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2d }
             && (1...12).contains(Int(parts[1]) ?? 0) && (1...31).contains(Int(parts[2]) ?? 0)
     }
 }

@@ -21,7 +21,8 @@ public final class FetchProgress: @unchecked Sendable {
     ///   - count: How many transfers there are.
     ///   - receiver: Told of all together.
     public init(_ title: String, count: Int, receiver: any Progress) {
-        state = Mutex(State(totals: Array(repeating: nil, count: count), done: Array(repeating: 0, count: count)))
+        state = Mutex(
+            State(totals: Array(repeating: nil, count: count), done: Array(repeating: 0, count: count)))
         self.receiver = receiver
         self.title = title
         receiver.begin(title, total: nil)

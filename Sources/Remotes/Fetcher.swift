@@ -77,14 +77,17 @@ public struct Fetcher: Sendable {
         if let date = known?.date { request.fields.append("If-Modified-Since: \(date)") }
         var bytes: Bytes = []
         let outcome = try Transfer().run(request, isCancelled: isCancelled, onHead: { _ in }) { chunk in
-            guard bytes.count + chunk.count <= limit else { throw RemoteError.tooLarge(url: url, limit: limit) }
+            guard bytes.count + chunk.count <= limit else {
+                throw RemoteError.tooLarge(url: url, limit: limit)
+            }
             bytes.append(contentsOf: chunk)
         }
         try check(outcome, url)
         if outcome.head?.status == 304 { return .unchanged }
         return .found(
             bytes,
-            validators: Validators(etag: outcome.head?.fields["etag"], date: outcome.head?.fields["last-modified"]))
+            validators: Validators(
+                etag: outcome.head?.fields["etag"], date: outcome.head?.fields["last-modified"]))
     }
 
     // MARK: - Images

@@ -65,7 +65,8 @@ public struct ImageMetadata: Sendable, Equatable {
         let decoder = JSONDecoder()
         let data = Data(bytes)
         let records =
-            (try? decoder.decode([Record].self, from: data)) ?? (try? decoder.decode(Record.self, from: data)).map { [$0] }
+            (try? decoder.decode([Record].self, from: data))
+            ?? (try? decoder.decode(Record.self, from: data)).map { [$0] }
         guard let records else { return nil }
         // Beside the image, one record without a name is its own.
         guard
@@ -123,9 +124,13 @@ public struct MetadataReader: Sendable {
         for suffix in [".xz", ".zst", ".gz", ".raw", ".sysext"] where stem.hasSuffix(suffix) {
             stem.removeLast(suffix.count)
         }
-        let plain = [".xz", ".zst", ".gz"].reduce(image.name) { $0.hasSuffix($1) ? String($0.dropLast($1.count)) : $0 }
+        let plain = [".xz", ".zst", ".gz"].reduce(image.name) {
+            $0.hasSuffix($1) ? String($0.dropLast($1.count)) : $0
+        }
         let manifest = stem + RemoteLayout.manifestSuffix
-        if let bytes = try? document(manifest, of: image), let found = ImageMetadata(manifest: bytes) { return found }
+        if let bytes = try? document(manifest, of: image), let found = ImageMetadata(manifest: bytes) {
+            return found
+        }
         let json = plain + RemoteLayout.jsonSuffix
         guard let bytes = try? document(json, of: image) else { return nil }
         return ImageMetadata(json: bytes, image: plain) ?? ImageMetadata(json: bytes, image: image.name)

@@ -47,7 +47,9 @@ struct Keyring {
     /// Source: RFC 9580, 4.2 and 6.2.
     static func binary(_ bytes: Bytes) -> Bytes? {
         // The first packet is a public key, in the new or the old format; a keybox says so in its first blob.
-        if let first = bytes.first, first & 0xc0 == 0xc0 && first & 0x3f == 6 || first & 0xfc == 0x98 { return bytes }
+        if let first = bytes.first, first & 0xc0 == 0xc0 && first & 0x3f == 6 || first & 0xfc == 0x98 {
+            return bytes
+        }
         if bytes.dropFirst(8).starts(with: "KBXf".utf8) { return bytes }
         let begin = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
         let lines = String(decoding: bytes, as: UTF8.self).split(

@@ -22,7 +22,9 @@ struct ListingArea {
     }
 
     /// Whether an error says that the root is another's.
-    static func isNotOurs(_ error: SystemError) -> Bool { [EACCES, EPERM, EROFS, ENOENT].contains(error.code) }
+    static func isNotOurs(_ error: SystemError) -> Bool {
+        [EACCES, EPERM, EROFS, ENOENT].contains(error.code)
+    }
 
     /// The listing that is there, if it is of a place.
     func cached(_ url: String) throws -> (bytes: Bytes, signature: Bytes?, validators: Fetcher.Validators)? {
@@ -41,7 +43,8 @@ struct ListingArea {
         return (
             bytes, hasSignature ? try directory.open(beneath: RemoteLayout.signature).readAll() : nil,
             Fetcher.Validators(
-                etag: facts.value("ETag", in: Self.section), date: facts.value("LastModified", in: Self.section))
+                etag: facts.value("ETag", in: Self.section),
+                date: facts.value("LastModified", in: Self.section))
         )
     }
 
@@ -69,8 +72,11 @@ struct ListingArea {
 
     /// A document that was kept of an image, by a name of ours.
     func document(_ name: String) throws -> Bytes? {
-        guard let directory, try directory.status(of: RemoteLayout.metadata + "/" + name) != nil else { return nil }
-        return try directory.open(beneath: RemoteLayout.metadata + "/" + name).readAll(limit: ImageMetadata.longest)
+        guard let directory, try directory.status(of: RemoteLayout.metadata + "/" + name) != nil else {
+            return nil
+        }
+        return try directory.open(beneath: RemoteLayout.metadata + "/" + name).readAll(
+            limit: ImageMetadata.longest)
     }
 
     /// Keeps a document of an image.

@@ -48,7 +48,8 @@ public struct ListingReader: Sendable {
             return try listing(of: remote, in: area, isForced: isForced)
         } catch let error as RemoteError {
             // The listing and its signature are two files: a server may have been between the two.
-            guard case .badSignature = error, !isOffline, !isForced, case .url = remote.description.location else {
+            guard case .badSignature = error, !isOffline, !isForced, case .url = remote.description.location
+            else {
                 throw error
             }
             return try listing(of: remote, in: area, isForced: true)
@@ -77,7 +78,9 @@ public struct ListingReader: Sendable {
             switch error {
             case .offline where cached != nil: break
             case .failed where cached != nil && !isForced:
-                note("remote '\(remote.name)': its last known listing is taken, because it cannot be reached now\n\(error)")
+                note(
+                    "remote '\(remote.name)': its last known listing is taken, because it cannot be reached now\n\(error)"
+                )
             default: throw error
             }
             found = cached
@@ -128,19 +131,23 @@ public struct ListingReader: Sendable {
         if let date = checksums?.bestBefore, Self.isOver(date, now()) {
             throw RemoteError.expired(remote: remote.name, date: date)
         }
-        return RemoteListing(remote: remote, bytes: bytes, signer: verified.fingerprint, signed: verified.date)
+        return RemoteListing(
+            remote: remote, bytes: bytes, signer: verified.fingerprint, signed: verified.date)
     }
 
     /// Throws for a listing that is older than one that was seen, and remembers it otherwise.
     private func checkAge(_ signed: Int, _ remote: ConfiguredRemote) throws {
         guard signed <= now() + Self.clockSkew else {
             throw RemoteError.badSignature(
-                remote: remote.name, reason: "it was signed on \(SeenListing.text(signed)), which is yet to come",
+                remote: remote.name,
+                reason: "it was signed on \(SeenListing.text(signed)), which is yet to come",
                 hint: "check this machine's clock; else ask who keeps the server")
         }
         let root = try Descriptor.directory(root)
         let location = remote.description.location.text
-        let seen = try SeenListing.read(remote.name, root: root).flatMap { $0.location == location ? $0 : nil }
+        let seen = try SeenListing.read(remote.name, root: root).flatMap {
+            $0.location == location ? $0 : nil
+        }
         if let seen, signed < seen.signed {
             throw RemoteError.rolledBack(
                 remote: remote.name, seen: SeenListing.text(seen.signed), signed: SeenListing.text(signed))

@@ -57,16 +57,21 @@ struct SignatureCheck {
             case "EXPKEYSIG": problem = "the key \(words.dropFirst(2).first ?? "") that signed it has expired"
             case "REVKEYSIG": problem = "the key \(words.dropFirst(2).first ?? "") that signed it was revoked"
             case "NO_PUBKEY":
-                problem = problem ?? "it is signed with the key \(words.dropFirst(2).first ?? ""), which is not trusted"
+                problem =
+                    problem
+                    ?? "it is signed with the key \(words.dropFirst(2).first ?? ""), which is not trusted"
             case "NODATA", "UNEXPECTED": problem = problem ?? "the signature is none"
             default: break
             }
         }
-        let last = String(decoding: result.messages, as: UTF8.self).split(separator: "\n").last.map(String.init)
+        let last = String(decoding: result.messages, as: UTF8.self).split(separator: "\n").last.map(
+            String.init)
         throw failure(problem ?? last ?? "gpgv ended with \(result.status)")
     }
 
-    private func withSequoia(_ program: String, _ signature: String, _ data: String) throws -> VerifiedSignature {
+    private func withSequoia(_ program: String, _ signature: String, _ data: String) throws
+        -> VerifiedSignature
+    {
         let arguments = keyring.files.flatMap { ["--keyring", $0] } + [signature, data]
         let result = try SpawnedProgram(program, arguments, environment: ["LC_ALL=C", "PATH=/usr/bin:/bin"])
             .finish()

@@ -112,7 +112,8 @@ struct Transfer {
         // What began with TLS stays with it; no other protocol is ever spoken.
         let isSecure = request.url.hasPrefix("https:")
         var lines = [
-            ("url", request.url), ("proto", "=http,https"), ("proto-redir", isSecure ? "=https" : "=http,https"),
+            ("url", request.url), ("proto", "=http,https"),
+            ("proto-redir", isSecure ? "=https" : "=http,https"),
             ("max-redirs", "\(redirectLimit)"), ("connect-timeout", "\(request.timeout)"),
             ("speed-limit", "\(slowest)"), ("speed-time", "\(request.timeout)"),
             ("dump-header", "/dev/fd/3"), ("write-out", "%{stderr}%{json}"), ("output", "-"),

@@ -31,15 +31,40 @@ struct TransferFailure {
         isTransient = Self.transientCodes.contains(outcome.code)
         let own = outcome.message.isEmpty ? "curl ended with \(outcome.code)" : outcome.message
         switch outcome.code {
-        case 1: (reason, hint) = ("it leads to another protocol: \(own)", "name the place it leads to yourself, if you trust it")
-        case 5: (reason, hint) = ("the proxy has no address: \(own)", "check http_proxy, https_proxy and no_proxy")
-        case 6: (reason, hint) = ("its name has no address: \(own)", "check the name, and that this machine is online; --offline takes what is in the cache")
-        case 7: (reason, hint) = ("there is no connection: \(own)", "check that the server runs, and that this machine is online; --offline takes what is in the cache")
-        case 18: (reason, hint) = ("the answer ends early: \(own)", "try again; what came is kept, and goes on from there")
-        case 28: (reason, hint) = ("nothing, or next to nothing, came for \(timeout) s", "try again; what came is kept; Timeout= in the remote's file says how long to wait")
+        case 1:
+            (reason, hint) = (
+                "it leads to another protocol: \(own)", "name the place it leads to yourself, if you trust it"
+            )
+        case 5:
+            (reason, hint) = (
+                "the proxy has no address: \(own)", "check http_proxy, https_proxy and no_proxy"
+            )
+        case 6:
+            (reason, hint) = (
+                "its name has no address: \(own)",
+                "check the name, and that this machine is online; --offline takes what is in the cache"
+            )
+        case 7:
+            (reason, hint) = (
+                "there is no connection: \(own)",
+                "check that the server runs, and that this machine is online; --offline takes what is in the cache"
+            )
+        case 18:
+            (reason, hint) = (
+                "the answer ends early: \(own)", "try again; what came is kept, and goes on from there"
+            )
+        case 28:
+            (reason, hint) = (
+                "nothing, or next to nothing, came for \(timeout) s",
+                "try again; what came is kept; Timeout= in the remote's file says how long to wait"
+            )
         case 35, 53, 54, 58, 59, 60, 66, 77, 80, 82, 83, 90, 91, 98:
-            (reason, hint) = ("no trusted connection: \(own)", "check the clock, and the server's certificate; SSL_CERT_FILE or CURL_CA_BUNDLE names other authorities")
-        case 47: (reason, hint) = ("it leads from place to place without end: \(own)", "ask who keeps the server")
+            (reason, hint) = (
+                "no trusted connection: \(own)",
+                "check the clock, and the server's certificate; SSL_CERT_FILE or CURL_CA_BUNDLE names other authorities"
+            )
+        case 47:
+            (reason, hint) = ("it leads from place to place without end: \(own)", "ask who keeps the server")
         default: (reason, hint) = (own, "try the same with curl to see more")
         }
     }
@@ -47,11 +72,19 @@ struct TransferFailure {
     private static func words(_ status: Int) -> (String, String) {
         switch status {
         case 401, 407:
-            ("the server wants a name and password (\(status))", "put them into a netrc file that only you can read, and name it with Credentials= in the remote's file, or with 'sxs remote add --credentials FILE'")
+            (
+                "the server wants a name and password (\(status))",
+                "put them into a netrc file that only you can read, and name it with Credentials= in the remote's file, or with 'sxs remote add --credentials FILE'"
+            )
         case 403: ("the server refuses it (403)", "ask who keeps the server")
-        case 404, 410: ("the server does not have it (\(status))", "check the place with 'sxs remote show'; 'sxs remote refresh' reads its listing anew")
+        case 404, 410:
+            (
+                "the server does not have it (\(status))",
+                "check the place with 'sxs remote show'; 'sxs remote refresh' reads its listing anew"
+            )
         case 429: ("the server is asked too often (429)", "try again later")
-        case 500...599: ("the server has a problem (\(status))", "try again later, or name mirrors in the remote's file")
+        case 500...599:
+            ("the server has a problem (\(status))", "try again later, or name mirrors in the remote's file")
         default: ("the server answers \(status)", "check the place with 'sxs remote show'")
         }
     }

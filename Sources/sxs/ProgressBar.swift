@@ -56,7 +56,9 @@ final class ProgressBar: Progress {
             return Console.draw(fitted(title, before: "  \(Console.size(done))\(rate)"))
         }
         let share = min(1, Double(done) / Double(total))
-        let left = done > 0 ? "  " + Self.time(elapsed * Double(total - min(done, total)) / Double(done)) + " left" : ""
+        let left =
+            done > 0
+            ? "  " + Self.time(elapsed * Double(total - min(done, total)) / Double(done)) + " left" : ""
         let figures = " \(Int(share * 100))%  \(Console.size(done)) of \(Console.size(total))\(rate)\(left)"
         // Figures come first, then the title, then as much of a bar as there is room for.
         let cells = min(Self.barCells, width - 1 - figures.count - title.count - Self.barFrame)
@@ -71,7 +73,8 @@ final class ProgressBar: Progress {
         let seconds = Int(min(seconds, 359_999).rounded(.up))
         let digits = { (number: Int) in (number < 10 ? "0" : "") + "\(number)" }
         let hours = seconds / 3600
-        return (hours > 0 ? "\(hours):\(digits(seconds / 60 % 60))" : "\(seconds / 60)") + ":\(digits(seconds % 60))"
+        return (hours > 0 ? "\(hours):\(digits(seconds / 60 % 60))" : "\(seconds / 60)")
+            + ":\(digits(seconds % 60))"
     }
 
     /// The end of `text` that fits the line before `rest`, and `rest`.

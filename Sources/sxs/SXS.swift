@@ -61,7 +61,8 @@ struct SXS: ParsableCommand {
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
             ELFCommand.self, HintCommand.self, SetupCommand.self, DoctorCommand.self, ExplainCommand.self,
             CheckCommand.self, RelabelCommand.self, AdoptCommand.self, CollectCommand.self,
-            WhyAliveCommand.self, UpgradeCommand.self, OutdatedCommand.self, PinCommand.self, UnpinCommand.self,
+            WhyAliveCommand.self, UpgradeCommand.self, OutdatedCommand.self, PinCommand.self,
+            UnpinCommand.self,
             SearchCommand.self,
         ])
 

@@ -60,8 +60,10 @@ import Testing
     @Test func textIsDecoded() throws {
         // The first packet of a key: new format, tag 6.
         let binary: Bytes = [0xc6, 0x33, 0x04] + Bytes(0..<100)
-        let encoded = "xjMEAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1\nNjc4OTo7PD0+P0BBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV5fYGFiYw=="
-        let text = "-----BEGIN PGP PUBLIC KEY BLOCK-----\nVersion: x\n\n\(encoded)\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n"
+        let encoded =
+            "xjMEAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1\nNjc4OTo7PD0+P0BBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV5fYGFiYw=="
+        let text =
+            "-----BEGIN PGP PUBLIC KEY BLOCK-----\nVersion: x\n\n\(encoded)\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n"
         #expect(Keyring.binary(binary) == binary)
         #expect(Keyring.binary(Bytes(text.utf8)) == binary)
         // Several keys in one file, and line ends of another system.
@@ -80,7 +82,9 @@ import Testing
 
     @Test func recordsAloneAndInLists() {
         let expected = ["ID": "x", "SYSEXT_VERSION_ID": "29.1"]
-        let read = { (text: String, image: String) in ImageMetadata(json: Bytes(text.utf8), image: image)?.release }
+        let read = { (text: String, image: String) in
+            ImageMetadata(json: Bytes(text.utf8), image: image)?.release
+        }
         #expect(read(Self.record, "a-1.raw") == expected)
         #expect(read("[\(Self.record), {\"image_name\":\"b\"}]", "a-1.raw") == expected)
         #expect(read("[\(Self.record)]", "other.raw") == nil)
@@ -91,7 +95,8 @@ import Testing
     }
 
     @Test func manifests() {
-        let text = #"{"config":{"name":"gdb","version":"29.1"},"extension":{"ID":"y","A":"b\nID=z"},"packages":[]}"#
+        let text =
+            #"{"config":{"name":"gdb","version":"29.1"},"extension":{"ID":"y","A":"b\nID=z"},"packages":[]}"#
         let found = ImageMetadata(manifest: Bytes(text.utf8))
         #expect(found?.name == "gdb" && found?.version == "29.1")
         // A value with a line end could pretend to be another field.

@@ -11,7 +11,9 @@ private final class Place {
 
     init() throws {
         path = FileManager.default.temporaryDirectory.path + "/sxs-remotes-tests-\(UUID())"
-        for directory in ["root/remotes", "root/tmp", "root/cache", "etc/sxs/remotes.d", "usr/lib/sxs/remotes.d"] {
+        for directory in [
+            "root/remotes", "root/tmp", "root/cache", "etc/sxs/remotes.d", "usr/lib/sxs/remotes.d",
+        ] {
             try FileManager.default.createDirectory(
                 atPath: path + "/" + directory, withIntermediateDirectories: true)
         }
@@ -33,7 +35,9 @@ private final class Place {
 
     @Test func theFirstDirectoryWinsAndFilesHide() throws {
         let place = try Place()
-        for name in ["a", "b", "c", "d"] { try place.write("usr/lib/sxs/remotes.d/\(name).conf", Self.text("/vendor")) }
+        for name in ["a", "b", "c", "d"] {
+            try place.write("usr/lib/sxs/remotes.d/\(name).conf", Self.text("/vendor"))
+        }
         try place.write("usr/lib/sxs/remotes.d/readme.txt", "no remote")
         try place.write("etc/sxs/remotes.d/a.conf", Self.text("/host", "Priority=1"))
         try place.write("etc/sxs/remotes.d/b.conf", "")

@@ -5,13 +5,18 @@ import Testing
 @Suite struct ConfigurationFileTests {
     @Test func sectionsAssignmentsCommentsAndJoinedLines() {
         let file = ConfigurationFile(
-            parsing: "# c\n; d\nstray\n[A]\nx = 1 \nx=2\nlist=a b\\\n  # between\n  c\nlist=\n list = d e\n[B]\nx=\n=v")
+            parsing:
+                "# c\n; d\nstray\n[A]\nx = 1 \nx=2\nlist=a b\\\n  # between\n  c\nlist=\n list = d e\n[B]\nx=\n=v"
+        )
         #expect(file.value("x", in: "A") == "2")
         #expect(file.words("list", in: "A") == ["d", "e"])
         #expect(file.value("x", in: "B") == nil)
         #expect(file.sections == ["A", "B"])
         #expect(file.ignoredLines == [3, 14])
-        #expect(ConfigurationFile(parsing: "[A]\nlist=a b\\\n# between\n  c\\").words("list", in: "A") == ["a", "b", "c"])
+        #expect(
+            ConfigurationFile(parsing: "[A]\nlist=a b\\\n# between\n  c\\").words("list", in: "A") == [
+                "a", "b", "c",
+            ])
     }
 
     @Test(arguments: [("yes", true), ("On", true), ("0", false), ("f", false), ("maybe", nil), ("", nil)])
@@ -39,9 +44,11 @@ import Testing
     @Test(arguments: [
         "Kind=sysext", "[Remote]\nKind=sysext", "[Remote]\nLocation=/a", "[Remote]\nKind=tape\nLocation=/a",
         "[Remote]\nKind=sysext\nLocation=a", "[Remote]\nKind=sysext\nLocation=/a\nPriority=high",
-        "[Remote]\nKind=sysext\nLocation=/a\nInsecure=perhaps", "[Remote]\nKind=sysext\nLocation=/a\nKeyring=k",
+        "[Remote]\nKind=sysext\nLocation=/a\nInsecure=perhaps",
+        "[Remote]\nKind=sysext\nLocation=/a\nKeyring=k",
         "[Remote]\nKind=sysext\nLocation=/a\nTimeout=0", "[Remote]\nKind=sysext\nLocation=/a\nVerfy=no",
-        "[Other]\nKind=sysext", "[Remote]\nKind=sysext\nLocation=/a\nwhat", "[Remote]\nKind=sysext\nLocation=/a\0b",
+        "[Other]\nKind=sysext", "[Remote]\nKind=sysext\nLocation=/a\nwhat",
+        "[Remote]\nKind=sysext\nLocation=/a\0b",
     ])
     func whatIsWrongIsNamed(text: String) {
         let error = #expect(throws: RemoteDescriptionError.self) { try parse(text) }
@@ -49,7 +56,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "ftp://h/a", "https://", "relative/a", "https://h/a?b", "https://h/a#b", "https://u:p@h/a", "https://h/a b",
+        "ftp://h/a", "https://", "relative/a", "https://h/a?b", "https://h/a#b", "https://u:p@h/a",
+        "https://h/a b",
         "https://h/a\nurl=x", "/a\nb", "", "file://h/a",
     ])
     func placesThatAreNone(text: String) {

@@ -65,7 +65,8 @@ struct ExplainCommand: ParsableCommand {
         let session = try Session(
             root: nil, profile: ProfileName(StoreLayout.defaultProfile), progress: ProgressBar(),
             command: "sxs explain", note: Console.note)
-        let explanation = try session.explainOffer(image, on: explainer) ?? explainer.explain(image, name: name)
+        let explanation =
+            try session.explainOffer(image, on: explainer) ?? explainer.explain(image, name: name)
         if json { try Console.printJSON(explanation) } else { show(explanation) }
         let isSevere = explanation.conflicts?.contains { $0.severity == .severe } ?? false
         if explanation.match.outcome != .merged || strict && isSevere { throw ExitCode(1) }

@@ -56,7 +56,9 @@ struct RemoteCommand: ParsableCommand {
         @Option(help: ArgumentHelp("A file with the OpenPGP key that signs its listing.", valueName: "file"))
         var key: String?
 
-        @Flag(help: "Take its listing without a signature: whoever can alter data on the way can alter programs.")
+        @Flag(
+            help:
+                "Take its listing without a signature: whoever can alter data on the way can alter programs.")
         var insecure = false
 
         @Option(help: "Of several remotes with a package, the highest counts.")
@@ -67,7 +69,8 @@ struct RemoteCommand: ParsableCommand {
             help: ArgumentHelp("A further place with the same files.", valueName: "url"))
         var mirrors: [String] = []
 
-        @Option(help: ArgumentHelp("A netrc file with names and passwords for its server.", valueName: "file"))
+        @Option(
+            help: ArgumentHelp("A netrc file with names and passwords for its server.", valueName: "file"))
         var credentials: String?
 
         @Option(
@@ -82,7 +85,8 @@ struct RemoteCommand: ParsableCommand {
                 throw ValidationError("--timeout is from 1 to 3600 seconds")
             }
             guard kind.map({ RemoteKind(rawValue: $0) != nil }) ?? true else {
-                throw ValidationError("--kind is one of \(RemoteKind.allCases.map(\.rawValue).joined(separator: ", "))")
+                throw ValidationError(
+                    "--kind is one of \(RemoteKind.allCases.map(\.rawValue).joined(separator: ", "))")
             }
         }
 

@@ -41,7 +41,8 @@ struct UpgradeCommand: ParsableCommand {
 
 struct OutdatedCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "outdated", abstract: "Show packages of the profile of which a remote has a newer version.",
+        commandName: "outdated",
+        abstract: "Show packages of the profile of which a remote has a newer version.",
         discussion: """
             Example:
               sxs outdated
@@ -126,6 +127,8 @@ extension [PackageUpgrade] {
         guard !shown.isEmpty else { return Console.print("nothing is newer") }
         Console.print(
             Console.table(
-                shown.map { [$0.name, $0.installed, "->", $0.available, $0.remote, $0.isPinned ? "pinned" : ""] }))
+                shown.map {
+                    [$0.name, $0.installed, "->", $0.available, $0.remote, $0.isPinned ? "pinned" : ""]
+                }))
     }
 }
