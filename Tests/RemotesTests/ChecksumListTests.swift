@@ -1,4 +1,5 @@
 import Files
+import StoreLayout
 import Testing
 
 @testable import Remotes
