@@ -34,6 +34,8 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
     case badRemote(String, location: String)
     /// A remote has a package, but none for this host.
     case nothingFits(String, remote: String, image: String, reason: String)
+    /// An image of a registry, which is no extension.
+    case noExtension(String)
     /// A file that should be in the store path is not.
     case missingFile(String, package: String)
     /// Generations of this root have no services, for a reason.
@@ -129,6 +131,11 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
             """
             '\(name)' of remote '\(remote)' is not for this host: \(image): \(reason)
             hint: 'sxs explain \(remote)/\(name)' shows all rules; one that brings all it needs can be had with --any-host
+            """
+        case .noExtension(let image):
+            """
+            \(image) is an image of a registry, which systemd-sysext does not merge
+            hint: 'sxs install' brings its programs; 'sxs export' makes an extension of what is in the store
             """
         case .missingFile(let path, let package):
             """

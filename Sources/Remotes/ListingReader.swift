@@ -143,7 +143,8 @@ public struct ListingReader: Sendable {
                 reason: "it was signed on \(SeenListing.text(signed)), which is yet to come",
                 hint: "check this machine's clock; else ask who keeps the server")
         }
-        let root = try Descriptor.directory(root)
+        // Where there is no root yet, nothing was seen.
+        guard let root = try? Descriptor.directory(root) else { return }
         let location = remote.description.location.text
         let seen = try SeenListing.read(remote.name, root: root).flatMap {
             $0.location == location ? $0 : nil

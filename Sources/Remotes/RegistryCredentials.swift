@@ -34,10 +34,15 @@ struct RegistryCredentials {
                 home.map { $0 + "/.config/containers/auth.json" },
                 (variable("DOCKER_CONFIG") ?? home.map { $0 + "/.docker" }).map { $0 + "/config.json" },
             ].compactMap { $0 }
+        // One that is not there, or not this user's to read, says nothing.
+        self.init(parsing: files.compactMap { try? Descriptor.file($0).readAll(limit: Self.longest) })
+    }
+
+    /// Reads files' contents, of which the first with a key counts; what is no such file says nothing.
+    init(parsing files: [Bytes]) {
         var basic: [String: String] = [:]
-        for file in files {
-            guard let bytes = try? Descriptor.file(file).readAll(limit: Self.longest),
-                let read = try? JSONDecoder().decode(File.self, from: Data(bytes))
+        for bytes in files {
+            guard let read = try? JSONDecoder().decode(File.self, from: Data(bytes))
             else { continue }
             for (key, entry) in read.auths ?? [:] {
                 // What stands in a header field is base64 and nothing else.
