@@ -33,7 +33,7 @@ import Testing
 
     @Test func programsOfSeveralThreadsDoNotKeepEachOthersPipesOpen() throws {
         try inParallel(Array(0..<32), threads: 8) { number in
-            let slow = try shell("sleep 5")
+            let slow = try shell("exec sleep 5")
             let result = try shell("echo \(number)").finish()
             #expect(result.output == Bytes("\(number)\n".utf8))
             slow.stop()
