@@ -177,6 +177,13 @@ def walk(tests):
     before = len(tests.nginx.requests())
     store.sxs("remote", "refresh")
     say([r for r in tests.nginx.requests()[before:]] == ["GET /walk/SHA256SUMS 304"], f"{tests.nginx.requests()[before:]}")
+    # What was fetched goes when it was not used for some time.
+    blobs = [p for p in (store.root / "cache/blobs").rglob("*") if p.is_file()]
+    say(len(blobs) == 4 and store.json("gc")["fetched"] == 0, f"{blobs}")
+    for blob in blobs[1:]:
+        os.utime(blob, (time.time() - 15 * 86400,) * 2)
+    say(store.json("gc", "--dry-run")["fetched"] == 3, "gc --dry-run")
+    say(store.json("gc")["fetched"] == 3 and [p for p in blobs if p.exists()] == blobs[:1], "gc")
     store.sxs("remote", "remove", "t")
     say(not store.names("keys") and not store.names("seen"), "what is kept of a remote goes with it")
     store.check()
@@ -302,7 +309,8 @@ def bad_servers(tests):
     web = tests.web
     add = ["remote", "add", "t", shelf.url, "--key", tests.keys.public, "--timeout", 1]
     install = ["install", "hello"]
-    many = "".join(f"{hashlib.sha256(b'').hexdigest()}  {n}\n" for n in range(150_000))
+    empty = hashlib.sha256(b"").hexdigest()
+    many = "".join(f"{empty}  {n}\n" for n in range(150_000))
     table = [
         ({"SHA256SUMS": 404}, add, ["does not have it (404)"]),
         ({"SHA256SUMS": 401}, add, ["wants a name and password (401)", "--credentials"]),
