@@ -641,6 +641,11 @@ def of_host(tests):
     directory = signed_shelf(tests, "sequoia")
     other = tests.store()
     other.sxs("remote", "add", "t", directory.path, "--key", tests.keys.public)
+    for suffix in (".gpg", ".asc"):
+        (directory.path / "SHA256SUMS.gpg").unlink(missing_ok=True)
+        directory.sums(when="20260201T000000", suffix=suffix)
+        refused(other, "remote", "refresh", words=["2026-02-01", "shows an old state"])
+        (directory.path / f"SHA256SUMS{suffix}").unlink()
     tests.strangers.sign(directory.path / "SHA256SUMS")
     refused(other, "remote", "refresh", words=["not to be trusted"])
     tests.hide("/usr/bin/sqv")
