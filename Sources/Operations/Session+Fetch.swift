@@ -87,7 +87,7 @@ extension Session {
             try image.makeLayout(in: directory, from: BlobCache(root: root))
             let opened = try Image.open(
                 ImageReference(path: temporary.path(of: name), format: .ociLayout, title: offer.location),
-                platform: options.platform)
+                platform: options.platform, limits: options.limits)
             // Its files stay open; what a crash leaves goes with the next writer.
             try temporary.removeTree(name)
             return opened
@@ -99,7 +99,7 @@ extension Session {
         let image = try Image.open(
             ImageReference(path: "/proc/self/fd/\(file.number)", title: offer.location),
             platform: options.platform,
-            temporaryDirectory: root + "/" + StoreLayout.Name.temporary)
+            temporaryDirectory: root + "/" + StoreLayout.Name.temporary, limits: options.limits)
         image.isFile(of: digest)
         if !options.ignoresHost { try HostMatch(progress: progress).check(image, of: offer) }
         return image

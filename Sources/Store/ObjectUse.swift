@@ -152,7 +152,8 @@ extension Store {
         }
     }
 
-    private func objectUsesFromListing(of baseName: String) throws -> [ObjectUse] {
+    /// The objects of a store path, as its listing has them.
+    func objectUsesFromListing(of baseName: String) throws -> [ObjectUse] {
         let name = [StoreLayout.Name.manifests, baseName, StoreLayout.Name.listing].joined(separator: "/")
         return try ObjectUses.inListing(root.open(beneath: name).readAll(limit: .max))
     }

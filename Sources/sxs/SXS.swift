@@ -64,6 +64,7 @@ struct SXS: ParsableCommand {
             WhyAliveCommand.self, UpgradeCommand.self, OutdatedCommand.self, PinCommand.self,
             UnpinCommand.self,
             SearchCommand.self,
+            IndexCommand.self, RepairCommand.self,
         ])
 
     /// The program's version.
