@@ -41,6 +41,7 @@ let package = Package(
             exclude: [
                 "README.md", "relocation.md", "hints.md", "desktop.md", "extensions.md", "setup.md",
                 "matching.md", "selinux.md", "adopting.md", "garbage.md", "services.md", "repair.md",
+                "remotes.md",
                 "decisions",
             ],
             resources: [
@@ -63,12 +64,14 @@ let package = Package(
             name: "Labels", dependencies: ["Files", "StoreLayout", "CSELinux"], swiftSettings: settings,
             // What the static archive of libselinux needs.
             linkerSettings: [.linkedLibrary("sepol"), .linkedLibrary("pcre2-8")]),
+        .target(name: "Remotes", dependencies: ["Files", "StoreLayout"], swiftSettings: settings),
 
         // 4: the verbs.
         .target(
             name: "Operations",
             dependencies: [
                 "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
+                "Remotes",
             ],
             swiftSettings: settings),
 
@@ -117,6 +120,8 @@ let package = Package(
             name: "ActivationTests",
             dependencies: ["Activation", "Files", "StoreLayout", "CLauncher", "activation-probe"],
             swiftSettings: settings),
+        .testTarget(
+            name: "RemotesTests", dependencies: ["Remotes", "Files", "StoreLayout"], swiftSettings: settings),
         .testTarget(name: "CommandTests", dependencies: ["sxs"], swiftSettings: settings),
         .testTarget(
             name: "OperationsTests",

@@ -1,11 +1,20 @@
 /// The index's schema: what turns an empty database into the current one, step by step.
 ///
-/// The index can be rebuilt from `manifests` and `profiles`; only remotes are nowhere else.
+/// The index can be rebuilt from `manifests` and `profiles`.
 public enum Schema {
     /// A step that is never edited once released; `PRAGMA user_version` counts the steps done.
     public struct Migration: Sendable {
+        /// What is done before a step's statements.
+        public enum Preparation: Sendable {
+            /// The rows of the table `remote` are written into files of their own, which are on the disk before the
+            /// table goes.
+            case remotesToFiles
+        }
+
         /// What the step is for.
         public let name: String
+        /// What comes before its statements.
+        public var preparation: Preparation?
         /// Its statements.
         public let sql: String
     }
@@ -114,5 +123,8 @@ public enum Schema {
                 ) STRICT;
                 INSERT INTO unfiled SELECT id FROM package;
                 """),
+        Migration(
+            name: "remotes are files", preparation: .remotesToFiles,
+            sql: "DROP TABLE IF EXISTS remote;"),
     ]
 }

@@ -128,7 +128,7 @@ public enum StoreLayout {
     public static let directories: [(name: String, mode: UInt32)] = [
         (Name.store, 0o755), (Name.manifests, 0o755), (Name.objects, 0o755), (Name.aliases, 0o755),
         (Name.shims, 0o755), (Name.profiles, 0o755), (Name.hints, 0o755), (Name.collectionRoots, 0o755),
-        (Name.cache, 0o755),
+        (Name.cache, 0o755), (RemoteLayout.remotes, 0o755),
         (Name.temporary, 0o700), (Name.programs, 0o755),
     ]
 

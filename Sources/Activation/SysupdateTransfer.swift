@@ -19,25 +19,16 @@ public struct SysupdateTransfer: Encodable, Sendable, Equatable {
     /// - Returns: `nil` for one that brings no extensions, or whose path cannot be told without running systemd: one
     ///   with specifiers, or relative to something else than the root directory.
     public init?(file: String, text: String) {
-        var values: [String: String] = [:]
-        var isTarget = false
-        for line in text.split(whereSeparator: \.isNewline) {
-            let line = line.trimmed
-            if line.hasPrefix("#") || line.hasPrefix(";") { continue }
-            if line.hasPrefix("[") {
-                isTarget = line == "[Target]"
-            } else if isTarget, let equals = line.firstIndex(of: "=") {
-                values[String(line[..<equals].trimmed)] = String(line[line.index(after: equals)...].trimmed)
-            }
-        }
-        guard let path = values["Path"], path.hasPrefix("/"), !path.contains("%"),
-            ["root", nil].contains(values["PathRelativeTo"])
+        let configuration = ConfigurationFile(parsing: text)
+        let value = { (key: String) in configuration.value(key, in: "Target") }
+        guard let path = value("Path"), path.hasPrefix("/"), !path.contains("%"),
+            ["root", nil].contains(value("PathRelativeTo"))
         else { return nil }
         let place = Self.plain(path)
-        let link = values["CurrentSymlink"].map { Self.plain($0.hasPrefix("/") ? $0 : place + "/" + $0) }
+        let link = value("CurrentSymlink").map { Self.plain($0.hasPrefix("/") ? $0 : place + "/" + $0) }
         self.file = file
         self.path = place
-        patterns = (values["MatchPattern"] ?? "").split(separator: " ").map(String.init)
+        patterns = configuration.words("MatchPattern", in: "Target")
         currentLink = link
         let places = Anchor.searchPath + [AdoptionLayout.imageStore]
         let isLinked = link.map { link in Anchor.searchPath.contains { link.hasPrefix($0 + "/") } }
@@ -90,13 +81,5 @@ extension Host {
             guard let followed = try followed(file), let text = try contents(followed) else { return nil }
             return SysupdateTransfer(file: file, text: String(decoding: text, as: UTF8.self))
         }
-    }
-}
-
-extension StringProtocol {
-    fileprivate var trimmed: SubSequence {
-        let start = drop { $0.isWhitespace }
-        return start[
-            ..<(start.lastIndex { !$0.isWhitespace }.map { start.index(after: $0) } ?? start.startIndex)]
     }
 }

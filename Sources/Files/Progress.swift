@@ -7,11 +7,19 @@ public protocol Progress: AnyObject {
     ///   - total: Bytes in all; `nil` where nobody knows.
     func begin(_ title: String, total: Int?)
 
+    /// The length of the work that was begun became known.
+    func expect(_ total: Int)
+
     /// Bytes done so far.
     func advance(to bytes: Int)
 
     /// The work is over.
     func end()
+}
+
+extension Progress {
+    /// Does nothing: by default a length that comes late is not shown.
+    public func expect(_ total: Int) {}
 }
 
 /// Reports to nobody.

@@ -40,14 +40,15 @@ public final class WorkQueue<Item: Sendable>: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    /// Does all work on as many threads as there are processors, this one among them.
+    /// Does all work on several threads, this one among them.
     ///
+    /// - Parameter threads: How many threads; `nil` for as many as there are processors.
     /// - Throws: The first error of `work`; what was not begun by then is left.
-    public func run(_ work: @escaping @Sendable (Item) throws -> Void) throws {
-        let count = min(threadLimit, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+    public func run(threads: Int? = nil, _ work: @escaping @Sendable (Item) throws -> Void) throws {
+        let count = threads ?? min(threadLimit, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
         let body = ThreadBody { [self] in takeAll(work) }
         var threads: [pthread_t] = []
-        for _ in 1..<count {
+        for _ in 1..<max(1, count) {
             var thread = pthread_t()
             let argument = Unmanaged.passRetained(body)
             let result = pthread_create(
@@ -94,11 +95,15 @@ public final class WorkQueue<Item: Sendable>: @unchecked Sendable {
 
 /// Does the same for each of some items, on as many threads as there are processors, this one among them.
 ///
+/// - Parameters:
+///   - items: What it is done for.
+///   - threads: How many threads, for work that waits; `nil` for as many as there are processors.
+///   - work: What is done.
 /// - Throws: The first error of `work`; what was not begun by then is left.
 public func inParallel<Item: Sendable>(
-    _ items: [Item], _ work: @escaping @Sendable (Item) throws -> Void
+    _ items: [Item], threads: Int? = nil, _ work: @escaping @Sendable (Item) throws -> Void
 ) throws {
-    try WorkQueue(items).run(work)
+    try WorkQueue(items).run(threads: threads.map { min($0, max(1, items.count)) }, work)
 }
 
 /// What a thread does.

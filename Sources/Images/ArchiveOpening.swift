@@ -16,8 +16,8 @@ struct ArchiveOpening {
         self.reference = reference
         self.temporaryDirectory = temporaryDirectory
         size = Int(try file.status().st_size)
-        budget = ImageBudget(limits, image: reference.path, stored: size)
-        guard size > 0 else { throw ImageError.truncated(image: reference.path, detail: "it is empty") }
+        budget = ImageBudget(limits, image: reference.shown, stored: size)
+        guard size > 0 else { throw ImageError.truncated(image: reference.shown, detail: "it is empty") }
     }
 
     /// The format: the one that was said, or the one that the contents have.
@@ -26,10 +26,10 @@ struct ArchiveOpening {
         let kind = try DiskFormat(of: file)
         if kind == .squashFS { return .squashFS }
         if let kind {
-            throw ImageError.unsupported(image: reference.path, what: "is \(kind.name)", hint: kind.hint)
+            throw ImageError.unsupported(image: reference.shown, what: "is \(kind.name)", hint: kind.hint)
         }
         guard reference.format == .sniffed else {
-            throw ImageError.notAnImage(path: reference.path, reason: "it has no SquashFS header")
+            throw ImageError.notAnImage(path: reference.shown, reason: "it has no SquashFS header")
         }
         return try archiveFormat()
     }
@@ -38,9 +38,9 @@ struct ArchiveOpening {
     ///
     /// The first member that no archive of blobs would have decides, so a root file system is not read twice.
     private func archiveFormat() throws -> ImageReference.Format {
-        let stream = FileStream(file, range: 0..<size, image: reference.path)
+        let stream = FileStream(file, range: 0..<size, image: reference.shown)
         let reader = TarReader(
-            try Decompressor.open(stream, image: reference.path, budget: budget), image: reference.path)
+            try Decompressor.open(stream, image: reference.shown, budget: budget), image: reference.shown)
         var names: Set<String> = []
         while let entry = try reader.next() {
             let name = entry.path.split(separator: UInt8(ascii: "/"))
@@ -69,17 +69,56 @@ struct ArchiveOpening {
     /// The archive's files; those of a compressed archive after decompression to an unnamed file.
     func blobs() throws -> any BlobSource {
         let head = try Self.head(of: file, count: TarHeader.blockSize)
-        if TarHeader(block: head).isValid { return try ArchiveBlobs(file, size: size, image: reference.path) }
+        if TarHeader(block: head).isValid {
+            return try ArchiveBlobs(file, size: size, image: reference.shown)
+        }
         let copy = try temporaryFile()
         let stream = try Decompressor.open(
-            FileStream(file, range: 0..<size, image: reference.path), image: reference.path, budget: budget)
+            FileStream(file, range: 0..<size, image: reference.shown), image: reference.shown, budget: budget)
         var written = 0
         while let bytes = try stream.next() {
             try copy.write(bytes)
             written += bytes.count
         }
-        return try ArchiveBlobs(copy, size: written, image: reference.path)
+        return try ArchiveBlobs(copy, size: written, image: reference.shown)
     }
+
+    /// The SquashFS image that is in a compressed file, decompressed to an unnamed file; `nil` for what has none.
+    func decompressedImage() throws -> Descriptor? {
+        guard reference.format == .sniffed || reference.format == .squashFS else { return nil }
+        let head = try Self.head(of: file, count: TarHeader.blockSize)
+        guard Self.compressions.contains(where: { head.starts(with: $0) }) else { return nil }
+        let whole = FileStream(file, range: 0..<size, image: reference.shown)
+        let stream = try PeekedStream(
+            Decompressor.open(whole, image: reference.shown, budget: budget))
+        guard stream.head.starts(with: "hsqs".utf8), stream.head.count >= Self.usedEnd else { return nil }
+        // No more than the header says, so that what is small cannot fill the disk.
+        let used = stream.head[(Self.usedEnd - 8)..<Self.usedEnd].reversed().reduce(0) {
+            $0 << 8 | UInt64($1)
+        }
+        let limit = Int(clamping: min(used, 1 << 50)) + Self.padding
+        let copy = try temporaryFile()
+        var written = 0
+        while let bytes = try stream.next() {
+            written += bytes.count
+            guard written <= limit else {
+                throw ImageError.excessive(
+                    image: reference.shown, what: "more bytes than its header says", limit: limit)
+            }
+            try copy.write(bytes)
+        }
+        return copy
+    }
+
+    /// The end of the header's field that says how many bytes a SquashFS image has.
+    private static let usedEnd = 48
+    /// Bytes that may follow these.
+    private static let padding = 1 << 20
+    /// How compressed files begin: gzip, xz, zstd, bzip2, lz4.
+    private static let compressions: [Bytes] = [
+        [0x1f, 0x8b], [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], [0x28, 0xb5, 0x2f, 0xfd], [0x42, 0x5a, 0x68],
+        [0x04, 0x22, 0x4d, 0x18],
+    ]
 
     private func temporaryFile() throws -> Descriptor {
         let directory = temporaryDirectory ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"

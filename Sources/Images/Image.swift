@@ -14,7 +14,7 @@ public final class Image {
     }
 
     /// What the image says about itself.
-    public let facts: ImageFacts
+    public private(set) var facts: ImageFacts
 
     let contents: Contents
     private let path: String
@@ -47,15 +47,19 @@ public final class Image {
         // Not to wait for the other end of a named pipe.
         let number = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard number >= 0 else { throw SystemError("open", path) }
-        let file = Descriptor(taking: number, path: path)
+        let file = Descriptor(taking: number, path: reference.shown)
         switch try file.status().st_mode & S_IFMT {
         case S_IFDIR:
             return try open(directory: file, reference: reference, platform: platform, limits: limits)
         case S_IFREG: break
-        default: throw ImageError.notAnImage(path: path, reason: "it is neither a file nor a directory")
+        default:
+            throw ImageError.notAnImage(path: reference.shown, reason: "it is neither a file nor a directory")
         }
         let opening = try ArchiveOpening(
             file, reference: reference, temporaryDirectory: temporaryDirectory, limits: limits)
+        if let copy = try opening.decompressedImage() {
+            return try opaque(.squashFS(copy), kind: "SquashFS image", reference: reference, limits: limits)
+        }
         switch try opening.format() {
         case .squashFS:
             return try opaque(.squashFS(file), kind: "SquashFS image", reference: reference, limits: limits)
@@ -64,14 +68,16 @@ public final class Image {
                 opening.blobs(), reference: reference.name, platform: platform, fileName: reference.fileName,
                 kind: "OCI archive")
             return Image(
-                .layered(opened.0.within(bytes: opening.size)), facts: opened.1, path: path, limits: limits)
+                .layered(opened.0.within(bytes: opening.size)), facts: opened.1, path: reference.shown,
+                limits: limits)
         case .dockerArchive:
             let opened = try DockerArchive.open(
                 opening.blobs(), reference: reference.name, platform: platform, fileName: reference.fileName)
             return Image(
-                .layered(opened.0.within(bytes: opening.size)), facts: opened.1, path: path, limits: limits)
+                .layered(opened.0.within(bytes: opening.size)), facts: opened.1, path: reference.shown,
+                limits: limits)
         case .directory:
-            throw ImageError.notAnImage(path: path, reason: "it is no directory")
+            throw ImageError.notAnImage(path: reference.shown, reason: "it is no directory")
         case .tar, .sniffed:
             return try opaque(.tar(file), kind: "tar archive", reference: reference, limits: limits)
         }
@@ -87,13 +93,13 @@ public final class Image {
             let (image, facts) = try OCILayout.open(
                 DirectoryBlobs(directory), reference: reference.name, platform: platform,
                 fileName: reference.fileName, kind: "OCI layout")
-            return Image(.layered(image), facts: facts, path: reference.path, limits: limits)
+            return Image(.layered(image), facts: facts, path: reference.shown, limits: limits)
         case .directory, .sniffed:
             return try opaque(
                 .directory(directory), kind: "directory", reference: reference, limits: limits)
         default:
             throw ImageError.notAnImage(
-                path: reference.path, reason: "it is a directory, not a \(reference.format.rawValue) file")
+                path: reference.shown, reason: "it is a directory, not a \(reference.format.rawValue) file")
         }
     }
 
@@ -103,7 +109,12 @@ public final class Image {
     ) throws -> Image {
         var facts = ImageFacts(kind: kind)
         facts.takeNames(references: [], fileName: reference.fileName)
-        return Image(contents, facts: facts, path: reference.path, limits: limits)
+        return Image(contents, facts: facts, path: reference.shown, limits: limits)
+    }
+
+    /// Says which file the image is, by its digest, where the image does not say which image it is.
+    public func isFile(of digest: Digest) {
+        if facts.digest == nil { facts.digest = digest }
     }
 
     /// Gives all entries to a sink, and checks every byte that the format lets be checked.

@@ -13,11 +13,13 @@ public struct ImageNaming: Equatable {
     private static let suffixes: [String] = {
         let compressions = ["", ".gz", ".xz", ".zst", ".zstd", ".bz2", ".lz4", ".lz", ".lzma", ".Z"]
         let archives = [".oci.tar", ".oci-archive.tar", ".docker.tar", ".sysext.tar", ".tar"]
-        return archives.flatMap { archive in compressions.map { archive + $0 } }.sorted {
-            $0.count > $1.count
-        }
-            + [".tgz", ".txz", ".tzst", ".tbz2", ".tbz", ".tlz", ".sysext.raw", ".confext.raw"]
-            + [".raw", ".squashfs", ".sqfs", ".squash", ".oci", ".oci-archive", ".sysext"]
+        let disks = [".sysext.raw", ".confext.raw", ".raw", ".img"]
+        let compressed: [String] = (archives + disks).flatMap { file in compressions.map { file + $0 } }
+        let others = [
+            ".tgz", ".txz", ".tzst", ".tbz2", ".tbz", ".tlz", ".squashfs", ".sqfs", ".squash", ".oci",
+            ".oci-archive", ".sysext",
+        ]
+        return (compressed + others).sorted { $0.count > $1.count }
     }()
 
     /// Architecture spellings at the end of a file name.
@@ -25,6 +27,11 @@ public struct ImageNaming: Equatable {
         "x86-64", "x86_64", "amd64", "x64", "arm64", "aarch64", "riscv64", "ppc64-le", "ppc64le", "ppc64el",
         "s390x", "loongarch64", "armhf", "i686", "i386", "x86", "noarch",
     ]
+
+    /// Whether a file's name ends as those of images do.
+    public static func isImage(fileName: String) -> Bool {
+        suffixes.contains { fileName.hasSuffix($0) && fileName.utf8.count > $0.utf8.count }
+    }
 
     /// Reads the name of an image file, such as `gdb-14.2-2.1.x86-64.raw`.
     public init(fileName: String) {
@@ -48,8 +55,10 @@ public struct ImageNaming: Equatable {
         }
         let bytes = Array(rest.utf8)
         let cut = bytes.indices.dropFirst().first { index in
-            (bytes[index] == UInt8(ascii: "-") || bytes[index] == UInt8(ascii: "_"))
-                && index + 1 < bytes.count && (0x30...0x39).contains(bytes[index + 1])
+            guard bytes[index] == UInt8(ascii: "-") || bytes[index] == UInt8(ascii: "_") else { return false }
+            // "v1.2" is a version, too.
+            let digit = index + (bytes.dropFirst(index + 1).first == UInt8(ascii: "v") ? 2 : 1)
+            return digit < bytes.count && (0x30...0x39).contains(bytes[digit])
         }
         if let cut {
             name = Self.packageName(String(decoding: bytes[..<cut], as: UTF8.self))

@@ -21,9 +21,13 @@ public struct ImageReference: Hashable, Sendable, CustomStringConvertible {
     /// The image's name inside the archive, after the path's `:`.
     public let name: String?
 
+    /// What the image is called where the path says nothing, as that of an open file.
+    public let title: String?
+
     /// Creates a reference to what is at a path.
-    public init(path: String, format: Format = .sniffed, name: String? = nil) {
+    public init(path: String, format: Format = .sniffed, name: String? = nil, title: String? = nil) {
         self.path = path
+        self.title = title
         self.format = format
         self.name = name
     }
@@ -54,9 +58,12 @@ public struct ImageReference: Hashable, Sendable, CustomStringConvertible {
         return (format, rest)
     }
 
-    /// The last component of ``path``.
+    /// What messages call it.
+    var shown: String { title ?? path }
+
+    /// The last component of its path.
     var fileName: String {
-        path.split(separator: "/").last { $0 != "." }.map(String.init) ?? path
+        shown.split(separator: "/").last { $0 != "." }.map(String.init) ?? shown
     }
 
     /// The reference as it could be typed.

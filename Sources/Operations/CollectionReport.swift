@@ -55,6 +55,8 @@ public struct CollectionReport: Encodable, Sendable {
     public let spared: [String]
     /// Generated caches that go.
     public let caches: Int
+    /// Fetched images that go.
+    public let fetched: Int
     /// Entries of `gcroots/` that keep nothing.
     public let dangling: [Dangling]
     /// What could not be looked at.
@@ -62,7 +64,7 @@ public struct CollectionReport: Encodable, Sendable {
     /// Bytes that are freed: of a dry run by what the index knows.
     public let freed: Int
 
-    init(_ plan: CollectionPlan, isDryRun: Bool, freed: Int) {
+    init(_ plan: CollectionPlan, isDryRun: Bool, freed: Int, fetched: (bytes: Int, count: Int)) {
         let path = { (baseName: String) in StoreLayout.storeDirectory + "/" + baseName }
         self.isDryRun = isDryRun
         generations = plan.generations.map { GoneGeneration(profile: $0.profile.text, number: $0.number) }
@@ -78,7 +80,8 @@ public struct CollectionReport: Encodable, Sendable {
         caches = plan.derived.count
         dangling = plan.dangling.map { Dangling(path: $0.path, reason: $0.reason) }
         unseen = plan.unseen
-        self.freed = freed
+        self.fetched = fetched.count
+        self.freed = freed + fetched.bytes
     }
 }
 

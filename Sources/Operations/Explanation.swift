@@ -109,12 +109,14 @@ public struct ExtensionExplainer {
     /// - Parameters:
     ///   - source: The image: a path, or a reference as for an import.
     ///   - name: The file name that it would have among the host's extensions; `nil` for the one it has.
+    ///   - title: What it is called where its path says nothing; `source` is then a path.
     ///   - comparesFiles: Whether conflicts are looked for.
     /// - Throws: `ImageError`, ``HostError`` or `SystemError`.
     public func explain(
-        _ source: String, name: String? = nil, comparesFiles: Bool = true
+        _ source: String, name: String? = nil, title: String? = nil, comparesFiles: Bool = true
     ) throws -> Explanation {
-        let reference = try ImageReference(parsing: source)
+        let reference =
+            try title.map { ImageReference(path: source, title: $0) } ?? ImageReference(parsing: source)
         let image = try Image.open(reference, platform: (try? Architecture(parsing: host.architecture)))
         var notes = notes
         let path = try name ?? Session.absolutePath(reference.path)
@@ -138,7 +140,8 @@ public struct ExtensionExplainer {
             try comparesFiles
             ? hostTree.map { try ConflictFinder(image: outline, host: $0).conflicts() } : nil
         return Explanation(
-            image: source, kind: image.facts.kind, host: description, match: match, conflicts: conflicts,
+            image: title ?? source, kind: image.facts.kind, host: description, match: match,
+            conflicts: conflicts,
             unmerged: unmerged(outline.tree), notes: notes)
     }
 

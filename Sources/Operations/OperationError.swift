@@ -34,6 +34,10 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
     case notReported(String, package: String)
     /// A directory of images that is no directory.
     case badRemote(String, location: String)
+    /// A remote has a package, but none for this host.
+    case nothingFits(String, remote: String, image: String, reason: String)
+    /// An image of a registry, which is no extension.
+    case noExtension(String)
     /// A file that should be in the store path is not.
     case missingFile(String, package: String)
     /// Generations of this root have no services, for a reason.
@@ -58,8 +62,8 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
             """
             no package '\(name)' is in the store\
             \(remotes.isEmpty ? ", and no remote is configured" : " or in the remotes \(remotes.joined(separator: ", "))")
-            hint: import an image with 'sxs install ./IMAGE', or add a directory of images with 'sxs remote add \
-            NAME DIR'
+            hint: import an image with 'sxs install ./IMAGE', or add a directory or server of images with 'sxs remote add \
+            NAME DIR|URL'
             """
         case .notInstalled(let name, let profile):
             """
@@ -127,6 +131,16 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
             """
             remote '\(name)' cannot be used: \(location) is no directory that can be read
             hint: name a directory that holds images
+            """
+        case .nothingFits(let name, let remote, let image, let reason):
+            """
+            '\(name)' of remote '\(remote)' is not for this host: \(image): \(reason)
+            hint: 'sxs explain \(remote)/\(name)' shows all rules; one that brings all it needs can be had with --any-host
+            """
+        case .noExtension(let image):
+            """
+            \(image) is an image of a registry, which systemd-sysext does not merge
+            hint: 'sxs install' brings its programs; 'sxs export' makes an extension of what is in the store
             """
         case .missingFile(let path, let package):
             """

@@ -1,6 +1,7 @@
 internal import Activation
 internal import Files
 private import Glibc
+internal import Remotes
 internal import Store
 internal import StoreLayout
 
@@ -30,7 +31,8 @@ extension Session {
             let store = try openStore()
             let plan = try store.planCollection(
                 retention: options.retention, outside: outsideRoots(), limit: options.limit)
-            return CollectionReport(plan, isDryRun: true, freed: plan.freed)
+            return CollectionReport(
+                plan, isDryRun: true, freed: plan.freed, fetched: try collectFetched(isDryRun: true))
         }
         // Not made where there is none: nothing is there to be collected.
         do {
@@ -48,7 +50,16 @@ extension Session {
                 if !isTold { note("waiting for \(holder) to finish with the store") }
                 isTold = true
             }, outside: outsideRoots)
-        return CollectionReport(collection.plan, isDryRun: false, freed: collection.freed)
+        return CollectionReport(
+            collection.plan, isDryRun: false, freed: collection.freed,
+            fetched: try collectFetched(isDryRun: false))
+    }
+
+    /// Seconds that a fetched image stays in the cache after its last use: what was imported is in the store.
+    private static let fetchedAge = 14 * 86400
+
+    private func collectFetched(isDryRun: Bool) throws -> (bytes: Int, count: Int) {
+        try BlobCache.collect(root: root, before: time(nil) - Self.fetchedAge, isDryRun: isDryRun)
     }
 
     /// What keeps a store path, or all of a package's.

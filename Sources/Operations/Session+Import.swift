@@ -19,6 +19,8 @@ public struct ImportOptions: Sendable {
     public var isStrict: Bool
     /// Bytes that stay free on the store's file system.
     public var minimumFree: Int
+    /// Whether extensions of remotes are taken that are for other hosts.
+    public var ignoresHost = false
     /// How large the image may be.
     public var limits: ImageLimits
 
@@ -167,12 +169,15 @@ extension Session {
 
     /// What the index calls an import: the manifest's digest and what the user said; `nil` without a digest.
     private func importKey(of image: Image, options: ImportOptions, hints: [Hint]) -> ImportedSource? {
-        image.facts.digest.map {
-            ImportedSource(
-                digest: $0.hex, name: options.name?.text, version: options.version?.text,
-                architecture: options.platform?.rawValue,
-                hints: hints.isEmpty ? nil : Digest(hashing: hints.flatMap(\.digest.bytes)).hex)
-        }
+        image.facts.digest.map { importKey(of: $0, options: options, hints: hints) }
+    }
+
+    /// What the index calls an import of a digest.
+    func importKey(of digest: Digest, options: ImportOptions, hints: [Hint]) -> ImportedSource {
+        ImportedSource(
+            digest: digest.hex, name: options.name?.text, version: options.version?.text,
+            architecture: options.platform?.rawValue,
+            hints: hints.isEmpty ? nil : Digest(hashing: hints.flatMap(\.digest.bytes)).hex)
     }
 
     /// The import of the same manifest under the same name, without reading a layer.

@@ -1,6 +1,8 @@
 internal import Activation
 internal import Files
+private import Glibc
 internal import Images
+internal import Remotes
 internal import Store
 internal import StoreLayout
 
@@ -40,21 +42,37 @@ extension Session {
         // Images first: one that cannot be opened is no reason to make a store.
         let wanted = try requests.map { try want($0, options: options) }
         let store = try openStoreForWriting()
+        return try install(
+            wanted.map { ($0, options.expose) }, options: options, prefer: prefer,
+            OfferFinder(self, architecture: options.platform), into: store)
+    }
+
+    /// Adds packages to the profile and makes the result the active generation.
+    ///
+    /// - Parameters:
+    ///   - wanted: What is wanted, and the commands that are shown of it; none to choose.
+    ///   - finder: Finds what remotes have.
+    func install(
+        _ wanted: [(package: Wanted, expose: [String])], options: ImportOptions, prefer: [String] = [],
+        _ finder: OfferFinder, into store: Store
+    ) throws -> GenerationChange {
         // What is imported now has no generation yet: garbage collection is not to take it away before it has one.
         let lease = try store.makeLease()
         defer { withExtendedLifetime(lease) {} }
         let current = try store.currentGeneration(of: profile).map { try members(of: $0, in: store) } ?? []
+        // All is fetched before anything is unpacked.
+        let resolved = try wanted.map { try resolve($0.package, options: options, finder, in: store) }
+        let files = try fetch(resolved.compactMap(\.offer))
         var choices: [Member] = []
-        for want in wanted {
-            let package = try obtain(want, options: options, from: store, lease) { package in
+        for (want, expose) in zip(resolved, wanted.map(\.expose)) {
+            let package = try obtain(want, files, options: options, finder, from: store, lease) { package in
                 // An image that cannot be shown beside what is there stays out of the store.
                 let choice = try choice(package, exposure: package.exposure)
                 let members = Self.preferring(prefer, in: Self.adding(choices + [choice], to: current))
                 try store.checkGeneration(of: members.map(\.shown))
             }
             let exposure =
-                options.expose.isEmpty
-                ? package.exposure : try self.exposure(of: package, wanted: options.expose)
+                expose.isEmpty ? package.exposure : try self.exposure(of: package, wanted: expose)
             choices.append(try choice(package, exposure: exposure))
         }
         return try change(store) { current in
@@ -116,51 +134,115 @@ extension Session {
     }
 
     /// A request whose image, if it names one, is open.
-    private enum Wanted {
+    enum Wanted {
         case image(Image, source: String)
-        case package(String, version: String?, text: String)
+        case package(String, version: String?, remote: String?, text: String)
+        case offer(Offer)
     }
 
     private func want(_ text: String, options: ImportOptions) throws -> Wanted {
-        switch PackageRequest(parsing: text) {
-        case .image(let source): .image(try open(source, options: options), source: source)
-        case .package(let name, let version): .package(name, version: version, text: text)
+        if let (remote, rest) = try remoteName(in: text),
+            case .package(let name, let version) = PackageRequest(parsing: rest)
+        {
+            return .package(name, version: version, remote: remote, text: text)
         }
+        switch PackageRequest(parsing: text) {
+        case .image(let source): return .image(try open(source, options: options), source: source)
+        case .package(let name, let version):
+            return .package(name, version: version, remote: nil, text: text)
+        }
+    }
+
+    /// The remote and the package of `REMOTE/NAME`; `nil` for a path, also one that looks like it.
+    func remoteName(in text: String) throws -> (remote: String, package: String)? {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, !parts[1].isEmpty, access(text, F_OK) != 0 else { return nil }
+        guard try configuredRemotes().contains(where: { $0.name == parts[0] }) else { return nil }
+        return (parts[0], parts[1])
+    }
+
+    /// What a request comes to.
+    enum Resolved {
+        case image(Image, source: String)
+        /// A package of the store.
+        case known(Package, Wanted)
+        case offer(Offer)
+
+        /// What is to be fetched.
+        var offer: Offer? {
+            if case .offer(let offer) = self { return offer }
+            return nil
+        }
+    }
+
+    /// Finds what a request comes to: a package of the store, unless a remote has a newer one.
+    private func resolve(
+        _ wanted: Wanted, options: ImportOptions, _ finder: OfferFinder, in store: Store
+    ) throws -> Resolved {
+        switch wanted {
+        case .image(let image, let source): return .image(image, source: source)
+        case .offer(let offer): return try known(offer, wanted, options: options, in: store) ?? .offer(offer)
+        case .package(let name, let version, let remote, let text):
+            let found = remote == nil ? try newest(name, version: version, in: store) : nil
+            let offer: Offer?
+            do {
+                offer = try finder.offer(
+                    of: name, version: version, remote: remote, ignoresHost: options.ignoresHost)
+            } catch let error as OperationError where found != nil {
+                // What is in the store may be shown all the same.
+                note("\(error)")
+                offer = nil
+            }
+            if let offer, try found.map({ try offer.isNewer(than: $0.version) }) ?? true {
+                return try known(offer, wanted, options: options, in: store) ?? .offer(offer)
+            }
+            guard let found else { throw OperationError.unknownPackage(text, remotes: finder.names) }
+            return .known(found, wanted)
+        }
+    }
+
+    /// The package that an offer gave when it was imported; `nil` where it was not.
+    private func known(
+        _ offer: Offer, _ wanted: Wanted, options: ImportOptions, in store: Store
+    ) throws -> Resolved? {
+        guard let digest = offer.digest else { return nil }
+        let key = importKey(
+            of: digest, options: try Self.options(options, for: offer), hints: try userHints(in: store))
+        guard let baseName = try store.package(from: key), let package = try store.package(baseName: baseName)
+        else { return nil }
+        return .known(package, wanted)
     }
 
     /// A package of the store, imported first if need be.
     ///
-    /// - Parameter accept: Asked before a new package is registered; what it throws stops that.
+    /// - Parameters:
+    ///   - files: What was fetched.
+    ///   - accept: Asked before a new package is registered; what it throws stops that.
     private func obtain(
-        _ wanted: Wanted, options: ImportOptions, from store: Store, _ lease: Lease,
-        accept: (Metadata) throws -> Void
+        _ resolved: Resolved, _ files: [Digest: Descriptor], options: ImportOptions, _ finder: OfferFinder,
+        from store: Store, _ lease: Lease, accept: (Metadata) throws -> Void
     ) throws -> Metadata {
-        switch wanted {
+        switch resolved {
         case .image(let image, let source):
             return try importImage(
                 image, from: source, options: options, into: store, lease: lease, accept: accept
             ).metadata
-        case .package(let name, let version, let text):
-            let found = try newest(name, version: version, in: store)
-            let offer = try offers(of: name, in: store).last { version == nil || $0.version?.text == version }
-            if let offer, try found.map({ try offer.isNewer(than: $0.version) }) ?? true {
-                var options = options
-                options.name = try PackageName(name)
-                return try importImage(
-                    open(offer.location, options: options), from: offer.location, options: options,
-                    into: store, lease: lease, accept: accept
-                ).metadata
+        case .offer(let offer):
+            let options = try Self.options(options, for: offer)
+            return try importImage(
+                open(offer, from: files, options: options), from: offer.location, options: options,
+                into: store, lease: lease, accept: accept
+            ).metadata
+        case .known(let found, let wanted):
+            guard try asWriter(of: store, { try store.keep(found.baseName, by: lease) }) else {
+                // Collected this moment: there may be another one.
+                let other = try resolve(wanted, options: options, finder, in: store)
+                let files = try fetch([other.offer].compactMap { $0 })
+                return try obtain(other, files, options: options, finder, from: store, lease, accept: accept)
             }
-            if let found {
-                guard try asWriter(of: store, { try store.keep(found.baseName, by: lease) }) else {
-                    // Collected this moment: there may be another one.
-                    return try obtain(wanted, options: options, from: store, lease, accept: accept)
-                }
-                let package = try store.metadata(of: found.baseName)
-                try checkSoundness(of: package, options: options, in: store)
-                return package
-            }
-            throw OperationError.unknownPackage(text, remotes: try store.remotes().map(\.name))
+            let package = try store.metadata(of: found.baseName)
+            try checkSoundness(of: package, options: options, in: store)
+            return package
         }
     }
 

@@ -1,81 +1,258 @@
 internal import Files
-internal import Images
+private import Glibc
+internal import Remotes
 internal import Store
-internal import StoreLayout
+public import StoreLayout
+private import Synchronization
 
 /// A place that packages come from.
 public struct RemoteSummary: Encodable, Sendable {
     /// Its name.
     public let name: String
-    /// Its kind: `directory`.
+    /// Its kind: `directory`, `sysext`, `catalog` or `oci`.
     public let kind: String
     /// Where it is.
     public let location: String
+    /// Where the same is, too.
+    public let mirrors: [String]
+    /// Of several remotes with a package, the highest counts.
+    public let priority: Int
+    /// Whether nothing of it is verified by a signature.
+    public let isInsecure: Bool
+    /// The keyring that is trusted for it alone.
+    public let keyring: String?
+    /// Its file.
+    public let file: String
+
+    init(_ remote: ConfiguredRemote) {
+        let description = remote.description
+        name = description.name
+        kind = description.kind.rawValue
+        location = description.location.text
+        mirrors = description.mirrors.map(\.text)
+        priority = description.priority
+        isInsecure = description.isInsecure
+        keyring = description.keyring
+        file = remote.file
+    }
 }
 
-/// An image that a remote offers.
-struct Offer {
-    let version: PackageVersion?
-    let location: String
+/// What a remote's listing came to.
+public struct RemoteState: Encodable, Sendable {
+    /// The remote.
+    public let remote: RemoteSummary
+    /// How many images it names for any architecture; `nil` for a directory.
+    public let files: Int?
+    /// Whose key signed it.
+    public let signer: String?
+    /// When, in seconds since the epoch.
+    public let signed: Int?
+    /// Why it is not known.
+    public let problem: String?
+}
 
-    /// Whether it is known to be newer than a version.
-    func isNewer(than text: String) throws -> Bool {
-        guard let version else { return false }
-        return try PackageVersion(text) < version
-    }
+/// What is said of a remote that is added.
+public struct RemoteOptions: Sendable {
+    /// Its kind; `nil` to look.
+    public var kind: RemoteKind?
+    /// Further places with the same files.
+    public var mirrors: [String] = []
+    /// Whether its listing needs no signature.
+    public var isInsecure = false
+    /// Of several remotes with a package, the highest counts.
+    public var priority = 0
+    /// A file with the key that signs its listing.
+    public var key: String?
+    /// A netrc file with names and passwords.
+    public var credentials: String?
+    /// Seconds without an answer until a server is given up; `nil` for the usual.
+    public var timeout: Int?
+
+    /// Nothing is said.
+    public init() {}
 }
 
 extension Session {
-    /// The remotes, sorted by name.
-    public func remotes() throws -> [RemoteSummary] {
-        try openStore().remotes().map { RemoteSummary(name: $0.name, kind: $0.kind, location: $0.location) }
+    /// Listings that are read at the same time.
+    private static let listingTransfers = 8
+
+    /// All remotes in the order in which they are asked.
+    ///
+    /// - Parameter earlier: Those of an index that nobody has written since remotes are files.
+    func configuredRemotes(earlier: [RemoteDescription] = []) throws -> [ConfiguredRemote] {
+        let known = try RemoteConfiguration(root: root).remotes()
+        let more = earlier.filter { remote in !known.contains { $0.name == remote.name } }.map {
+            ConfiguredRemote($0, file: root + "/" + StoreLayout.Name.index, isOfRoot: true)
+        }
+        return known + more
     }
 
-    /// Adds a directory of images, in which `install NAME` looks.
-    public func addRemote(_ name: String, directory: String) throws -> RemoteSummary {
-        let checked = try PackageName(name).text
-        let absolute = try Session.absolutePath(directory)
-        do {
-            _ = try Descriptor.directory(absolute).list()
-        } catch is SystemError {
-            throw OperationError.badRemote(name, location: directory)
+    /// The remotes, in the order in which they are asked.
+    public func remotes() throws -> [RemoteSummary] {
+        try configuredRemotes(earlier: openStore().earlierRemotes()).map(RemoteSummary.init)
+    }
+
+    /// One remote, and what its listing is.
+    public func remote(_ name: String) throws -> RemoteState {
+        let remote = try RemoteConfiguration(root: root).remote(name)
+        return try states(of: [remote])[0]
+    }
+
+    /// Reads listings anew.
+    ///
+    /// - Parameter names: The remotes; none for all.
+    public func refreshRemotes(_ names: [String]) throws -> [RemoteState] {
+        let configuration = RemoteConfiguration(root: root)
+        let all = try configuration.remotes()
+        return try states(of: names.isEmpty ? all : names.map { try configuration.remote($0) })
+    }
+
+    private func states(of remotes: [ConfiguredRemote]) throws -> [RemoteState] {
+        let listings = try listings(of: remotes.filter(\.description.hasListing))
+        return remotes.map { remote in
+            let summary = RemoteSummary(remote)
+            do {
+                guard let listing = try listings[remote.name]?.get() else {
+                    if remote.description.kind == .oci {
+                        if !isOffline { try Registry(remote, isOffline: false).check() }
+                        return RemoteState(
+                            remote: summary, files: nil, signer: nil, signed: nil, problem: nil)
+                    }
+                    _ = try Descriptor.directory(remote.description.location.text)
+                    return RemoteState(remote: summary, files: nil, signer: nil, signed: nil, problem: nil)
+                }
+                let count = remote.description.kind == .sysext ? try listing.files().count : nil
+                return RemoteState(
+                    remote: summary, files: count, signer: listing.signer, signed: listing.signed,
+                    problem: nil)
+            } catch {
+                return RemoteState(remote: summary, files: nil, signer: nil, signed: nil, problem: "\(error)")
+            }
         }
+    }
+
+    /// Listings of remotes, read at the same time, and why others cannot be had.
+    func listings(of remotes: [ConfiguredRemote]) throws -> [String: Result<RemoteListing, any Error>] {
+        let box = ListingBox()
+        let reader = ListingReader(
+            root: root, isOffline: isOffline, note: { text in box.state.withLock { $0.notes.append(text) } })
+        try inParallel(remotes, threads: Self.listingTransfers) { remote in
+            let result = Result<RemoteListing, any Error> { try reader.listing(of: remote) }
+            box.state.withLock { $0.listings[remote.name] = result }
+        }
+        let (listings, notes) = box.state.withLock { ($0.listings, $0.notes) }
+        for text in notes.sorted() { note(text) }
+        return listings
+    }
+
+    /// Adds a remote, in which `install NAME` looks.
+    ///
+    /// What it has is looked at first: a place that cannot be used is not added.
+    ///
+    /// - Parameters:
+    ///   - name: Its name.
+    ///   - place: A directory, a catalog file, or the URL of either.
+    ///   - options: What is said of it.
+    public func addRemote(
+        _ name: String, place: String, options: RemoteOptions = RemoteOptions()
+    ) throws -> RemoteState {
+        let checked = try PackageName(name).text
+        var options = options
+        var place = place
+        if place.hasPrefix("docker://") {
+            options.kind = options.kind ?? .oci
+            place = "https://" + place.dropFirst("docker://".count)
+        }
+        let isURL = place.contains("://")
+        let location = try RemoteLocation(isURL ? place : Session.absolutePath(place))
+        let kind = try options.kind ?? Self.kind(of: location, name: name)
+        var description = RemoteDescription(name: checked, kind: kind, location: location)
+        description.mirrors = try options.mirrors.map { try RemoteLocation($0) }
+        description.isInsecure = options.isInsecure
+        description.priority = options.priority
+        description.credentials = try options.credentials.map { try Session.absolutePath($0) }
+        if let timeout = options.timeout { description.timeout = timeout }
         let store = try openStoreForWriting()
-        try asWriter(of: store) { try store.addRemote(name: checked, kind: "directory", location: absolute) }
-        return RemoteSummary(name: checked, kind: "directory", location: absolute)
+        let configuration = RemoteConfiguration(root: root)
+        if let known = try configuration.remotes().first(where: { $0.name == checked }) {
+            throw RemoteError.exists(checked, file: known.file)
+        }
+        let temporary = try Descriptor.directory(root + "/" + StoreLayout.Name.temporary)
+        do {
+            if let key = options.key {
+                description.keyring = try asWriter(of: store) {
+                    try configuration.keep(key: key, of: checked, through: temporary)
+                }
+            }
+            let file = [root, RemoteLayout.remotes, checked + RemoteLayout.suffix].joined(separator: "/")
+            let remote = ConfiguredRemote(description, file: file, isOfRoot: true)
+            var listing: RemoteListing?
+            if description.hasListing, !isOffline { listing = try listings(of: [remote])[checked]?.get() }
+            if kind == .oci, !isOffline { try Registry(remote, isOffline: false).check() }
+            let count = try kind == .sysext ? listing?.files().count : nil
+            try asWriter(of: store) { try configuration.add(description, through: temporary) }
+            return RemoteState(
+                remote: RemoteSummary(remote), files: count, signer: listing?.signer, signed: listing?.signed,
+                problem: nil)
+        } catch {
+            // The key and what was read go, too; the first error is the one to report.
+            try? asWriter(of: store) { try configuration.forget(checked) }
+            throw error
+        }
+    }
+
+    /// What is at a place.
+    private static func kind(of location: RemoteLocation, name: String) throws -> RemoteKind {
+        guard case .path(let path) = location else {
+            return location.text.hasSuffix(".conf") || location.text.hasSuffix(".catalog")
+                ? .catalog : .sysext
+        }
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG { return .catalog }
+        let names: [String]
+        do {
+            names = try Descriptor.directory(path).list().map(\.text)
+        } catch is SystemError {
+            throw OperationError.badRemote(name, location: path)
+        }
+        let sums = RemoteLayout.checksums
+        let isSigned = RemoteLayout.signatureSuffixes.contains { names.contains(sums + $0) }
+        return names.contains(sums) && isSigned ? .sysext : .directory
     }
 
     /// Forgets a remote; packages that came from it stay.
     public func removeRemote(_ name: String) throws {
         let store = try openStoreForWriting()
-        try asWriter(of: store) { try store.removeRemote(named: name) }
+        try asWriter(of: store) { try RemoteConfiguration(root: root).remove(name) }
     }
 
-    /// Images of a name in all remotes for this host, the oldest version first.
-    func offers(of name: String, in store: Store) throws -> [Offer] {
-        var result: [Offer] = []
-        for remote in try store.remotes() {
-            let names: [Descriptor.Listed]
-            do {
-                names = try Descriptor.directory(remote.location).list()
-            } catch is SystemError {
-                note("remote '\(remote.name)': \(remote.location) cannot be read; it is passed over")
-                continue
-            }
-            for entry in names {
-                let image = ImageNaming(fileName: entry.text)
-                guard image.name == name, image.architecture.map({ $0 == .host || $0 == .any }) ?? true else {
-                    continue
-                }
-                let version = image.version.flatMap { try? PackageVersion($0) }
-                result.append(Offer(version: version, location: remote.location + "/" + entry.text))
-            }
-        }
-        return result.sorted { left, right in
-            guard let first = left.version, let second = right.version else {
-                return left.version == nil && right.version != nil
-            }
-            return first < second
+    /// Images that remotes offer, whose name has some text in it.
+    public func search(_ text: String) throws -> [FoundPackage] {
+        try OfferFinder(self, architecture: nil).search(text).map {
+            FoundPackage(
+                name: $0.name, version: $0.version?.text, remote: $0.remote.name, location: $0.location)
         }
     }
+}
+
+/// A package that a remote offers.
+public struct FoundPackage: Encodable, Sendable {
+    /// Its name.
+    public let name: String
+    /// The newest version there is.
+    public let version: String?
+    /// The remote.
+    public let remote: String
+    /// Where it is.
+    public let location: String
+}
+
+/// Listings as they come from several threads.
+private final class ListingBox: Sendable {
+    struct State {
+        var listings: [String: Result<RemoteListing, any Error>] = [:]
+        var notes: [String] = []
+    }
+
+    let state = Mutex(State())
 }

@@ -22,6 +22,9 @@ public struct Session {
     /// Whether a switch of the system's profile also does what follows on the host: services, users, `/etc`.
     public var isActivationWanted = true
 
+    /// Whether nothing is fetched: what is in the cache has to do.
+    public var isOffline = false
+
     /// Told, in whole sentences, of what the user should know although it is no error.
     public let note: (String) -> Void
 

@@ -207,10 +207,13 @@ final class Database {
     }
 
     /// Brings the schema to the newest version.
-    func migrate() throws {
+    ///
+    /// - Parameter prepare: Does what comes before a step's statements.
+    func migrate(_ prepare: (Schema.Migration.Preparation) throws -> Void = { _ in }) throws {
         try transaction {
             // Asked again under the lock: another process may have been faster.
             for (index, migration) in Schema.migrations.enumerated() where try index >= userVersion() {
+                if let preparation = migration.preparation { try prepare(preparation) }
                 try execute(migration.sql)
                 try execute("PRAGMA user_version = \(index + 1)")
             }

@@ -98,7 +98,7 @@ extension Store {
                     throw StoreError.newerFormat(path: path, version: version)
                 }
                 do {
-                    try takeOver(from: old, to: new)
+                    try Self.writeRemotes(of: old, in: root)
                 } catch {
                     result.leaveOut("\(index): remotes", error)
                 }
@@ -117,21 +117,6 @@ extension Store {
         try area.rename(index, to: root, as: index)
         try root.synchronize()
         try openIndex()
-    }
-
-    /// Copies what only the old index has.
-    private func takeOver(from old: Database, to new: Database) throws {
-        guard try old.hasTable("remote"), try new.hasTable("remote") else { return }
-        let remotes = try old.query("SELECT name, kind, location FROM remote") {
-            ($0.text(0), $0.text(1), $0.text(2))
-        }
-        try new.transaction {
-            for (name, kind, location) in remotes {
-                try new.run(
-                    "INSERT INTO remote (name, kind, location) VALUES (?, ?, ?)",
-                    [.text(name), .text(kind), .text(location)])
-            }
-        }
     }
 
     /// Enters everything that is on disk into an index without packages and generations; part of a transaction.

@@ -133,7 +133,11 @@ public final class Store {
         let file = try root.status(of: name).map(Inode.init)
         let database = try Database(path: path + "/" + name, mode: .writable)
         if try database.userVersion() < Schema.version {
-            try database.migrate()
+            try database.migrate { preparation in
+                switch preparation {
+                case .remotesToFiles: try writeRemotes(of: database, in: root)
+                }
+            }
         } else {
             try check(database, path)
         }

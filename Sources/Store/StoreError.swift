@@ -50,10 +50,6 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
     case unknownGeneration(profile: String, number: Int)
     /// A description of a generation or package that cannot be read.
     case damagedDescription(path: String, reason: String)
-    /// A remote of that name is there already.
-    case remoteExists(String)
-    /// There is no such remote.
-    case unknownRemote(String)
 
     /// The sentence, and a hint in a line of its own.
     public var description: String {
@@ -141,13 +137,6 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
             ("profile \(profile) has no generation \(number)", "see 'sxs generations --profile \(profile)'")
         case .damagedDescription(let path, let reason):
             ("\(path) cannot be read: \(reason)", "the store is damaged; see 'sxs doctor --fsck'")
-        case .remoteExists(let name):
-            (
-                "there is a remote named \(name) already",
-                "remove it with 'sxs remote remove \(name)', or choose another name"
-            )
-        case .unknownRemote(let name):
-            ("there is no remote named \(name)", "see 'sxs remote list'")
         }
     }
 }

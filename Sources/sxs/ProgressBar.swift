@@ -23,6 +23,8 @@ final class ProgressBar: Progress {
         clock_gettime(CLOCK_MONOTONIC, &started)
     }
 
+    func expect(_ total: Int) { self.total = total }
+
     func advance(to bytes: Int) {
         guard width > 0 else { return }
         done = bytes
@@ -54,13 +56,25 @@ final class ProgressBar: Progress {
             return Console.draw(fitted(title, before: "  \(Console.size(done))\(rate)"))
         }
         let share = min(1, Double(done) / Double(total))
-        let figures = " \(Int(share * 100))%  \(Console.size(done)) of \(Console.size(total))\(rate)"
+        let left =
+            done > 0
+            ? "  " + Self.time(elapsed * Double(total - min(done, total)) / Double(done)) + " left" : ""
+        let figures = " \(Int(share * 100))%  \(Console.size(done)) of \(Console.size(total))\(rate)\(left)"
         // Figures come first, then the title, then as much of a bar as there is room for.
         let cells = min(Self.barCells, width - 1 - figures.count - title.count - Self.barFrame)
         guard cells >= 8 else { return Console.draw(fitted(title, before: " " + figures)) }
         let full = Int(share * Double(cells))
         let bar = String(repeating: "#", count: full) + String(repeating: ".", count: cells - full)
         Console.draw("\(title)  [\(bar)]\(figures)")
+    }
+
+    /// Hours, minutes and seconds.
+    private static func time(_ seconds: Double) -> String {
+        let seconds = Int(min(seconds, 359_999).rounded(.up))
+        let digits = { (number: Int) in (number < 10 ? "0" : "") + "\(number)" }
+        let hours = seconds / 3600
+        return (hours > 0 ? "\(hours):\(digits(seconds / 60 % 60))" : "\(seconds / 60)")
+            + ":\(digits(seconds % 60))"
     }
 
     /// The end of `text` that fits the line before `rest`, and `rest`.

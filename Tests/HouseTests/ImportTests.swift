@@ -15,8 +15,10 @@ import Testing
         "Store": ["Files", "StoreLayout", "CSQLite"],
         "Activation": ["Files", "StoreLayout", "CLinux"],
         "Labels": ["Files", "StoreLayout", "CSELinux"],
+        "Remotes": ["Files", "StoreLayout"],
         "Operations": [
             "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
+            "Remotes",
         ],
         "sxs": [
             "Files", "StoreLayout", "Operations", "Images", "Relocation", "Activation", "ArgumentParser",

@@ -182,12 +182,12 @@ import Testing
             try fixture.writeHello(greeting: version)
             _ = try fixture.tar("images/hello-\(version).tar")
         }
-        _ = try session.addRemote("local", directory: images.path)
+        _ = try session.addRemote("local", place: images.path)
         #expect(try session.install(["hello@1.10"]).added == ["hello 1.10"])
         #expect(try session.install(["hello"]).added == ["hello 2~rc1"])
         #expect(throws: OperationError.self) { try session.install(["nothing"]) }
         #expect(throws: OperationError.badRemote("x", location: "/nowhere")) {
-            try session.addRemote("x", directory: "/nowhere")
+            try session.addRemote("x", place: "/nowhere")
         }
     }
 

@@ -330,10 +330,10 @@ import Testing
         let path = fixture.root + "/alone"
         do {
             let alone = try Store.open(root: path, forWriting: true)
-            try alone.addRemote(name: "r", kind: "directory", location: "/")
+            try alone.add("r") { try $0.file("x", "1") }
         }
         let log = try #require(try Descriptor.directory(path).status(of: "index.sqlite-wal"))
         #expect(log.st_size == 0)
-        #expect(try Store.open(root: path, forWriting: false).remotes().map(\.name) == ["r"])
+        #expect(try Store.open(root: path, forWriting: false).packages().map(\.name) == ["r"])
     }
 }

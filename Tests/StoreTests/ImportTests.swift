@@ -188,19 +188,12 @@ import Testing
         _ = try store.add(area, "a")
     }
 
-    @Test func sourcesAndRemotesAreFoundAgain() throws {
+    @Test func sourcesAreFoundAgain() throws {
         let metadata = try store.add("a") { try $0.file("x", "1") }
         let source = ImportedSource(digest: "sha256:1", name: "a")
         #expect(try store.package(from: source) == nil)
         try store.record(source, gave: metadata.storePath)
         #expect(try store.package(from: source) == metadata.storePath)
         #expect(try store.package(from: ImportedSource(digest: "sha256:1")) == nil)
-        try store.addRemote(name: "images", kind: "directory", location: "/srv")
-        #expect(throws: StoreError.remoteExists("images")) {
-            try store.addRemote(name: "images", kind: "directory", location: "/other")
-        }
-        #expect(try store.remotes() == [Remote(name: "images", kind: "directory", location: "/srv")])
-        try store.removeRemote(named: "images")
-        #expect(throws: StoreError.unknownRemote("images")) { try store.removeRemote(named: "images") }
     }
 }

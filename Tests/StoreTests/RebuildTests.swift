@@ -113,13 +113,6 @@ import Testing
         #expect(try rows() == before)
     }
 
-    @Test func remotesAreTakenOverFromAnIndexThatCanBeRead() throws {
-        let store = try fixture.store()
-        try store.addRemote(name: "local", kind: "directory", location: "/srv")
-        _ = try Store.rebuildIndex(root: fixture.root, command: "rebuild")
-        #expect(try store.remotes() == [Remote(name: "local", kind: "directory", location: "/srv")])
-    }
-
     @Test func whoeverHasTheIndexOpenGoesOn() throws {
         let writer = try fixture.store()
         try fill(writer)

@@ -76,8 +76,11 @@ struct CollectCommand: ParsableCommand {
         let caches =
             report.caches == 0
             ? "" : ", \(report.caches) generated \(report.caches == 1 ? "cache" : "caches")"
+        let fetched =
+            report.fetched == 0
+            ? "" : ", \(report.fetched) fetched \(report.fetched == 1 ? "image" : "images")"
         lines.append(
-            "\(report.removed.count) store \(report.removed.count == 1 ? "path" : "paths")\(caches): \(Console.size(report.freed)) \(verb)"
+            "\(report.removed.count) store \(report.removed.count == 1 ? "path" : "paths")\(caches)\(fetched): \(Console.size(report.freed)) \(verb)"
         )
         Console.print(lines.joined(separator: "\n"))
         for unseen in report.unseen { Console.note("could not be looked at: \(unseen)") }

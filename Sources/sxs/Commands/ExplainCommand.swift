@@ -15,13 +15,17 @@ struct ExplainCommand: ParsableCommand {
             Exit status: 0 if the image would be merged, 1 if it would be refused, or cannot be read. Conflicts with the \
             host's files do not change it, but with --strict severe ones do.
 
+            NAME or REMOTE/NAME is the newest image that a remote of the default root (or $SXS_ROOT) has of a name: what it \
+            says of it, or else the image itself, which is fetched into the cache.
+
             Examples:
               sxs explain ./strace.raw
+              sxs explain tools/strace
               sxs explain ./strace.raw --host /mnt/new-root
               sxs explain ./tree --os-release ./os-release --systemd 252 --json
             """)
 
-    @Argument(help: "The image: a SquashFS .raw, a directory, a tar or OCI archive.")
+    @Argument(help: "The image: a SquashFS .raw, a directory, a tar or OCI archive; or a name in a remote.")
     var image: String
 
     @Option(
@@ -58,7 +62,11 @@ struct ExplainCommand: ParsableCommand {
         let explainer = try ExtensionExplainer(
             root: host ?? (osRelease == nil ? "/" : nil), osRelease: osRelease, systemd: systemd,
             architecture: platform.map { try Architecture(parsing: $0) }, progress: ProgressBar())
-        let explanation = try explainer.explain(image, name: name)
+        let session = try Session(
+            root: nil, profile: ProfileName(StoreLayout.defaultProfile), progress: ProgressBar(),
+            command: "sxs explain", note: Console.note)
+        let explanation =
+            try session.explainOffer(image, on: explainer) ?? explainer.explain(image, name: name)
         if json { try Console.printJSON(explanation) } else { show(explanation) }
         let isSevere = explanation.conflicts?.contains { $0.severity == .severe } ?? false
         if explanation.match.outcome != .merged || strict && isSevere { throw ExitCode(1) }

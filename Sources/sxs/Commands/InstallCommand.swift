@@ -7,7 +7,7 @@ struct InstallCommand: ParsableCommand {
         abstract: "Add packages to the profile and activate the new generation.",
         discussion: """
             A package is an image (a path with a '/', or KIND:PATH), or the name of one that is in the store or in a \
-            remote. The newest version is taken; NAME@VERSION names one.
+            remote. The newest version is taken; NAME@VERSION names one, and REMOTE/NAME one of a remote.
 
             Examples:
               sxs install ./emacs.oci.tar
@@ -24,7 +24,11 @@ struct InstallCommand: ParsableCommand {
             "The package whose command is taken where two have one of the same name.", valueName: "name"))
     var prefer: [String] = []
 
+    @Flag(help: "Take extensions of remotes that are for other hosts, too.")
+    var anyHost = false
+
     @OptionGroup var image: ImageOptions
+    @OptionGroup var fetch: FetchOptions
     @OptionGroup var activation: ActivationOptions
     @OptionGroup var shared: SharedOptions
 
@@ -37,8 +41,11 @@ struct InstallCommand: ParsableCommand {
     }
 
     func run() throws {
-        let change = try shared.session(activation).install(
-            packages, options: image.options(), prefer: prefer)
+        var session = try shared.session(activation)
+        session.isOffline = fetch.offline
+        var options = try image.options()
+        options.ignoresHost = anyHost
+        let change = try session.install(packages, options: options, prefer: prefer)
         try change.show(json: shared.json)
     }
 }

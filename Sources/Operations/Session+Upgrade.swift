@@ -1,0 +1,133 @@
+internal import Files
+internal import Remotes
+internal import Store
+internal import StoreLayout
+
+/// A package of a profile of which a remote has a newer version.
+public struct PackageUpgrade: Encodable, Sendable {
+    /// Its name.
+    public let name: String
+    /// The version in the profile.
+    public let installed: String
+    /// The newest there is for this host.
+    public let available: String
+    /// The remote that has it.
+    public let remote: String
+    /// Whether the version is held.
+    public let isPinned: Bool
+}
+
+extension Session {
+    /// Packages of the profile of which a remote has a newer version, also those that are held.
+    public func outdated() throws -> [PackageUpgrade] { try upgrades(of: [], ignoresHost: false) }
+
+    /// What an upgrade would bring; of all packages also those that are held.
+    ///
+    /// - Parameter names: The packages; none for all.
+    public func upgrades(of names: [String], ignoresHost: Bool) throws -> [PackageUpgrade] {
+        let store = try openStore()
+        let finder = try OfferFinder(self, earlier: store.earlierRemotes(), architecture: nil)
+        return try newer(names, finder, in: store, ignoresHost: ignoresHost).map(\.upgrade)
+    }
+
+    /// Brings packages to their newest versions, all in one new generation, or none.
+    ///
+    /// - Parameter names: The packages; none for all that are not held.
+    public func upgrade(_ names: [String], ignoresHost: Bool) throws -> GenerationChange {
+        let store = try openStoreForWriting()
+        let finder = try OfferFinder(self, architecture: nil)
+        let wanted = try newer(names, finder, in: store, ignoresHost: ignoresHost).filter {
+            !names.isEmpty || !$0.upgrade.isPinned
+        }
+        var options = ImportOptions()
+        options.ignoresHost = ignoresHost
+        return try install(
+            try wanted.map { (.offer($0.offer), try exposed(of: $0.member, in: store)) }, options: options,
+            finder, into: store)
+    }
+
+    /// The commands that the user chose to see of a package; none where these are its own choice.
+    private func exposed(of member: Member, in store: Store) throws -> [String] {
+        let own = try store.metadata(of: member.shown.baseName).exposure
+        let shown = member.shown.exposure.commands.map(\.name)
+        return own.commands.map(\.name) == shown ? [] : shown
+    }
+
+    private func newer(
+        _ names: [String], _ finder: OfferFinder, in store: Store, ignoresHost: Bool
+    ) throws -> [(member: Member, offer: Offer, upgrade: PackageUpgrade)] {
+        let members =
+            try store.currentGeneration(of: profile).map { try self.members(of: $0, in: store) } ?? []
+        for name in names where !members.contains(where: { $0.name == name }) {
+            throw OperationError.notInstalled(name, profile: profile.text)
+        }
+        let pins = try self.pins()
+        return try members.compactMap { member in
+            guard names.isEmpty || names.contains(member.name) else { return nil }
+            let found: Offer?
+            do {
+                found = try finder.offer(of: member.name, ignoresHost: ignoresHost)
+            } catch let error as OperationError where names.isEmpty {
+                // One that is for other hosts only keeps the others from nothing.
+                note("\(error)")
+                return nil
+            }
+            guard let offer = found, let version = offer.version, try offer.isNewer(than: member.version)
+            else { return nil }
+            return (
+                member, offer,
+                PackageUpgrade(
+                    name: member.name, installed: member.version, available: version.text,
+                    remote: offer.remote.name, isPinned: pins.contains(member.name))
+            )
+        }
+    }
+
+    // MARK: - Pins
+
+    /// Bytes that the list of what is held may have.
+    private static let longestPins = 1 << 20
+
+    private func pins() throws -> Set<String> {
+        let root = try Descriptor.directory(root)
+        let path = [StoreLayout.Name.profiles, profile.text, RemoteLayout.pins].joined(separator: "/")
+        guard try root.status(of: path) != nil else { return [] }
+        let bytes = try root.open(beneath: path).readAll(limit: Self.longestPins)
+        return Set(String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init))
+    }
+
+    /// Holds packages of the profile at their versions.
+    ///
+    /// - Returns: All that are held, sorted.
+    /// - Throws: ``OperationError/notInstalled(_:profile:)``.
+    public func pin(_ names: [String]) throws -> [String] {
+        guard !names.isEmpty else { return try pins().sorted() }
+        let store = try openStoreForWriting()
+        let members =
+            try store.currentGeneration(of: profile).map { try self.members(of: $0, in: store) } ?? []
+        for name in names where !members.contains(where: { $0.name == name }) {
+            throw OperationError.notInstalled(name, profile: profile.text)
+        }
+        return try changePins(in: store) { $0.union(names) }
+    }
+
+    /// Lets packages be upgraded again.
+    ///
+    /// - Returns: All that are still held, sorted.
+    public func unpin(_ names: [String]) throws -> [String] {
+        try changePins(in: openStoreForWriting()) { $0.subtracting(names) }
+    }
+
+    private func changePins(in store: Store, _ change: (Set<String>) -> Set<String>) throws -> [String] {
+        try asWriter(of: store) {
+            let before = try pins()
+            let after = change(before).sorted()
+            guard after != before.sorted() else { return after }
+            let root = try Descriptor.directory(root)
+            try root.directory(beneath: StoreLayout.Name.profiles + "/" + profile.text).replaceFile(
+                RemoteLayout.pins, contents: after.map { $0 + "\n" }.joined().utf8,
+                through: root.directory(beneath: StoreLayout.Name.temporary), isDurable: true)
+            return after
+        }
+    }
+}

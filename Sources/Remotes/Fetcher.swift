@@ -1,0 +1,284 @@
+public import Files
+private import Glibc
+public import StoreLayout
+
+/// Fetches the files of one remote, from its place and its mirrors.
+///
+/// Directories of the host are read as they are.
+public struct Fetcher: Sendable {
+    /// How often each place is asked.
+    private static let rounds = 3
+    /// Bytes that an image may have.
+    static let longestImage = 1 << 40
+
+    private(set) var remote: RemoteDescription
+    /// Whether nothing may be fetched.
+    let isOffline: Bool
+    /// Asked now and then; what it says ends transfers.
+    public var isCancelled: @Sendable () -> Bool = { false }
+
+    /// Header fields of each request.
+    var fields: [String] = []
+    /// Bytes that an image may have.
+    var limit = Fetcher.longestImage
+
+    /// Creates one.
+    public init(_ remote: RemoteDescription, isOffline: Bool) {
+        self.remote = remote
+        self.isOffline = isOffline
+    }
+
+    /// Where a file is.
+    public func location(of file: ListedFile) -> String { remote.location.appending(file.name) }
+
+    private var places: [RemoteLocation] { [remote.location] + remote.mirrors }
+
+    // MARK: - Documents
+
+    /// A small file, or what came in its place.
+    enum Document {
+        case found(Bytes, validators: Validators)
+        /// It is what it was.
+        case unchanged
+        case missing
+    }
+
+    /// What a server calls a version of a file.
+    struct Validators: Equatable {
+        var etag: String?
+        var date: String?
+    }
+
+    /// Fetches a small file.
+    ///
+    /// - Parameters:
+    ///   - name: Its name in the remote's place; empty for the place itself.
+    ///   - limit: Bytes that it may have.
+    ///   - known: What the server called the version that is there.
+    func document(_ name: String, limit: Int, known: Validators? = nil) throws -> Document {
+        do {
+            return try attempt(name) { place in
+                let place = name.isEmpty ? place.location.text : place.location.appending(name)
+                guard place.hasPrefix("http") else { return try Self.file(place, limit: limit) }
+                return try document(at: place, limit: limit, known: known)
+            }
+        } catch RemoteError.notThere {
+            return .missing
+        }
+    }
+
+    private static func file(_ path: String, limit: Int) throws -> Document {
+        let number = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        if number < 0, errno == ENOENT { return .missing }
+        guard number >= 0 else { throw SystemError("open", path) }
+        let file = Descriptor(taking: number, path: path)
+        guard try file.status().st_size <= limit else { throw RemoteError.tooLarge(url: path, limit: limit) }
+        return .found(try file.readAll(limit: limit), validators: Validators())
+    }
+
+    private func document(at url: String, limit: Int, known: Validators?) throws -> Document {
+        var request = request(url)
+        if let etag = known?.etag { request.fields.append("If-None-Match: \(etag)") }
+        if let date = known?.date { request.fields.append("If-Modified-Since: \(date)") }
+        var bytes: Bytes = []
+        let outcome = try Transfer().run(request, isCancelled: isCancelled, onHead: { _ in }) { chunk in
+            guard bytes.count + chunk.count <= limit else {
+                throw RemoteError.tooLarge(url: url, limit: limit)
+            }
+            bytes.append(contentsOf: chunk)
+        }
+        try check(outcome, url)
+        if outcome.head?.status == 304 { return .unchanged }
+        return .found(
+            bytes,
+            validators: Validators(
+                etag: outcome.head?.fields["etag"], date: outcome.head?.fields["last-modified"]))
+    }
+
+    /// A server that wants to know who asks, and how it wants to be told.
+    struct Unauthorized: Error {
+        let challenge: String
+    }
+
+    /// A small answer at a URL, with the head of it.
+    ///
+    /// - Throws: ``Unauthorized`` where the server says how to say who asks; ``RemoteError``, `SystemError`.
+    func answer(_ url: String, fields: [String], limit: Int) throws -> (Bytes, Transfer.Head) {
+        guard !isOffline else { throw RemoteError.offline(what: url) }
+        var one = self
+        one.remote.location = .url(url)
+        one.remote.mirrors = []
+        return try one.attempt(url) { place in
+            var request = request(place.location.text)
+            request.fields += fields
+            var bytes: Bytes = []
+            let outcome = try Transfer().run(request, isCancelled: isCancelled, onHead: { _ in }) { chunk in
+                guard bytes.count + chunk.count <= limit else {
+                    throw RemoteError.tooLarge(url: url, limit: limit)
+                }
+                bytes.append(contentsOf: chunk)
+            }
+            if outcome.head?.status == 401, let challenge = outcome.head?.fields["www-authenticate"] {
+                throw Unauthorized(challenge: challenge)
+            }
+            try check(outcome, url)
+            guard let head = outcome.head else {
+                throw RemoteError.badAnswer(url: url, reason: "it has no status")
+            }
+            return (bytes, head)
+        }
+    }
+
+    // MARK: - Images
+
+    /// Fetches a file of a digest, or finds it in the cache.
+    ///
+    /// The digest is taken while it comes, and compared before anybody sees it.
+    ///
+    /// - Parameters:
+    ///   - file: What is wanted.
+    ///   - cache: Where it is kept.
+    ///   - progress: Told how much is there.
+    ///   - onWait: Told if another process fetches the same.
+    /// - Throws: ``RemoteError``, `SystemError`.
+    public func fetch(
+        _ file: ListedFile, into cache: BlobCache, progress: FetchProgress.Part, onWait: () -> Void
+    ) throws -> Descriptor {
+        if let found = try cache.find(file.digest) { return found }
+        if isOffline, case .url = remote.location { throw RemoteError.offline(what: file.name) }
+        let part = try cache.part(of: file.digest, onWait: onWait)
+        if part.isWhole { return part.file }
+        return try attempt(file.name) { place in
+            let url = place.location.appending(file.name)
+            if case .path = place.location {
+                try copy(url, into: part, progress)
+            } else {
+                try transfer(url, into: part, progress)
+            }
+            return try part.finish(url: url)
+        }
+    }
+
+    private func copy(_ path: String, into part: BlobCache.Part, _ progress: FetchProgress.Part) throws {
+        let file = try Descriptor.file(path)
+        progress.expect(Int(try file.status().st_size))
+        try part.restart(nil)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
+        defer { buffer.deallocate() }
+        while case let count = try file.read(into: buffer), count > 0 {
+            try part.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            progress.advance(to: part.size)
+        }
+    }
+
+    private func transfer(_ url: String, into part: BlobCache.Part, _ progress: FetchProgress.Part) throws {
+        var request = request(url)
+        if let validator = try part.validator() {
+            try part.resume()
+            if part.size > 0 {
+                request.start = part.size
+                request.fields.append("If-Range: \(validator)")
+            }
+        }
+        let asked = request.start
+        let outcome = try Transfer().run(
+            request, isCancelled: isCancelled,
+            onHead: { head in
+                let isRest =
+                    head.status == 206
+                    && head.fields["content-range"]?.hasPrefix("bytes \(part.size)-") == true
+                if asked == nil || !isRest { try part.restart(Self.validator(of: head)) }
+                progress.expect(head.length.map { part.size + $0 })
+            },
+            onBody: { bytes in
+                guard part.size + bytes.count <= limit else {
+                    throw RemoteError.tooLarge(url: url, limit: limit)
+                }
+                try part.append(bytes)
+                progress.advance(to: part.size)
+            })
+        if asked != nil, outcome.head?.status == 416 {
+            // What is there is longer than the file: of another version, or whole but for its name.
+            guard outcome.head?.fields["content-range"] != "bytes */\(part.size)" else { return }
+            try part.restart(nil)
+            return try transfer(url, into: part, progress)
+        }
+        try check(outcome, url)
+    }
+
+    /// What can be said in `If-Range`: a strong tag, or a date.
+    ///
+    /// Source: RFC 9110, 13.1.5.
+    private static func validator(of head: Transfer.Head) -> String? {
+        if let tag = head.fields["etag"], !tag.hasPrefix("W/") { return tag }
+        return head.fields["last-modified"]
+    }
+
+    // MARK: - Places
+
+    private func request(_ url: String) -> Transfer.Request {
+        Transfer.Request(
+            url: url, fields: fields, timeout: remote.timeout, credentials: remote.credentials)
+    }
+
+    /// A failure of one place, after which others are asked.
+    private struct PlaceFailure: Error {
+        let error: RemoteError
+        var isTransient = false
+        var delay: Int?
+    }
+
+    private func check(_ outcome: Transfer.Outcome, _ url: String) throws {
+        guard let failure = TransferFailure(outcome, timeout: remote.timeout) else { return }
+        if outcome.code == 22, outcome.head?.status == 404 { throw RemoteError.notThere(url: url) }
+        throw PlaceFailure(
+            error: .failed(url: url, reason: failure.reason, hint: failure.hint, others: 0),
+            isTransient: failure.isTransient, delay: failure.delay)
+    }
+
+    /// Asks the places in their order, and those again whose failure may pass.
+    ///
+    /// - Throws: The failure of the first place, ``RemoteError/notThere(url:)`` only if no place failed otherwise; a
+    ///   system's error at once.
+    private func attempt<Result>(
+        _ name: String, _ body: ((location: RemoteLocation, number: Int)) throws -> Result
+    ) throws -> Result {
+        var waiting = Array(places.enumerated())
+        var failures: [Int: RemoteError] = [:]
+        for round in 0..<Self.rounds {
+            var transient: [(offset: Int, element: RemoteLocation)] = []
+            var delay: Int?
+            for place in waiting {
+                if case .url = place.element, isOffline { throw RemoteError.offline(what: name) }
+                do {
+                    return try body((place.element, place.offset))
+                } catch let failure as PlaceFailure {
+                    failures[place.offset] = failure.error
+                    if failure.isTransient { transient.append(place) }
+                    delay = max(delay ?? 0, failure.delay ?? 0)
+                } catch let error as RemoteError {
+                    switch error {
+                    case .notThere, .wrongDigest, .tooLarge: failures[place.offset] = error
+                    default: throw error
+                    }
+                }
+            }
+            waiting = transient
+            guard !waiting.isEmpty, round + 1 < Self.rounds else { break }
+            usleep(max(UInt32(500_000) << UInt32(round), UInt32(delay ?? 0) * 1_000_000))
+        }
+        throw Self.summary(failures.sorted { $0.key < $1.key }.map(\.value))
+    }
+
+    private static func summary(_ failures: [RemoteError]) -> RemoteError {
+        let others = failures.count - 1
+        let serious = failures.first {
+            if case .notThere = $0 { return false }
+            return true
+        }
+        if case .failed(let url, let reason, let hint, _) = serious {
+            return .failed(url: url, reason: reason, hint: hint, others: others)
+        }
+        return serious ?? failures.first ?? .cancelled
+    }
+}

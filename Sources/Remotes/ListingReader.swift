@@ -1,0 +1,187 @@
+public import Files
+private import Glibc
+internal import StoreLayout
+
+/// What a remote offers, as its listing says, which was verified.
+public struct RemoteListing: Sendable {
+    /// The remote.
+    public let remote: ConfiguredRemote
+    /// The listing itself.
+    public let bytes: Bytes
+    /// Whose key signed it; `nil` where nobody did.
+    public let signer: String?
+    /// When that was, in seconds since the epoch; `nil` where it is not known.
+    public let signed: Int?
+}
+
+/// Reads the listings of remotes: from the server if it has a newer one, else from the cache.
+public struct ListingReader: Sendable {
+    /// Bytes that a signature may have.
+    private static let longestSignature = 1 << 20
+    /// Seconds that a signature may be ahead of this machine's clock.
+    private static let clockSkew = 86400
+
+    let root: String
+    let isOffline: Bool
+    /// Told of what is no error.
+    let note: @Sendable (String) -> Void
+    /// The time, in seconds since the epoch.
+    var now: @Sendable () -> Int = { time(nil) }
+
+    /// Creates a reader.
+    public init(root: String, isOffline: Bool, note: @escaping @Sendable (String) -> Void) {
+        self.root = root
+        self.isOffline = isOffline
+        self.note = note
+    }
+
+    /// The listing of a remote.
+    ///
+    /// - Parameter isForced: Whether a server is asked for all of it, whatever is in the cache.
+    /// - Throws: ``RemoteError``, `SystemError`.
+    public func listing(of remote: ConfiguredRemote, isForced: Bool = false) throws -> RemoteListing {
+        let area = try ListingArea(root: root, remote: remote.name)
+        if remote.description.isInsecure {
+            note("remote '\(remote.name)' is insecure: what comes from it is not verified by a signature")
+        }
+        do {
+            return try listing(of: remote, in: area, isForced: isForced)
+        } catch let error as RemoteError {
+            // The listing and its signature are two files: a server may have been between the two.
+            guard case .badSignature = error, !isOffline, !isForced, case .url = remote.description.location
+            else {
+                throw error
+            }
+            return try listing(of: remote, in: area, isForced: true)
+        }
+    }
+
+    private func listing(
+        of remote: ConfiguredRemote, in area: ListingArea, isForced: Bool
+    ) throws -> RemoteListing {
+        let fetcher = Fetcher(remote.description, isOffline: isOffline)
+        let isFile = remote.description.kind == .catalog
+        let name = isFile ? "" : RemoteLayout.checksums
+        let url = isFile ? remote.description.location.text : remote.description.location.appending(name)
+        let cached = try area.cached(url)
+        var found: (bytes: Bytes, signature: Bytes?, validators: Fetcher.Validators)?
+        do {
+            switch try fetcher.document(
+                name, limit: ChecksumList.longest, known: isForced ? nil : cached?.validators)
+            {
+            case .missing: throw RemoteError.notThere(url: url)
+            case .unchanged: found = cached
+            case .found(let bytes, let validators):
+                found = (bytes, try signature(of: remote, name: name, fetcher), validators)
+            }
+        } catch let error as RemoteError {
+            switch error {
+            case .offline where cached != nil: break
+            case .failed where cached != nil && !isForced:
+                note(
+                    "remote '\(remote.name)': its last known listing is taken, because it cannot be reached now\n\(error)"
+                )
+            default: throw error
+            }
+            found = cached
+        }
+        guard let found else { throw RemoteError.notThere(url: url) }
+        let listing = try verified(found.bytes, found.signature, remote, url, in: area)
+        if found.bytes != cached?.bytes || found.signature != cached?.signature
+            || found.validators != cached?.validators
+        {
+            try area.keep(found, url: url)
+        }
+        return listing
+    }
+
+    private func signature(of remote: ConfiguredRemote, name: String, _ fetcher: Fetcher) throws -> Bytes? {
+        guard !remote.description.isInsecure else { return nil }
+        for suffix in RemoteLayout.signatureSuffixes {
+            let document =
+                name.isEmpty
+                ? try fetcher.sibling(suffix, limit: Self.longestSignature)
+                : try fetcher.document(name + suffix, limit: Self.longestSignature)
+            if case .found(let bytes, _) = document { return bytes }
+        }
+        return nil
+    }
+
+    /// Checks signature and dates.
+    private func verified(
+        _ bytes: Bytes, _ signature: Bytes?, _ remote: ConfiguredRemote, _ url: String, in area: ListingArea
+    ) throws -> RemoteListing {
+        let isFile = remote.description.kind == .catalog
+        let checksums = isFile ? nil : try ChecksumList(parsing: bytes, url: url)
+        // A catalog of this host is trusted as the rest of its configuration is.
+        var isTrusted = remote.description.isInsecure
+        if isFile, case .path = remote.description.location { isTrusted = true }
+        guard !isTrusted else {
+            if let date = checksums?.bestBefore, Self.isOver(date, now()) {
+                note("remote '\(remote.name)': its listing was good until \(date) only")
+            }
+            return RemoteListing(remote: remote, bytes: bytes, signer: nil, signed: nil)
+        }
+        guard let signature else { throw RemoteError.unsigned(remote: remote.name, url: url) }
+        let verified = try area.withFiles(bytes, signature) { data, signature, home in
+            try SignatureCheck(remote: remote.name, keyring: Keyring(of: remote, in: home)).verify(
+                signature, of: data, home: home.path)
+        }
+        guard let signed = verified.date else {
+            throw RemoteError.badSignature(
+                remote: remote.name, reason: "the signature does not say when it was made",
+                hint: "ask who keeps the server to sign it with a current program")
+        }
+        try checkAge(signed, remote)
+        if let date = checksums?.bestBefore, Self.isOver(date, now()) {
+            throw RemoteError.expired(remote: remote.name, date: date)
+        }
+        return RemoteListing(
+            remote: remote, bytes: bytes, signer: verified.fingerprint, signed: verified.date)
+    }
+
+    /// Throws for a listing that is older than one that was seen, and remembers it otherwise.
+    private func checkAge(_ signed: Int, _ remote: ConfiguredRemote) throws {
+        guard signed <= now() + Self.clockSkew else {
+            throw RemoteError.badSignature(
+                remote: remote.name,
+                reason: "it was signed on \(SeenListing.text(signed)), which is yet to come",
+                hint: "check this machine's clock; else ask who keeps the server")
+        }
+        // Where there is no root yet, nothing was seen.
+        guard let root = try? Descriptor.directory(root) else { return }
+        let location = remote.description.location.text
+        let seen = try SeenListing.read(remote.name, root: root).flatMap {
+            $0.location == location ? $0 : nil
+        }
+        if let seen, signed < seen.signed {
+            throw RemoteError.rolledBack(
+                remote: remote.name, seen: SeenListing.text(seen.signed), signed: SeenListing.text(signed))
+        }
+        guard seen?.signed != signed else { return }
+        do {
+            try SeenListing(location: location, signed: signed).write(remote.name, root: root)
+        } catch let error as SystemError where ListingArea.isNotOurs(error) {
+            // Whoever only reads the root remembers nothing in it.
+        }
+    }
+
+    /// Whether a day is over, in UTC.
+    private static func isOver(_ date: String, _ now: Int) -> Bool { date < SeenListing.text(now).prefix(10) }
+}
+
+extension Fetcher {
+    /// Fetches a file whose name is that of the remote's own file and a suffix.
+    func sibling(_ suffix: String, limit: Int) throws -> Document {
+        var other = remote
+        let suffixed = { (place: RemoteLocation) -> RemoteLocation in
+            switch place {
+            case .path(let text): .path(text + suffix)
+            case .url(let text): .url(text + suffix)
+            }
+        }
+        other.location = suffixed(remote.location)
+        other.mirrors = remote.mirrors.map(suffixed)
+        return try Fetcher(other, isOffline: isOffline).document("", limit: limit)
+    }
+}
