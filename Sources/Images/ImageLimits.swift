@@ -1,7 +1,7 @@
 /// How large an image may be: what bounds the time, the memory and the room on disk that a hostile one takes.
 ///
 /// The defaults are far above what is in use (images of 20 GB for graphics processors, 84,000 files, four times the size
-/// of their archives). The program has an option for each; decision 0016 says how they were chosen.
+/// of their archives). The program has an option for each; decision 0018 says how they were chosen.
 public struct ImageLimits: Sendable, Equatable {
     /// Bytes of all files, zeros of sparse files included.
     public var size: Int
