@@ -311,7 +311,7 @@ def old_stores(tests):
         plan = store.json("gc", "--dry-run")
         expect([p["name"] for p in plan["removed"]] == ["gone"], f"version {version}: {plan}")
         status, findings = fsck(store, "--contents")
-        expect(status == 0 and [f["code"] for f in findings] == ["index-version"], f"version {version}: {findings}")
+        expect(status == 0 and {f["code"] for f in findings} - {"directory"} == {"index-version"}, f"version {version}: {findings}")
         expect(version_of(store.root) == version and rows(store.root) == before, f"reading version {version} changed it")
         # Any command that writes.
         store.sxs("switch", "1")
