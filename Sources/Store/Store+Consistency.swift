@@ -68,7 +68,7 @@ extension Store {
         for (name, mode) in StoreLayout.directories {
             guard let status = try root.status(of: name), status.st_mode & S_IFMT == S_IFDIR else {
                 found.append(
-                    Inconsistency(.error, "directory", name, "the directory is missing", .wait))
+                    Inconsistency(.note, "directory", name, "the directory is missing", .wait))
                 continue
             }
             guard status.st_mode & 0o022 & ~mode != 0 || status.st_uid != owner else { continue }
