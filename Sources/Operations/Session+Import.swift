@@ -62,7 +62,7 @@ struct UnpackedTree {
 
 extension Session {
     /// How often an image is relocated anew because an alias is taken.
-    private static let saltLimit = 16
+    static let saltLimit = 16
 
     /// Imports an image into the store: read, hashed, relocated, registered.
     ///
@@ -98,6 +98,11 @@ extension Session {
             try checkSoundness(of: known.metadata, options: options, in: store)
             return known
         }
+        if let shared = try knownImportOfBase(key, options: options, in: store, accept: accept),
+            try isKept(shared.metadata)
+        {
+            return shared
+        }
         let unpacked = try unpack(image, source: source, options: options, hints: hints, into: store)
         // What cannot be removed now is swept by the next writer.
         defer { try? unpacked.area.discard() }
@@ -117,6 +122,10 @@ extension Session {
         if let known = try registered(unpacked.identity, in: store), try isKept(known) {
             try checkSoundness(of: known, options: options, in: store)
             result = ImportResult(metadata: known, wasKnown: true)
+        } else if let shared = try referred(unpacked.identity, in: store, accept: accept), try isKept(shared)
+        {
+            try checkSoundness(of: shared, options: options, in: store)
+            result = ImportResult(metadata: shared, wasKnown: true)
         } else {
             let relocated = try relocate(unpacked, in: store)
             try checkSoundness(relocated.report, of: unpacked.identity.name.text, options: options)
@@ -166,7 +175,9 @@ extension Session {
     private func knownImport(
         _ key: ImportedSource?, options: ImportOptions, in store: Store
     ) throws -> ImportResult? {
-        guard options.expose.isEmpty, let key, let baseName = try store.package(from: key)
+        guard options.expose.isEmpty, let key, let baseName = try store.package(from: key),
+            // In a base that is gone it is imported again.
+            try store.has(baseName)
         else { return nil }
         return ImportResult(metadata: try store.metadata(of: baseName), wasKnown: true)
     }

@@ -141,7 +141,7 @@ extension Session {
                 image, from: source, options: options, into: store, lease: lease, accept: accept
             ).metadata
         case .package(let name, let version, let text):
-            let found = try newest(name, version: version, in: store)
+            let found = try newestOfBases(name, version: version, in: store, accept: accept)
             let offer = try offers(of: name, in: store).last { version == nil || $0.version?.text == version }
             if let offer, try found.map({ try offer.isNewer(than: $0.version) }) ?? true {
                 var options = options
@@ -234,6 +234,9 @@ extension Session {
         guard let release = try? HostTree("/").release(like: .newest) else { return [:] }
         return HostTree.record(release)
     }
+
+    /// What people know this host by.
+    static func hostName() -> String { hostRecord()["PRETTY_NAME"] ?? "" }
 
     func summary(
         of generation: Int, after: [Member], previous: Int?, before: [Member],

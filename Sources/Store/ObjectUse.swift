@@ -153,6 +153,8 @@ extension Store {
     }
 
     private func objectUsesFromListing(of baseName: String) throws -> [ObjectUse] {
+        // Those of a reference are another store's.
+        guard try reference(baseName) == nil else { return [] }
         let name = [StoreLayout.Name.manifests, baseName, StoreLayout.Name.listing].joined(separator: "/")
         return try ObjectUses.inListing(root.open(beneath: name).readAll(limit: .max))
     }

@@ -65,14 +65,16 @@ extension Store {
         } else {
             problems.append(Problem(path: StoreLayout.Name.metadata, kind: .manifest))
         }
-        let name = StoreLayout.Name.store + "/" + package.baseName
-        guard let status = try root.status(of: name), status.st_mode & S_IFMT == S_IFDIR else {
-            return problems + [Problem(path: ".", kind: .missing)]
+        if let place = try reference(package.baseName), try !isTreeThere(package.baseName) {
+            return problems + [Problem(path: place, kind: .missing)]
         }
+        let name = StoreLayout.Name.store + "/" + package.baseName
+        guard let status = try root.status(of: name), [S_IFDIR, S_IFLNK].contains(status.st_mode & S_IFMT)
+        else { return problems + [Problem(path: ".", kind: .missing)] }
         progress.begin("verifying \(package.name)", total: package.size)
         defer { progress.end() }
         var verification = TreeVerification(
-            top: try root.directory(beneath: name), entries: try TreeListing.parse(listing))
+            top: try openTree(package.baseName), entries: try TreeListing.parse(listing))
         try verification.run(progress)
         return problems + verification.problems
     }

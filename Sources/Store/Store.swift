@@ -1,4 +1,3 @@
-internal import CSQLite
 public import Files
 internal import Glibc
 internal import StoreLayout
@@ -14,6 +13,9 @@ public final class Store {
     public let root: Descriptor
     /// The root's path.
     public let path: String
+
+    /// The user whom the root belongs to; `nil` where that cannot be asked.
+    public var owner: Int? { (try? root.status()).map { Int($0.st_uid) } }
 
     let isWritable: Bool
     let database: Database
@@ -42,9 +44,7 @@ public final class Store {
             throw StoreError.noStore(path: path)
         }
         // Asked beforehand, because SQLite opens what it may not write for reading, and says so only later.
-        if forWriting, faccessat(root.number, ".", W_OK, 0) != 0 {
-            throw SystemError("write to the store", path)
-        }
+        if forWriting { try checkOwner(of: root) }
         let version = try formatVersion(of: root)
         if let version, version > StoreLayout.formatVersion {
             throw StoreError.newerFormat(path: path, version: version)
@@ -54,7 +54,8 @@ public final class Store {
             guard forWriting else { throw StoreError.noStore(path: path) }
         }
         guard forWriting else {
-            return Store(root: root, path: path, isWritable: false, database: try readableIndex(path))
+            return Store(
+                root: root, path: path, isWritable: false, database: try readableIndex(path, in: root))
         }
         if onFullDisk { try releaseReserve(in: root) }
         for (name, mode) in StoreLayout.directories where try root.status(of: name) == nil {
@@ -62,6 +63,7 @@ public final class Store {
             // Whatever the umask: others read a system's store.
             try root.directory(beneath: name).setMode(mode)
         }
+        if geteuid() == 0 { try openRootsToUsers(in: root) }
         if version == nil {
             try root.replaceFile(
                 StoreLayout.Name.format, contents: "\(StoreLayout.formatVersion)\n".utf8,
@@ -70,6 +72,7 @@ public final class Store {
         let store = Store(
             root: root, path: path, isWritable: true, database: try writableIndex(path, in: root))
         try store.rebuildIndexIfEmpty()
+        try store.enterHost()
         if !onFullDisk { store.makeReserve() }
         return store
     }
@@ -106,54 +109,6 @@ public final class Store {
         return try root.list().allSatisfy { known.contains($0.text) }
     }
 
-    // MARK: - The index
-
-    private static func writableIndex(_ path: String, in root: Descriptor) throws -> Database {
-        let name = StoreLayout.Name.index
-        if try root.status(of: name) == nil {
-            // Made here, because the write-ahead log gets its mode from this file.
-            try root.open(beneath: name, flags: O_WRONLY | O_CREAT, mode: 0o644).setMode(0o644)
-        }
-        let database = try Database(path: path + "/" + name, mode: .writable)
-        guard try database.userVersion() < Schema.version else {
-            try check(database, path)
-            return database
-        }
-        try database.transaction {
-            // Asked again under the lock: another process may have been faster.
-            for (index, migration) in Schema.migrations.enumerated() where try index >= database.userVersion()
-            {
-                try database.execute(migration.sql)
-                try database.execute("PRAGMA user_version = \(index + 1)")
-            }
-        }
-        return database
-    }
-
-    private static func readableIndex(_ path: String) throws -> Database {
-        let name = path + "/" + StoreLayout.Name.index
-        do {
-            let database = try Database(path: name, mode: .readOnly)
-            try check(database, path)
-            return database
-        } catch let error as DatabaseError
-            where [SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_IOERR].contains(error.primaryCode)
-        {
-            // Shared memory cannot be had on a read-only file system.
-            var status = stat()
-            guard stat(name, &status) == 0 else { throw StoreError.noIndex(path: path) }
-            let database = try Database(path: name, mode: .immutable)
-            try check(database, path)
-            return database
-        }
-    }
-
-    private static func check(_ database: Database, _ path: String) throws {
-        let version = try database.userVersion()
-        guard version <= Schema.version else { throw StoreError.newerFormat(path: path, version: version) }
-        guard version > 0 else { throw StoreError.noIndex(path: path) }
-    }
-
     // MARK: - The writer
 
     /// Runs `body` as the one writer of this store.
@@ -167,7 +122,9 @@ public final class Store {
     ) throws -> Result {
         guard isWritable else { throw StoreError.readOnly(path: path) }
         guard writerLock == nil else { return try body() }
-        let lock = try root.open(beneath: StoreLayout.Name.lock, flags: O_RDWR | O_CREAT, mode: 0o644)
+        let lock = try root.open(beneath: StoreLayout.Name.lock, flags: O_RDWR | O_CREAT, mode: 0o600)
+        // Who can open it can hold it, and keep every writer waiting.
+        if try lock.status().st_mode & 0o077 != 0 { try lock.setMode(0o600) }
         if !(try lock.tryLock()) {
             let text = try lock.readAll(limit: 64 << 10)
             onWait(text.isEmpty ? "another sxs" : text.filter { $0 != 0x0a }.displayed)
