@@ -174,7 +174,9 @@ extension Store {
         }
     }
 
-    /// A file of `gcroots/`; `nil` where it is none by now. Whoever made it may put a pipe in its place.
+    /// A file of `gcroots/`, or `nil` where it is none by now.
+    ///
+    /// Whoever made it may put a pipe in its place.
     private static func text(_ name: Bytes, in directory: Descriptor) throws -> Bytes? {
         let file = try directory.open(beneath: name, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
         guard try file.status().st_mode & S_IFMT == S_IFREG else { return nil }
