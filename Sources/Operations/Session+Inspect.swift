@@ -38,7 +38,13 @@ extension Session {
         defer { progress.end() }
         return try packages.compactMap { package in
             let problems = try unlessCollected(package, in: store) {
-                try store.verify(package).map { "\($0)" }
+                let found = try store.verify(package)
+                let shut = found.filter { $0.kind == .shut }
+                if let first = shut.first {
+                    let others = shut.count == 1 ? "" : ", and \(shut.count - 1) more"
+                    note("\(package.name): not compared: \(first)\(others)")
+                }
+                return found.filter { $0.kind != .shut }.map { "\($0)" }
             }
             // What is missing of it is missing because it goes.
             guard let problems else { return nil }

@@ -26,6 +26,8 @@ public struct Problem: Sendable, Hashable, CustomStringConvertible {
         case alias = "the alias is missing or leads elsewhere"
         /// It cannot be read.
         case unreadable = "cannot be read"
+        /// Another user may not read it: no damage, but not compared.
+        case shut = "may be read by its owner only"
     }
 
     /// The path it concerns, in the tree; of an alias its name.

@@ -59,8 +59,11 @@ struct TreeVerification {
         path.bytes.isEmpty ? top : try top.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
     }
 
-    private mutating func report(_ path: TreePath, _ kind: Problem.Kind, _: SystemError? = nil) {
-        problems.append(Problem(path: path.description, kind: kind))
+    private mutating func report(_ path: TreePath, _ kind: Problem.Kind, _ error: SystemError? = nil) {
+        // An image may keep a directory from others than its owner; that is as it should be.
+        let isShut =
+            error?.code == EACCES && ((try? top.status()).map { $0.st_uid != geteuid() } ?? false)
+        problems.append(Problem(path: path.description, kind: isShut ? .shut : kind))
     }
 
     /// Checks one entry; `false` if it is missing or something else.
