@@ -331,7 +331,7 @@ def base_that_goes(tests):
     expect(status == 1 and text.count("is in another store") == 2 and "hint" in text, f"doctor says: {text}")
     status, text = own.attempt("verify")
     expect(status == 1 and "missing" in text, f"verify says: {text}")
-    status, text = own.attempt("export", "hello", "--output", tests.directory / "x.raw")
+    status, text = own.attempt("export", "hello", "--output", tests.directory / "hello.raw")
     expect(status == 1 and "import" in text, f"export says: {text}")
     # One comes from its image again, the other with the base, elsewhere.
     own.sxs("install", own.image("hello"))
@@ -655,7 +655,7 @@ def planted_links(tests):
     public.chmod(0o777)
     plant("""cd "$1"; ln -s "$2" hello.raw.v; ln -s "$2/file" hello.raw; mkdir .sxs-export.x; ln -s "$2" .sxs-export.y
              ln -s "$2" .sxs-export.x/content""", public, precious)
-    status, text = store.attempt("export", "hello", "--output", public, "--versioned")
+    status, text = store.attempt("export", "hello", "--output", public, "--v-directory")
     expect(status == 1 and "another user's link" in text, f"an export through a link: {text}")
     store.attempt("export", "hello", "--output", public)
     store.sxs("export", "hello", "--output", public / "hello.raw", "--force")

@@ -103,13 +103,12 @@ extension Session {
         return nil
     }
 
-    /// A store path of a base that has an identity, under any salt it was relocated with.
+    /// The first of some store paths that a base has; `nil` where it has to be imported.
     func referred(
-        _ identity: StorePath.Identity, in store: Store, accept: (Metadata) throws -> Void
+        to baseNames: [String], in store: Store, accept: (Metadata) throws -> Void
     ) throws -> Metadata? {
         for base in try openBases(of: store) {
-            for salt in 0..<Self.saltLimit {
-                let baseName = StorePath(identity.salted(salt)).baseName
+            for baseName in baseNames {
                 if let made = try refer(to: baseName, in: base, from: store, accept: accept) { return made }
             }
         }

@@ -62,7 +62,7 @@ struct UnpackedTree {
 
 extension Session {
     /// How often an image is relocated anew because an alias is taken.
-    static let saltLimit = 16
+    private static let saltLimit = 16
 
     /// Imports an image into the store: read, hashed, relocated, registered.
     ///
@@ -109,6 +109,12 @@ extension Session {
         let result: ImportResult
         if let exported = unpacked.exported {
             // Relocated already: its files name its own store path.
+            if try !store.contains(exported.storePath),
+                let shared = try referred(to: [exported.storePath.baseName], in: store, accept: accept),
+                try isKept(shared)
+            {
+                return ImportResult(metadata: shared, wasKnown: true)
+            }
             let isKnown = try store.contains(exported.storePath)
             if !isKnown { try accept(exported.metadata) }
             let metadata = try asWriter(of: store) {
@@ -122,7 +128,9 @@ extension Session {
         if let known = try registered(unpacked.identity, in: store), try isKept(known) {
             try checkSoundness(of: known, options: options, in: store)
             result = ImportResult(metadata: known, wasKnown: true)
-        } else if let shared = try referred(unpacked.identity, in: store, accept: accept), try isKept(shared)
+        } else if let shared = try referred(
+            to: (0..<Self.saltLimit).map { StorePath(unpacked.identity.salted($0)).baseName }, in: store,
+            accept: accept), try isKept(shared)
         {
             try checkSoundness(of: shared, options: options, in: store)
             result = ImportResult(metadata: shared, wasKnown: true)

@@ -7,10 +7,13 @@ import Testing
 @Suite struct SharingTests {
     let fixture: Fixture
     let store: Store
+    /// Another one, to lie over.
+    let other: Fixture
+    let base: Store
 
     init() throws {
-        fixture = try Fixture()
-        store = try fixture.store()
+        (fixture, other) = (try Fixture(), try Fixture())
+        (store, base) = (try fixture.store(), try other.store())
     }
 
     @discardableResult
@@ -29,13 +32,7 @@ import Testing
 
     // MARK: - Layers
 
-    private func base() throws -> (Fixture, Store) {
-        let fixture = try Fixture()
-        return (fixture, try fixture.store())
-    }
-
     @Test func aReferenceIsAStorePathLikeAnyOther() throws {
-        let (other, base) = try base()
         let path = try add("a", to: base, aliases: [AliasRecord(name: "abcdef", target: "usr/bin")]).storePath
         let entry = try store.addBase(other.root).base
         let made = try #require(try store.refer(to: path, in: entry, base))
@@ -60,7 +57,6 @@ import Testing
     }
 
     @Test func whatABaseLostIsSaidAndFoundAgain() throws {
-        let (other, base) = try base()
         let path = try add("a", to: base).storePath
         let entry = try store.addBase(other.root).base
         _ = try store.refer(to: path, in: entry, base)
@@ -87,7 +83,6 @@ import Testing
     }
 
     @Test func anAliasThatIsTakenHereIsNoReasonToFail() throws {
-        let (other, base) = try base()
         let path = try add("a", to: base, aliases: [AliasRecord(name: "abcdef", target: "usr")]).storePath
         try add("b", to: store, aliases: [AliasRecord(name: "abcdef", target: "usr")])
         let entry = try store.addBase(other.root).base
@@ -117,16 +112,16 @@ import Testing
     @Test(arguments: [(true, false), (false, true)])
     func aLayerThatHasLongBeenGoneIsForgotten(isOld: Bool, isKept: Bool) throws {
         let path = try add("a", to: store).storePath
-        let roots = try store.root.directory(beneath: "gcroots")
-        try roots.makeDirectory("auto")
+        let top = try store.root.directory(beneath: "gcroots")
+        try top.makeDirectory("auto")
+        let roots = try top.directory(beneath: "auto")
         let machine = MachineIdentity.current().map { "machine \($0)\n" } ?? ""
         try roots.replaceFile(
-            "auto/layer",
-            contents: "sxs-layer 1\nroot \(fixture.path)/nowhere\n\(machine)/usr/store/\(path)\n".utf8,
-            through: roots)
-        if isOld { try roots.setTimes(1_000_000, of: "auto/layer") }
+            "layer",
+            contents: "sxs-layer 1\nroot \(fixture.path)/nowhere\n\(machine)/usr/store/\(path)\n".utf8)
+        if isOld { try roots.setTimes(1_000_000, of: "layer") }
         #expect(try collect(store).doomed.isEmpty == isKept)
-        #expect(try (roots.status(of: "auto/layer") != nil) == isKept)
+        #expect(try (roots.status(of: "layer") != nil) == isKept)
     }
 
     // MARK: - Owners
@@ -141,7 +136,6 @@ import Testing
     }
 
     @Test func anIndexThatIsALinkIsNotWritten() throws {
-        let (_, base) = try base()
         for name in ["", "-wal", "-shm"] { try base.root.unlink("index.sqlite\(name)") }
         try base.root.makeSymlink("index.sqlite", target: Array("\(fixture.path)/planted".utf8))
         #expect(throws: StoreError.self) { try Store.open(root: base.path, forWriting: true) }
@@ -174,7 +168,7 @@ import Testing
         try report(HostReport(boot: boot, number: 100, name: "Other", uses: [use]))
         let kept = try collect(store)
         #expect(kept.waiting.isEmpty)
-        #expect(kept.kept.map(\.root.chain) == [["host Other (01234567)", "process 1 (a)"]])
+        #expect(kept.kept.map(\.root.chain) == [["host Other (01234567…)", "process 1 (a)"]])
         #expect(try !store.isCondemned(path))
         // It runs no more, which counts from the next condemnation on.
         try report(HostReport(boot: boot, number: 101, name: "Other"))
