@@ -62,6 +62,8 @@ final class Database {
         case writable
         /// Read, with what other processes write meanwhile.
         case readOnly
+        /// The same where it is another user's: its shared memory is not written either, though root could.
+        case guest
         /// Read as it lies there: for read-only file systems, where nothing can change it.
         case immutable
         /// A private copy, whose log is written into it first.
@@ -84,10 +86,15 @@ final class Database {
             case .writable: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
             case .copy: SQLITE_OPEN_READWRITE
             case .readOnly: SQLITE_OPEN_READONLY
-            case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+            case .guest, .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
             }
         var opened: OpaquePointer?
-        let name = mode == .immutable ? Self.immutableURI(path) : path
+        let name =
+            switch mode {
+            case .guest: Self.uri(path, "readonly_shm")
+            case .immutable: Self.uri(path, "immutable")
+            default: path
+            }
         let result = sqlite3_open_v2(name, &opened, flags, nil)
         guard let opened, result == SQLITE_OK else {
             let path = displayed ?? path
@@ -135,7 +142,7 @@ final class Database {
     }
 
     /// `file:` with everything escaped that a URI would read otherwise.
-    private static func immutableURI(_ path: String) -> String {
+    private static func uri(_ path: String, _ option: String) -> String {
         var escaped = "file:"
         for byte in path.utf8 {
             switch byte {
@@ -146,7 +153,7 @@ final class Database {
                 escaped += digits.utf8.count == 1 ? "%0" + digits : "%" + digits
             }
         }
-        return escaped + "?immutable=1"
+        return escaped + "?\(option)=1"
     }
 
     /// The error of the last call.

@@ -68,7 +68,8 @@ extension Store {
         // Shared memory is not shared between machines.
         if try root.isOnSharedFileSystem() { return try lyingIndex(path, in: root) }
         do {
-            let database = try Database(path: path + "/" + name, mode: .readOnly)
+            let isOwn = try root.status().st_uid == geteuid()
+            let database = try Database(path: path + "/" + name, mode: isOwn ? .readOnly : .guest)
             try check(database, path)
             return database
         } catch let error as DatabaseError
