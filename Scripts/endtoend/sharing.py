@@ -643,6 +643,9 @@ def planted_links(tests):
              ln -s "$2/lock" lock""", theirs, precious)
     status, text = Store(tests.program, theirs / "root", tests.images).attempt("install", store.image("hello"))
     expect(status == 1 and f"belongs to user {NOBODY}" in text, f"root in a user's root: {text}")
+    plant('cd "$1/root"; rm index.sqlite; mkfifo index.sqlite', theirs)
+    status, text = Store(tests.program, theirs / "root", tests.images).attempt("list", timeout=20)
+    expect(status == 1 and "no regular file" in text, f"an index that is a pipe: {text}")
     # One of root's that everybody can write to, and an index that is a link.
     odd = tests.directory / "odd"
     odd.mkdir(mode=0o755)

@@ -36,13 +36,7 @@ extension Store {
 
     static func writableIndex(_ path: String, in root: Descriptor) throws -> Database {
         let name = StoreLayout.Name.index
-        if let status = try root.status(of: name) {
-            // SQLite would follow a link, and write wherever it leads.
-            guard status.st_mode & S_IFMT == S_IFREG else {
-                throw StoreError.damagedDescription(
-                    path: root.path(of: name), reason: "it is no regular file")
-            }
-        } else {
+        if try !isIndexThere(in: root) {
             // Made here, because the write-ahead log gets its mode from this file.
             let flags = O_WRONLY | O_CREAT | O_NOFOLLOW
             try root.open(beneath: name, flags: flags, mode: 0o644).setMode(0o644)
@@ -63,8 +57,22 @@ extension Store {
         return database
     }
 
+    /// Whether there is an index.
+    ///
+    /// - Throws: ``StoreError/damagedDescription(path:reason:)`` for anything else of that name: SQLite would follow a link
+    ///   and write wherever it leads, and wait for a pipe.
+    private static func isIndexThere(in root: Descriptor) throws -> Bool {
+        let name = StoreLayout.Name.index
+        guard let status = try root.status(of: name) else { return false }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw StoreError.damagedDescription(path: root.path(of: name), reason: "it is no regular file")
+        }
+        return true
+    }
+
     static func readableIndex(_ path: String, in root: Descriptor) throws -> Database {
         let name = StoreLayout.Name.index
+        guard try isIndexThere(in: root) else { throw StoreError.noIndex(path: path) }
         // Shared memory is not shared between machines.
         if try root.isOnSharedFileSystem() { return try lyingIndex(path, in: root) }
         do {
@@ -86,7 +94,6 @@ extension Store {
     /// writer leaves it, is written into a copy.
     private static func lyingIndex(_ path: String, in root: Descriptor) throws -> Database {
         let name = StoreLayout.Name.index
-        guard try root.status(of: name) != nil else { throw StoreError.noIndex(path: path) }
         let database: Database
         if try root.isOnReadOnlyMount(), try logSize(in: root) == 0, try !root.isOnSharedFileSystem() {
             database = try Database(path: path + "/" + name, mode: .immutable)
