@@ -15,8 +15,12 @@ extension Store {
         guard status.st_uid == geteuid() else {
             throw StoreError.foreignStore(path: root.path, owner: Int(status.st_uid))
         }
-        guard status.st_mode & 0o002 == 0 else {
-            throw StoreError.openStore(path: root.path, mode: Int(status.st_mode & 0o7777))
+        if status.st_mode & 0o002 != 0 {
+            // Such as a new file system in memory: while nobody has put anything into it, it can be shut.
+            let error = StoreError.openStore(path: root.path, mode: Int(status.st_mode & 0o7777))
+            guard try root.list().isEmpty else { throw error }
+            try root.setMode(UInt32(status.st_mode & 0o1755))
+            guard try root.list().isEmpty else { throw error }
         }
         guard faccessat(root.number, ".", W_OK, 0) == 0 else {
             throw SystemError("write to the store", root.path)
