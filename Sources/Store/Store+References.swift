@@ -6,6 +6,11 @@ public import StoreLayout
 extension Store {
     /// Where the tree of a store path is, if that is in another store; `nil` where it is in this one, or nowhere.
     public func reference(_ baseName: String) throws -> String? {
+        try Self.reference(baseName, in: root)
+    }
+
+    /// The same where only the root's descriptor is at hand, as in threads.
+    static func reference(_ baseName: String, in root: Descriptor) throws -> String? {
         let name = StoreLayout.Name.store + "/" + baseName
         guard let status = try root.status(of: name), status.st_mode & S_IFMT == S_IFLNK else { return nil }
         return try root.readSymlink(name).map { String(decoding: $0, as: UTF8.self) }
@@ -15,24 +20,28 @@ extension Store {
     func isTreeThere(_ baseName: String) throws -> Bool {
         let name = StoreLayout.Name.store + "/" + baseName
         guard let status = try root.status(of: name) else { return false }
-        return try status.st_mode & S_IFMT == S_IFLNK ? isReached(reference(baseName)) : true
+        return try status.st_mode & S_IFMT == S_IFLNK ? Self.isReached(reference(baseName)) : true
     }
 
-    private func isReached(_ place: String?) -> Bool {
+    private static func isReached(_ place: String?) -> Bool {
         var status = stat()
         return place.map { stat($0, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR } ?? false
     }
 
     /// Opens the tree of a base name that is registered or was.
     func openTree(_ baseName: String) throws -> Descriptor {
-        guard let place = try reference(baseName) else {
+        if let tree = try Self.openTree(baseName, in: root) { return tree }
+        throw StoreError.lostTree(
+            baseName: baseName, place: try reference(baseName) ?? "",
+            source: try package(baseName: baseName)?.source ?? baseName)
+    }
+
+    /// Opens the tree of a base name, here or in a base; `nil` where the base does not have it.
+    static func openTree(_ baseName: String, in root: Descriptor) throws -> Descriptor? {
+        guard let place = try reference(baseName, in: root) else {
             return try root.directory(beneath: StoreLayout.Name.store + "/" + baseName)
         }
-        guard isReached(place) else {
-            throw StoreError.lostTree(
-                baseName: baseName, place: place, source: try package(baseName: baseName)?.source ?? baseName)
-        }
-        return try Descriptor.directory(place)
+        return isReached(place) ? try Descriptor.directory(place) : nil
     }
 
     /// Base names of all store paths that are in other stores, with where they are, sorted.
@@ -50,7 +59,7 @@ extension Store {
 
     /// References whose tree is not there.
     public func lostReferences() throws -> [(baseName: String, place: String)] {
-        try references().filter { !isReached($0.place) }
+        try references().filter { !Self.isReached($0.place) }
     }
 
     private static func place(_ baseName: String, in base: StoreBase) -> String {

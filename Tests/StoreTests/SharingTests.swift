@@ -135,6 +135,20 @@ import Testing
         #expect(try #require(try store.root.status(of: "lock")).st_mode & 0o777 == 0o600)
     }
 
+    @Test func anEmptyDirectoryForEverybodyIsShut() throws {
+        let place = try Descriptor.directory(fixture.path)
+        for name in ["empty", "planted"] {
+            try place.makeDirectory(name)
+            try place.directory(beneath: name).setMode(0o1777)
+        }
+        try place.directory(beneath: "planted").makeDirectory("store")
+        #expect(throws: StoreError.openStore(path: "\(fixture.path)/planted", mode: 0o1777)) {
+            try Store.open(root: "\(fixture.path)/planted", forWriting: true)
+        }
+        _ = try Store.open(root: "\(fixture.path)/empty", forWriting: true)
+        #expect(try #require(try place.status(of: "empty")).st_mode & 0o022 == 0)
+    }
+
     @Test func anIndexThatIsALinkIsNotWritten() throws {
         for name in ["", "-wal", "-shm"] { try base.root.unlink("index.sqlite\(name)") }
         try base.root.makeSymlink("index.sqlite", target: Array("\(fixture.path)/planted".utf8))
