@@ -6,13 +6,22 @@ struct LayerExamination {
     let root: String
 
     func findings() throws -> [Finding] {
-        let store: Store
         do {
-            store = try Store.open(root: root, forWriting: false)
-        } catch StoreError.noStore, StoreError.noIndex {
-            // Said elsewhere, or no store yet.
+            return try findings(of: Store.open(root: root, forWriting: false))
+        } catch StoreError.noStore {
             return []
+        } catch {
+            // Of the system's store it is said in more detail.
+            guard root != StoreLayout.systemRoot else { return [] }
+            return [
+                Finding(
+                    .error, "store-unreadable", "the store at \(root) cannot be read",
+                    why: "\(error)".firstLine, hint: "\(error)".lastHint)
+            ]
         }
+    }
+
+    private func findings(of store: Store) throws -> [Finding] {
         let lost = try store.lostReferences()
         let bases = try store.bases().compactMap { base -> Finding? in
             do {
@@ -35,5 +44,13 @@ struct LayerExamination {
                         "mount that store again, or bring the package into this one: sxs import \(source) --root \(root)"
                 )
             }
+    }
+}
+
+extension String {
+    /// What an error's description says is to be done.
+    fileprivate var lastHint: String {
+        split(separator: "\n").last { $0.hasPrefix("hint: ") }.map { String($0.dropFirst("hint: ".count)) }
+            ?? "see 'sxs verify'"
     }
 }
