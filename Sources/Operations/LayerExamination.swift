@@ -1,3 +1,4 @@
+internal import Files
 internal import Store
 internal import StoreLayout
 
@@ -6,6 +7,10 @@ struct LayerExamination {
     let root: String
 
     func findings() throws -> [Finding] {
+        // Without bases nothing can be lost; and what is wrong with the index is found elsewhere, without SQLite's help.
+        guard (try? Descriptor.directory(root).status(of: StoreLayout.Name.bases)) ?? nil != nil else {
+            return []
+        }
         do {
             return try findings(of: Store.open(root: root, forWriting: false))
         } catch StoreError.noStore {

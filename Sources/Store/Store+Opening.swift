@@ -79,18 +79,27 @@ extension Store {
         guard try isIndexThere(in: root) else { throw StoreError.noIndex(path: path) }
         // Shared memory is not shared between machines.
         if try root.isOnSharedFileSystem() { return try lyingIndex(path, in: root) }
-        do {
-            let isOwn = try root.status().st_uid == geteuid()
-            let database = try Database(path: path + "/" + name, mode: isOwn ? .readOnly : .guest)
-            try check(database, path)
-            return database
-        } catch let error as DatabaseError
-            where [SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_IOERR].contains(error.primaryCode)
-        {
-            // What SQLite keeps beside it is missing, and cannot be made.
-            return try lyingIndex(path, in: root)
+        let isOwn = try root.status().st_uid == geteuid()
+        for attempt in 0... {
+            do {
+                let database = try Database(path: path + "/" + name, mode: isOwn ? .readOnly : .guest)
+                try check(database, path)
+                return database
+            } catch let error as DatabaseError
+                where [SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_IOERR].contains(error.primaryCode)
+            {
+                // A writer's first change, until it reads again, is not for those who cannot write; else what SQLite
+                // keeps beside the index is missing, and cannot be made.
+                let isPassing = try StoreLayout.indexFiles.allSatisfy { try root.status(of: $0) != nil }
+                guard isPassing, attempt < passingLimit, try !root.isOnReadOnlyMount() else { break }
+                usleep(10_000)
+            }
         }
+        return try lyingIndex(path, in: root)
     }
+
+    /// How often an index is opened again that a writer has just begun to write.
+    private static let passingLimit = 100
 
     /// The index as it lies there, without what processes have in shared memory.
     ///
