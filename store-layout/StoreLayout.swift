@@ -116,12 +116,19 @@ public enum StoreLayout {
         public static let listing = "tree.mtree"
         /// In a directory of ``manifests``: name, version and the rest, for rebuilding the index.
         public static let metadata = "metadata.json"
+        /// In a directory of ``manifests``: what the index says that is nowhere else: when, and what was imported.
+        public static let registration = "registration"
         /// In a directory of ``manifests``: what relocation did and left.
         public static let report = "report.json"
     }
 
     /// The index and what SQLite keeps beside it; whoever reads the one needs the others.
     public static let indexFiles = ["", "-wal", "-shm"].map { Name.index + $0 }
+
+    /// The files of a directory of ``Name/manifests``.
+    public static let manifestFiles = [
+        Name.sourceListing, Name.listing, Name.metadata, Name.report, Name.registration,
+    ]
 
     /// Directories that a new root gets, with their modes.
     public static let directories: [(name: String, mode: UInt32)] = [

@@ -84,8 +84,10 @@ class Scenario:
     """A command, and the store that it finds."""
 
     def __init__(self, name, *words, base=None, before=(), again=None, collects=False,
-                 is_large=False):
+                 is_large=False, damage=None):
         self.name, self.words, self.base, self.before, self.again = name, words, base, before, again
+        # What is done to the store by no command, for this one to mend.
+        self.damage = damage
         self.is_large = is_large
         # Garbage may come back after a loss of power, and programs that run beside it keep their store paths.
         self.collects = collects
@@ -97,12 +99,15 @@ class Scenario:
             copy(place.base, self.start)
         for words in self.before:
             place.run(self.start, *words)
+        if self.damage:
+            self.damage(self.start)
         self.old = current(self.start)
         self.old_state = generation_state(self.start, self.old)
         self.end = place.directory / f"end of {self.name}"
         copy(self.start, self.end)
         place.run(self.end, *self.words)
         self.new = current(self.end)
+        self.mended_state = generation_state(self.end, self.old)
         self.final, self.final_index = state(self.end), index(self.end)
 
 
@@ -125,7 +130,27 @@ def scenarios(place):
         Scenario("gc of generations", "gc", "--keep-generations", "1", collects=True, before=[["remove", "b"]]),
         Scenario("export", "export", "a", "--force", before=[["export", "a"]]),
         Scenario("export of a directory", "export", "a", "--force", "--format", "dir"),
+        Scenario("repair", "repair", damage=spoil_files),
+        Scenario("index rebuild", "index", "rebuild"),
+        Scenario("rebuild of a damaged index", "index", "rebuild", damage=spoil_index),
     ]
+
+
+def spoil_files(root):
+    """Damages what two store paths share, in place, and takes a program, an alias and a link of the generation away."""
+    one = next(path for path in (root / "store").iterdir() if path.name.endswith("-a-1"))
+    shared = one / "usr/share/a/shared"
+    shared.chmod(0o644)
+    shared.write_bytes(b"damaged\n" * 10)
+    shared.chmod(0o444)
+    (one / "usr/bin/a").unlink()
+    next((root / "aliases").iterdir()).unlink()
+    next((root / f"profiles/default/generation-{current(root)}/bin").iterdir()).unlink()
+
+
+def spoil_index(root):
+    """Makes the index unreadable."""
+    (root / "index.sqlite").write_bytes(b"garbage" * 4096)
 
 
 def empty(place):
@@ -177,6 +202,8 @@ def entry(path):
         description = json.loads(contents)
         description.pop("created")
         contents = json.dumps(description).encode()
+    if path.name == "registration":
+        contents = b"".join(line for line in contents.splitlines(True) if not line.startswith(b"registered "))
     return f"{kind} {hashlib.sha256(contents).hexdigest()}"
 
 
@@ -265,11 +292,17 @@ def examine(place, scenario, root, is_over=False):
     if active not in (scenario.old, scenario.new):
         raise Broken(f"generation {active} is active, which neither was nor should be")
     found = generation_state(root, scenario.old)
-    if found != scenario.old_state:
+    # What is being mended is as it was or as it should be, path by path.
+    if scenario.damage:
+        found = {path: text for path, text in found.items() if text != scenario.mended_state.get(path)}
+        changed = {path: text for path, text in found.items() if text != scenario.old_state.get(path)}
+        if changed:
+            raise Broken("what is neither damaged nor mended:\n" + difference(scenario.mended_state, found))
+    elif found != scenario.old_state:
         raise Broken("the old generation changed:\n" + difference(scenario.old_state, found))
-    if scenario.old is not None:
-        for word in ("list", "generations", "verify"):
-            place.run(root, word)
+    if scenario.old is not None and not scenario.damage:
+        for words in (["list"], ["generations"], ["verify"], ["doctor", "--fsck"]):
+            place.run(root, *words)
     if active == scenario.old:
         place.run(root, *(scenario.again or scenario.words))
     # Leftovers go with the next command that takes the writer's lock, though it changes nothing more.
@@ -281,4 +314,8 @@ def examine(place, scenario, root, is_over=False):
                      + difference(scenario.final, found))
     if (found := index(root)) != scenario.final_index:
         raise Broken(f"after the next command the index holds\n{found}\nand not\n{scenario.final_index}")
+    if scenario.new is not None and (said := place.run(root, "doctor", "--fsck", "--contents")) != "no findings\n":
+        # What an interrupted import left in objects/ and store/ is for the next collection.
+        if any(not line.startswith(("note: ", "  hint: ")) for line in said.splitlines()):
+            raise Broken(f"after the next command an examination finds:\n{said}")
 

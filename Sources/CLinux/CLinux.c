@@ -45,6 +45,7 @@ ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size) {
     return fgetxattr(fd, name, value, size);
 }
 ssize_t sxs_flistxattr(int fd, char *list, size_t size) { return flistxattr(fd, list, size); }
+int sxs_fremovexattr(int fd, const char *name) { return fremovexattr(fd, name); }
 int sxs_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags) {
     return fsetxattr(fd, name, value, size, flags);
 }

@@ -273,6 +273,13 @@ public final class Descriptor: @unchecked Sendable {
         }
     }
 
+    /// Removes an extended attribute.
+    public func removeAttribute(_ name: Bytes) throws {
+        guard name.withCString({ sxs_fremovexattr(number, $0) }) == 0 else {
+            throw SystemError("remove extended attribute \(name.displayed) of", path)
+        }
+    }
+
     /// All extended attributes that can be read, sorted by name.
     public func attributes() throws -> [ExtendedAttribute] {
         let length = sxs_flistxattr(number, nil, 0)

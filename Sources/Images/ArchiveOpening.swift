@@ -4,15 +4,19 @@ private import Glibc
 /// Finds out what a file is, by its contents, and where an archive's blobs are.
 struct ArchiveOpening {
     private let file: Descriptor
-    private let size: Int
+    let size: Int
     private let reference: ImageReference
     private let temporaryDirectory: String?
+    private let budget: ImageBudget
 
-    init(_ file: Descriptor, reference: ImageReference, temporaryDirectory: String?) throws {
+    init(
+        _ file: Descriptor, reference: ImageReference, temporaryDirectory: String?, limits: ImageLimits
+    ) throws {
         self.file = file
         self.reference = reference
         self.temporaryDirectory = temporaryDirectory
         size = Int(try file.status().st_size)
+        budget = ImageBudget(limits, image: reference.path, stored: size)
         guard size > 0 else { throw ImageError.truncated(image: reference.path, detail: "it is empty") }
     }
 
@@ -36,7 +40,7 @@ struct ArchiveOpening {
     private func archiveFormat() throws -> ImageReference.Format {
         let stream = FileStream(file, range: 0..<size, image: reference.path)
         let reader = TarReader(
-            try Decompressor.open(stream, image: reference.path), image: reference.path)
+            try Decompressor.open(stream, image: reference.path, budget: budget), image: reference.path)
         var names: Set<String> = []
         while let entry = try reader.next() {
             let name = entry.path.split(separator: UInt8(ascii: "/"))
@@ -68,7 +72,7 @@ struct ArchiveOpening {
         if TarHeader(block: head).isValid { return try ArchiveBlobs(file, size: size, image: reference.path) }
         let copy = try temporaryFile()
         let stream = try Decompressor.open(
-            FileStream(file, range: 0..<size, image: reference.path), image: reference.path)
+            FileStream(file, range: 0..<size, image: reference.path), image: reference.path, budget: budget)
         var written = 0
         while let bytes = try stream.next() {
             try copy.write(bytes)

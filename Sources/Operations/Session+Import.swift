@@ -1,6 +1,6 @@
 internal import Files
 private import FoundationEssentials
-internal import Images
+public import Images
 internal import Relocation
 internal import Store
 public import StoreLayout
@@ -19,11 +19,14 @@ public struct ImportOptions: Sendable {
     public var isStrict: Bool
     /// Bytes that stay free on the store's file system.
     public var minimumFree: Int
+    /// How large the image may be.
+    public var limits: ImageLimits
 
     /// Creates options.
     public init(
         name: PackageName? = nil, version: PackageVersion? = nil, platform: Architecture? = nil,
-        expose: [String] = [], isStrict: Bool = false, minimumFree: Int = 0
+        expose: [String] = [], isStrict: Bool = false, minimumFree: Int = 0,
+        limits: ImageLimits = ImageLimits()
     ) {
         self.name = name
         self.version = version
@@ -31,6 +34,7 @@ public struct ImportOptions: Sendable {
         self.expose = expose
         self.isStrict = isStrict
         self.minimumFree = minimumFree
+        self.limits = limits
     }
 }
 
@@ -75,7 +79,7 @@ extension Session {
 
     /// Opens an image for the platform that is wanted.
     func open(_ source: String, options: ImportOptions) throws -> Image {
-        try Image.open(ImageReference(parsing: source), platform: options.platform)
+        try Image.open(ImageReference(parsing: source), platform: options.platform, limits: options.limits)
     }
 
     /// Imports an image that is open.
@@ -138,13 +142,22 @@ extension Session {
             let relocated = try relocate(unpacked, in: store)
             try checkSoundness(relocated.report, of: unpacked.identity.name.text, options: options)
             let metadata = try register(
-                unpacked, relocated, options: options, in: store, lease: lease, accept: accept)
+                unpacked, relocated, options: options, in: store, key: key, lease: lease, accept: accept)
             result = ImportResult(metadata: metadata, wasKnown: false)
         }
-        if let key {
+        // Again, if another import of the same was faster.
+        if let key, try store.package(from: key) != result.metadata.storePath {
             try asWriter(of: store) { try store.record(key, gave: result.metadata.storePath) }
         }
         return result
+    }
+
+    /// Where an image is, as it could be typed in any directory; `nil` for what is no path.
+    static func location(of source: String) -> String? {
+        guard !source.contains("://"), let reference = try? ImageReference(parsing: source),
+            let path = try? absolutePath(reference.path)
+        else { return nil }
+        return ImageReference(path: path, format: reference.format, name: reference.name).description
     }
 
     /// Throws, where the options are strict, if a package of the store has something severe in its report.
@@ -200,10 +213,13 @@ extension Session {
     }
 
     /// Reads the image into a tree, and finds out what it is.
-    private func unpack(
-        _ image: Image, source: String, options: ImportOptions, hints: [Hint], into store: Store
+    ///
+    /// - Parameter isSharing: Whether contents that the store has are taken from there.
+    func unpack(
+        _ image: Image, source: String, options: ImportOptions, hints: [Hint], into store: Store,
+        isSharing: Bool = true
     ) throws -> UnpackedTree {
-        let area = try store.makeImport(minimumFree: options.minimumFree)
+        let area = try store.makeImport(minimumFree: options.minimumFree, isSharing: isSharing)
         do {
             try image.read(into: area.builder, progress: progress)
             let tree = area.builder.tree
@@ -241,7 +257,12 @@ extension Session {
         } catch {
             // What cannot be removed now is swept by the next writer; the first error is the one to report.
             try? area.discard()
-            throw error
+            switch error {
+            case let error as StoreError where error.isAboutImage:
+                throw OperationError.badImage(source, reason: error.description)
+            case let error as PathError: throw OperationError.badImage(source, reason: error.description)
+            default: throw error
+            }
         }
     }
 
@@ -256,6 +277,47 @@ extension Session {
             throw OperationError.otherArchitecture(
                 source, image: metadata.architecture.rawValue, wanted: wanted.rawValue)
         }
+    }
+
+    /// What is known of a package that was relocated.
+    func metadata(
+        of unpacked: UnpackedTree, _ relocated: RelocatedTree, options: ImportOptions
+    ) throws -> Metadata {
+        var finder = ExposureFinder(
+            tree: unpacked.tree, packages: unpacked.packages,
+            isWholeSystem: relocated.report.loader != nil, needsSetup: false,
+            entrypoint: unpacked.facts.entrypoint + unpacked.facts.command)
+        let (seeds, rules) = launchRules(
+            unpacked.hints + Hint.builtIn, tree: unpacked.tree, commands: finder.commandPaths)
+        finder.needsSetup = !seeds.isEmpty || !rules.isEmpty
+        let identity = unpacked.identity.salted(
+            (0..<Self.saltLimit).first { StorePath(unpacked.identity.salted($0)) == relocated.storePath } ?? 0
+        )
+        return Metadata(
+            storePath: relocated.storePath, identity: identity, source: unpacked.source,
+            sourceDigest: unpacked.facts.digest?.hex,
+            summary: unpacked.facts.summary ?? finder.mainPackage(identity.name.text)?.summary,
+            entrypoint: unpacked.facts.entrypoint,
+            exposure: try finder.exposure(for: identity.name.text, wanted: options.expose),
+            aliases: relocated.aliases.map { AliasRecord(name: $0.name, target: "\($0.target)") },
+            launch: LaunchFacts(
+                searchPath: finder.searchPath.map { "\($0)" }, dataPath: finder.dataPath.map { "\($0)" },
+                seeds: seeds.map { "\($0)" }, rules: rules),
+            omissions: Dictionary(
+                unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +),
+            hints: unpacked.hints.map { HintRecord(name: $0.name.text, digest: $0.digest.hex) })
+    }
+
+    /// What relocation did, as JSON.
+    func report(of unpacked: UnpackedTree, _ relocated: RelocatedTree) throws -> Bytes {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var relocation = relocated.report
+        relocation.dropped = Dictionary(
+            uniqueKeysWithValues: unpacked.area.builder.stripped.map { omission, paths in
+                (omission.rawValue, paths.map { "\($0)" })
+            })
+        return Array(try encoder.encode(relocation))
     }
 
     /// Relocates, with another salt each time an alias is taken by another store path of this store.
@@ -280,44 +342,16 @@ extension Session {
     /// Makes the relocated tree part of the store.
     private func register(
         _ unpacked: UnpackedTree, _ relocated: RelocatedTree, options: ImportOptions, in store: Store,
-        lease: Lease?, accept: (Metadata) throws -> Void
+        key: ImportedSource?, lease: Lease?, accept: (Metadata) throws -> Void
     ) throws -> Metadata {
-        var finder = ExposureFinder(
-            tree: unpacked.tree, packages: unpacked.packages,
-            isWholeSystem: relocated.report.loader != nil, needsSetup: false,
-            entrypoint: unpacked.facts.entrypoint + unpacked.facts.command)
-        let (seeds, rules) = launchRules(
-            unpacked.hints + Hint.builtIn, tree: unpacked.tree, commands: finder.commandPaths)
-        finder.needsSetup = !seeds.isEmpty || !rules.isEmpty
-        let identity = unpacked.identity.salted(
-            (0..<Self.saltLimit).first { StorePath(unpacked.identity.salted($0)) == relocated.storePath } ?? 0
-        )
-        let metadata = Metadata(
-            storePath: relocated.storePath, identity: identity, source: unpacked.source,
-            sourceDigest: unpacked.facts.digest?.hex,
-            summary: unpacked.facts.summary ?? finder.mainPackage(identity.name.text)?.summary,
-            entrypoint: unpacked.facts.entrypoint,
-            exposure: try finder.exposure(for: identity.name.text, wanted: options.expose),
-            aliases: relocated.aliases.map { AliasRecord(name: $0.name, target: "\($0.target)") },
-            launch: LaunchFacts(
-                searchPath: finder.searchPath.map { "\($0)" }, dataPath: finder.dataPath.map { "\($0)" },
-                seeds: seeds.map { "\($0)" }, rules: rules),
-            omissions: Dictionary(
-                unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +),
-            hints: unpacked.hints.map { HintRecord(name: $0.name.text, digest: $0.digest.hex) })
+        let metadata = try self.metadata(of: unpacked, relocated, options: options)
         try accept(metadata)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        var relocation = relocated.report
-        relocation.dropped = Dictionary(
-            uniqueKeysWithValues: unpacked.area.builder.stripped.map { omission, paths in
-                (omission.rawValue, paths.map { "\($0)" })
-            })
-        let report = Array(try encoder.encode(relocation))
+        let report = try self.report(of: unpacked, relocated)
         return try asWriter(of: store) {
             let metadata = try store.register(
                 unpacked.area, tree: relocated.tree, storePath: relocated.storePath, metadata: metadata,
-                sourceListing: unpacked.listing, report: report,
+                sourceListing: unpacked.listing, report: report, source: key,
+                location: Self.location(of: unpacked.source),
                 label: labeller(for: relocated.storePath, tree: relocated.tree, in: store))
             if let lease { _ = try store.keep(metadata.storePath, by: lease) }
             return metadata

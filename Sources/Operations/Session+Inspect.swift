@@ -33,12 +33,10 @@ extension Session {
         let store = try openStore()
         let packages =
             names.isEmpty ? try store.packages() : try names.flatMap { try self.packages($0, in: store) }
-        var done = 0
-        progress.begin("verifying", total: packages.reduce(0) { $0 + $1.size })
-        defer { progress.end() }
-        return try packages.compactMap { package in
+        let results = try store.verify(packages, progress: progress)
+        return try zip(packages, results).compactMap { package, result in
             let problems = try unlessCollected(package, in: store) {
-                let found = try store.verify(package)
+                let found = try result.get()
                 let shut = found.filter { $0.kind == .shut }
                 if let first = shut.first {
                     let others = shut.count == 1 ? "" : ", and \(shut.count - 1) more"
@@ -50,8 +48,6 @@ extension Session {
             guard let problems else { return nil }
             let isThere = try problems.isEmpty || store.package(baseName: package.baseName) != nil
             guard isThere else { return nil }
-            done += package.size
-            progress.advance(to: done)
             return Verification(
                 name: package.name, version: package.version,
                 storePath: StoreLayout.storeDirectory + "/" + package.baseName, problems: problems)
@@ -119,7 +115,7 @@ extension Session {
         throw OperationError.unknownPackage(text, remotes: [])
     }
 
-    private func packages(_ text: String, in store: Store) throws -> [Package] {
+    func packages(_ text: String, in store: Store) throws -> [Package] {
         if case .package(let name, nil) = PackageRequest(parsing: text) {
             let found = try store.packages(named: name)
             if !found.isEmpty { return found }

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import StoreLayout
 
 /// A value that SQLite stores.
 enum DatabaseValue {
@@ -37,15 +38,25 @@ public struct DatabaseError: Error, Equatable, CustomStringConvertible {
     /// Whether there was no room on the file system.
     var isFull: Bool { primaryCode == SQLITE_FULL }
 
+    /// Whether a row contradicts others.
+    var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT }
+
+    /// Whether the file is no database, or not a whole one.
+    var isDamaged: Bool { [SQLITE_CORRUPT, SQLITE_NOTADB].contains(primaryCode) }
+
     /// What failed and why, and a hint in a line of its own.
     public var description: String {
+        if isDamaged {
+            return """
+                the index \(path) is damaged: \(message) (\(code))
+                hint: 'sxs index rebuild' makes it anew from the files; nothing else is lost
+                """
+        }
         let hint =
             switch primaryCode {
             case SQLITE_BUSY: "another program holds the index; try again when it has ended"
             case SQLITE_FULL:
                 "the file system is full; free some space, perhaps with 'sxs gc', and try again; what was active still is"
-            case SQLITE_CORRUPT, SQLITE_NOTADB:
-                "move \(path) away; the next command that writes makes it anew from the manifests"
             default: "check that you may read and write \(path), or choose another store with --root DIR"
             }
         return "the index \(path) failed at '\(statement.prefix(60))': \(message) (\(code))\nhint: \(hint)"
@@ -195,6 +206,64 @@ final class Database {
     /// The number in `PRAGMA user_version`.
     func userVersion() throws -> Int {
         try query("PRAGMA user_version") { $0.integer(0) }.first ?? 0
+    }
+
+    /// Runs `body` so that an error of it takes back what it did, and nothing more; part of a transaction.
+    func savepoint(_ body: () throws -> Void) throws {
+        try execute("SAVEPOINT part")
+        do {
+            try body()
+            try execute("RELEASE part")
+        } catch {
+            // The first error is the one to report.
+            try? execute("ROLLBACK TO part; RELEASE part")
+            throw error
+        }
+    }
+
+    /// What SQLite finds wrong with the file, and rows that refer to none.
+    func integrityProblems() throws -> [String] {
+        var problems = try query("PRAGMA integrity_check") { $0.text(0) }.filter { $0 != "ok" }
+        problems += try query("PRAGMA foreign_key_check") {
+            "a row of \($0.text(0)) refers to one of \($0.text(2)) that is not there"
+        }
+        return problems
+    }
+
+    /// Whether there is a table of a name.
+    func hasTable(_ name: String) throws -> Bool {
+        let sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return try !query(sql, [.text(name)]) { _ in true }.isEmpty
+    }
+
+    /// Brings the schema to the newest version.
+    func migrate() throws {
+        try transaction {
+            // Asked again under the lock: another process may have been faster.
+            for (index, migration) in Schema.migrations.enumerated() where try index >= userVersion() {
+                try execute(migration.sql)
+                try execute("PRAGMA user_version = \(index + 1)")
+            }
+        }
+    }
+
+    /// Puts everything that is in another database in the place of everything that is in this one, in one transaction:
+    /// who reads it meanwhile sees what was there before, and then all of the new.
+    ///
+    /// Source: sqlite.org/backup.html.
+    func replaceContents(with other: Database) throws {
+        prepared.removeAll()
+        guard let backup = sqlite3_backup_init(handle, "main", other.handle, "main") else {
+            throw error("copy of an index")
+        }
+        let result = sqlite3_backup_step(backup, -1)
+        let finished = sqlite3_backup_finish(backup)
+        guard result == SQLITE_DONE, finished == SQLITE_OK else {
+            let code = result == SQLITE_DONE ? finished : result
+            throw DatabaseError(
+                path: path, code: code, message: String(cString: sqlite3_errstr(code)),
+                statement: "copy of an index")
+        }
     }
 
     /// Runs `body` between BEGIN and COMMIT; an error rolls back.

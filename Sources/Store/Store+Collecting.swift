@@ -161,7 +161,15 @@ extension Store {
         let manifest = try root.directory(
             beneath: StoreLayout.Name.manifests + "/" + path.baseName)
         let metadata = try JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: manifest)
-        try database.transaction { try insert(metadata, registered: Timestamp.now) }
+        let uses = try? objectUsesFromListing(of: path.baseName)
+        let next = try nextNumber()
+        var registration =
+            Registration.read(in: manifest) ?? Registration(number: next, registered: Timestamp.now)
+        registration.number = path.row ?? registration.number
+        try database.transaction {
+            try insert(metadata, registration)
+            if let uses { try enter(uses, of: path.baseName) }
+        }
     }
 
     /// The aliases of a store path that is not registered, as its manifest has them.

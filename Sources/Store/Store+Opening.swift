@@ -38,27 +38,24 @@ extension Store {
 
     // MARK: - The index
 
-    static func writableIndex(_ path: String, in root: Descriptor) throws -> Database {
+    /// Opens the index for writing, and brings it to the newest version.
+    ///
+    /// - Returns: The index, and the file that had its name just before.
+    static func writableIndex(_ path: String, in root: Descriptor) throws -> (Database, Inode?) {
         let name = StoreLayout.Name.index
         if try !isIndexThere(in: root) {
             // Made here, because the write-ahead log gets its mode from this file.
             let flags = O_WRONLY | O_CREAT | O_NOFOLLOW
             try root.open(beneath: name, flags: flags, mode: 0o644).setMode(0o644)
         }
+        let file = try root.status(of: name).map(Inode.init)
         let database = try Database(path: path + "/" + name, mode: .writable)
-        guard try database.userVersion() < Schema.version else {
+        if try database.userVersion() < Schema.version {
+            try database.migrate()
+        } else {
             try check(database, path)
-            return database
         }
-        try database.transaction {
-            // Asked again under the lock: another process may have been faster.
-            for (index, migration) in Schema.migrations.enumerated() where try index >= database.userVersion()
-            {
-                try database.execute(migration.sql)
-                try database.execute("PRAGMA user_version = \(index + 1)")
-            }
-        }
-        return database
+        return (database, file)
     }
 
     /// Whether there is an index.

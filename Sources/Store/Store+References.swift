@@ -122,6 +122,11 @@ extension Store {
             try copy.copyContents(of: source.open(beneath: name))
             try copy.setMode(0o444)
         }
+        let registration = Registration(number: try nextNumber(), registered: Timestamp.now)
+        let file = try manifest.open(
+            beneath: StoreLayout.Name.registration, flags: O_WRONLY | O_CREAT | O_EXCL)
+        try registration.text.withUnsafeBytes { try file.write($0) }
+        try file.setMode(0o444)
         try manifest.setMode(0o755)
         try area.makeSymlink("tree", target: tree.utf8)
         try root.synchronizeFileSystem()
@@ -143,7 +148,7 @@ extension Store {
             try area.rename("tree", to: trees, as: baseName)
             for directory in [trees, manifests, aliases] { try directory.synchronize() }
             try database.transaction {
-                try insert(metadata, registered: Timestamp.now)
+                try insert(metadata, registration)
                 // Its objects are the base's: nothing is freed here when it goes.
                 try enter([], of: baseName)
             }

@@ -15,13 +15,15 @@ extension Store {
     ///   - metadata: What is known of it; the listing's digest and the sizes are filled in.
     ///   - sourceListing: The canonical listing of the tree before relocation.
     ///   - report: What relocation did, as JSON.
+    ///   - source: What was imported, so that importing it again need not read it; `nil` where that has no digest.
+    ///   - location: Where the image is, for a repair; `nil` where nobody will find it there.
     ///   - label: The label of each of its paths; `nil` on hosts without labels. Objects of other store paths keep theirs.
     /// - Returns: The metadata as they are kept.
     /// - Throws: ``StoreError/aliasClash(name:owner:)`` before anything is changed, and others.
     @discardableResult
     public func register(
         _ area: ImportArea, tree: Tree, storePath: StorePath, metadata: Metadata, sourceListing: Bytes,
-        report: Bytes, label: Labeller? = nil
+        report: Bytes, source: ImportedSource? = nil, location: String? = nil, label: Labeller? = nil
     ) throws -> Metadata {
         try withWriterLock(command: "import of \(storePath.baseName)") {
             if try contains(storePath) { return try self.metadata(of: storePath.baseName) }
@@ -34,11 +36,16 @@ extension Store {
             metadata.listingDigest = Digest(hashing: listing).hex
             (metadata.size, metadata.fileCount) = try Self.measure(tree, area.staging)
 
+            let registration = Registration(
+                number: try nextNumber(), registered: Timestamp.now, location: location,
+                sources: source.map { [$0] } ?? [])
+
             try area.directory.makeDirectory("manifest", mode: 0o700, existing: false)
             let manifest = try area.directory.directory(beneath: "manifest")
             for (name, contents) in [
                 (StoreLayout.Name.sourceListing, sourceListing), (StoreLayout.Name.listing, listing),
                 (StoreLayout.Name.metadata, try JSON.encode(metadata)), (StoreLayout.Name.report, report),
+                (StoreLayout.Name.registration, registration.text),
             ] {
                 let file = try manifest.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
                 try contents.withUnsafeBytes { try file.write($0) }
@@ -65,7 +72,9 @@ extension Store {
                         digest: content.digest, mode: node.storedMode, attributes: node.attributes)
                     return (key, content.size)
                 })
-            try commit(area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, materializer, uses)
+            try commit(
+                area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, registration, materializer,
+                uses)
             return metadata
         }
     }
@@ -73,7 +82,7 @@ extension Store {
     /// The steps that others see, each undone if a later one fails.
     private func commit(
         _ area: ImportArea, _ top: Descriptor, _ mode: UInt16, _ storePath: StorePath, _ metadata: Metadata,
-        _ materializer: Materializer, _ uses: [ObjectUse]
+        _ registration: Registration, _ materializer: Materializer, _ uses: [ObjectUse]
     ) throws {
         let base = storePath.baseName
         let trees = try root.directory(beneath: StoreLayout.Name.store)
@@ -109,7 +118,7 @@ extension Store {
 
             for directory in [top, trees, manifests, aliases] { try directory.synchronize() }
             try database.transaction {
-                try insert(metadata, registered: Timestamp.now)
+                try insert(metadata, registration)
                 try enter(uses, of: base)
             }
         } catch {
@@ -161,25 +170,32 @@ extension Store {
     }
 
     /// Enters a store path into the index, in place of an older entry of it.
-    func insert(_ metadata: Metadata, registered: Int) throws {
+    func insert(_ metadata: Metadata, _ registration: Registration) throws {
         let sql = """
-            INSERT INTO package (base_name, name, version, architecture, tree, listing, alias_salt, size,
+            INSERT INTO package (id, base_name, name, version, architecture, tree, listing, alias_salt, size,
                 file_count, source, source_digest, summary, registered)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """
         try database.run("DELETE FROM package WHERE base_name = ?", [.text(metadata.storePath)])
         let values: [DatabaseValue] = [
-            .text(metadata.storePath), .text(metadata.name), .text(metadata.version),
+            .integer(registration.number), .text(metadata.storePath), .text(metadata.name),
+            .text(metadata.version),
             .text(metadata.architecture.rawValue), .text(metadata.tree), .text(metadata.listingDigest),
             .integer(metadata.aliasSalt), .integer(metadata.size), .integer(metadata.fileCount),
             .text(metadata.source), .optional(metadata.sourceDigest), .optional(metadata.summary),
-            .integer(registered),
+            .integer(registration.registered),
         ]
-        let ids = try database.query(sql, values) { $0.integer(0) }
+        try database.run(sql, values)
         for alias in metadata.aliases {
             try database.run(
                 "INSERT INTO alias (name, package, target) VALUES (?, ?, ?)",
-                [.text(alias.name), .optional(ids.first), .text(alias.target)])
+                [.text(alias.name), .integer(registration.number), .text(alias.target)])
         }
+        for source in registration.sources { try enter(source, of: registration.number) }
+    }
+
+    /// The row that the next registration gets; known before it is in the index, because it is in its file, too.
+    func nextNumber() throws -> Int {
+        try database.query("SELECT coalesce(max(id), 0) + 1 FROM package") { $0.integer(0) }.first ?? 1
     }
 }

@@ -20,6 +20,15 @@ extension Store {
         }
     }
 
+    /// Takes the notes back of generations whose directories are gone; part of a transaction.
+    func forget(_ generations: some Sequence<Int>, of profile: ProfileName) throws {
+        for number in generations {
+            try database.run(
+                "DELETE FROM deleted_generation WHERE profile = ? AND number = ?",
+                [.text(profile.text), .integer(number)])
+        }
+    }
+
     /// Removes what interrupted commands left of generations.
     func sweepGenerations() throws {
         try unregisterPending()

@@ -18,14 +18,17 @@ public final class Store {
     public var owner: Int? { (try? root.status()).map { Int($0.st_uid) } }
 
     let isWritable: Bool
-    let database: Database
+    var database: Database
+    /// The file that ``database`` was opened on; `nil` where that is not the root's index.
+    private var indexFile: Inode?
     private var writerLock: Descriptor?
 
-    private init(root: Descriptor, path: String, isWritable: Bool, database: Database) {
+    init(root: Descriptor, path: String, isWritable: Bool, database: Database, indexFile: Inode? = nil) {
         self.root = root
         self.path = path
         self.isWritable = isWritable
         self.database = database
+        self.indexFile = indexFile
     }
 
     /// Opens a store.
@@ -37,6 +40,23 @@ public final class Store {
     /// - Throws: ``StoreError``, `SystemError`, ``DatabaseError``.
     public static func open(root path: String, forWriting: Bool, onFullDisk: Bool = false) throws -> Store {
         if forWriting { try makeDirectories(path) }
+        let (root, isNew) = try openRoot(path, forWriting: forWriting)
+        guard forWriting else {
+            return Store(
+                root: root, path: path, isWritable: false, database: try readableIndex(path, in: root))
+        }
+        if onFullDisk { try releaseReserve(in: root) }
+        try makeDirectories(in: root, withFormat: isNew)
+        let (database, file) = try writableIndex(path, in: root)
+        let store = Store(root: root, path: path, isWritable: true, database: database, indexFile: file)
+        try store.rebuildIndexIfEmpty()
+        try store.enterHost()
+        if !onFullDisk { store.makeReserve() }
+        return store
+    }
+
+    /// Opens the root of a store, and finds out whether it has to become one.
+    static func openRoot(_ path: String, forWriting: Bool) throws -> (root: Descriptor, isNew: Bool) {
         let root: Descriptor
         do {
             root = try Descriptor.directory(path)
@@ -53,28 +73,21 @@ public final class Store {
             guard try isFree(root) else { throw StoreError.notAStore(path: path) }
             guard forWriting else { throw StoreError.noStore(path: path) }
         }
-        guard forWriting else {
-            return Store(
-                root: root, path: path, isWritable: false, database: try readableIndex(path, in: root))
-        }
-        if onFullDisk { try releaseReserve(in: root) }
+        return (root, version == nil)
+    }
+
+    /// Makes the directories of a root, as far as they are missing, and then a store of it.
+    static func makeDirectories(in root: Descriptor, withFormat isNew: Bool) throws {
         for (name, mode) in StoreLayout.directories where try root.status(of: name) == nil {
             try root.makeDirectory(name, mode: mode)
             // Whatever the umask: others read a system's store.
             try root.directory(beneath: name).setMode(mode)
         }
         if geteuid() == 0 { try openRootsToUsers(in: root) }
-        if version == nil {
-            try root.replaceFile(
-                StoreLayout.Name.format, contents: "\(StoreLayout.formatVersion)\n".utf8,
-                through: root.directory(beneath: StoreLayout.Name.temporary), isDurable: true)
-        }
-        let store = Store(
-            root: root, path: path, isWritable: true, database: try writableIndex(path, in: root))
-        try store.rebuildIndexIfEmpty()
-        try store.enterHost()
-        if !onFullDisk { store.makeReserve() }
-        return store
+        guard isNew else { return }
+        try root.replaceFile(
+            StoreLayout.Name.format, contents: "\(StoreLayout.formatVersion)\n".utf8,
+            through: root.directory(beneath: StoreLayout.Name.temporary), isDurable: true)
     }
 
     /// Makes a directory and its parents, as `mkdir -p` does.
@@ -109,6 +122,22 @@ public final class Store {
         return try root.list().allSatisfy { known.contains($0.text) }
     }
 
+    // MARK: - The index
+
+    /// Opens the index again if another file has its name: whoever had the lock before made it anew.
+    private func reopenIndexIfReplaced() throws {
+        guard let indexFile, try root.status(of: StoreLayout.Name.index).map(Inode.init) != indexFile else {
+            return
+        }
+        try openIndex()
+        try rebuildIndexIfEmpty()
+    }
+
+    /// Opens the root's index, for writing, in place of what was open.
+    func openIndex() throws {
+        (database, indexFile) = try Self.writableIndex(path, in: root)
+    }
+
     // MARK: - The writer
 
     /// Runs `body` as the one writer of this store.
@@ -138,19 +167,24 @@ public final class Store {
             try? lock.setSize(0)
             writerLock = nil
         }
+        try reopenIndexIfReplaced()
         try ImportArea.sweep(try temporary())
         try sweepGenerations()
+        try writeMissingRegistrations()
         return try body()
     }
 
     /// Begins an import: a place for an image's contents, outside everything that others see.
     ///
-    /// - Parameter minimumFree: Bytes that stay free on the file system.
+    /// - Parameters:
+    ///   - minimumFree: Bytes that stay free on the file system.
+    ///   - isSharing: Whether contents that the store has are taken from there: not where those may be damaged.
     /// - Throws: ``StoreError/tooLittleSpace(path:free:wanted:)`` here, or while it is filled.
-    public func makeImport(minimumFree: Int = 0) throws -> ImportArea {
+    public func makeImport(minimumFree: Int = 0, isSharing: Bool = true) throws -> ImportArea {
         guard isWritable else { throw StoreError.readOnly(path: path) }
         return try ImportArea(
-            in: try temporary(), objects: try root.directory(beneath: StoreLayout.Name.objects),
+            in: try temporary(),
+            objects: isSharing ? try root.directory(beneath: StoreLayout.Name.objects) : nil,
             minimumFree: minimumFree)
     }
 

@@ -33,6 +33,8 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
     case throughFile(TreePath, file: TreePath)
     /// Links that lead in a circle.
     case circularLinks(TreePath)
+    /// Paths that lead through links to more directories than can be looked up.
+    case tooManyLinks(TreePath)
     /// A hard link to something that is no file.
     case badHardLink(TreePath, target: TreePath)
     /// A root that is no directory.
@@ -76,6 +78,16 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
 
     private static func user(_ number: Int) -> String { number == 0 ? "root" : "user \(number)" }
 
+    /// Whether an entry of an image is what is wrong, so that the image has to be named.
+    public var isAboutImage: Bool {
+        switch self {
+        case .escapes, .throughFile, .circularLinks, .tooManyLinks, .badHardLink, .rootIsNoDirectory,
+            .badLinkTarget, .badAttribute, .tooManyEntries, .tooLarge, .entryOrder:
+            true
+        default: false
+        }
+    }
+
     private static let hostile = "the image is broken or hostile; do not use it"
 
     private var text: (String, String) {
@@ -92,7 +104,7 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
         case .noIndex(let path):
             (
                 "the store at \(path) has no index",
-                "'sxs import' or 'sxs install' makes it anew; run one as its owner"
+                "'sxs index rebuild' makes it anew from the files; run it as its owner"
             )
         case .readOnly(let path):
             ("the store at \(path) is open for reading only", "run as the owner of the store")
@@ -134,6 +146,8 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
             ("'\(path)' goes through '\(file)', which is no directory", Self.hostile)
         case .circularLinks(let path):
             ("'\(path)' goes through links that lead in a circle", Self.hostile)
+        case .tooManyLinks(let path):
+            ("'\(path)' and others go through links to millions of directories", Self.hostile)
         case .badHardLink(let path, let target):
             ("'\(path)' is a hard link to '\(target)', which is no file that came before it", Self.hostile)
         case .rootIsNoDirectory:
@@ -175,7 +189,7 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
         case .unknownGeneration(let profile, let number):
             ("profile \(profile) has no generation \(number)", "see 'sxs generations --profile \(profile)'")
         case .damagedDescription(let path, let reason):
-            ("\(path) cannot be read: \(reason)", "the store is damaged; see 'sxs verify'")
+            ("\(path) cannot be read: \(reason)", "the store is damaged; see 'sxs doctor --fsck'")
         case .remoteExists(let name):
             (
                 "there is a remote named \(name) already",

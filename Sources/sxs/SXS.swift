@@ -71,7 +71,7 @@ struct SXS: ParsableCommand {
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
             ELFCommand.self, HintCommand.self, SetupCommand.self, DoctorCommand.self, ExplainCommand.self,
             CheckCommand.self, RelabelCommand.self, AdoptCommand.self, CollectCommand.self,
-            WhyAliveCommand.self,
+            WhyAliveCommand.self, IndexCommand.self, RepairCommand.self,
         ])
 
     /// The program's version.

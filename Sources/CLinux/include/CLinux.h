@@ -28,6 +28,7 @@ long sxs_file_system_kind(int fd);
 ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size);
 ssize_t sxs_flistxattr(int fd, char *list, size_t size);
 int sxs_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
+int sxs_fremovexattr(int fd, const char *name);
 
 /* The same of name in a directory, which may be a symbolic link; needs /proc. */
 ssize_t sxs_getxattrat(int dirfd, const char *name, const char *attribute, void *value, size_t size);
