@@ -71,6 +71,12 @@ public enum StoreLayout {
         public static let collectionRoots = "gcroots"
         /// In ``collectionRoots``: roots that programs made, dropped when they lead nowhere.
         public static let automaticRoots = "auto"
+        /// In ``collectionRoots``: what each host that uses this store runs of it, by machine ID.
+        public static let hosts = "hosts"
+        /// What nothing needs, waiting for other hosts to say that they do not run it.
+        public static let condemned = "condemned"
+        /// Stores that this one lies over.
+        public static let bases = "bases"
         /// A file of ``StoreLayout/reserveSize``, for a full disk.
         public static let reserve = "reserve"
         /// What the user says of programs: see ``Hint``.
@@ -131,6 +137,12 @@ public enum StoreLayout {
         (Name.cache, 0o755), (RemoteLayout.remotes, 0o755),
         (Name.temporary, 0o700), (Name.programs, 0o755),
     ]
+
+    /// The mode of ``Name/automaticRoots`` in a store of root's: everybody may enter roots there, and take away only his own.
+    public static let automaticRootsMode: UInt32 = 0o1777
+
+    /// Seconds for which a layer whose directory is not there still keeps what it names: it may be mounted again.
+    public static let leasePeriod = 30 * 24 * 60 * 60
 
     /// Paths inside a relocated tree.
     public enum Tree {

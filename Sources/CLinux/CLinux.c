@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -33,6 +34,12 @@ const void *sxs_memmem(const void *large, size_t large_size, const void *small, 
 }
 
 int sxs_syncfs(int fd) { return syncfs(fd); }
+
+long sxs_file_system_kind(int fd) {
+    struct statfs status;
+    if (fstatfs(fd, &status) != 0) return -1;
+    return (long)(unsigned)status.f_type;
+}
 
 ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size) {
     return fgetxattr(fd, name, value, size);

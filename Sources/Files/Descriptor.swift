@@ -91,12 +91,15 @@ public final class Descriptor: @unchecked Sendable {
         _ name: String, target: some Collection<UInt8>, through temporary: Descriptor? = nil
     ) throws {
         let directory = temporary ?? self
-        let newName = ".\(name).\(getpid())"
-        if unlinkat(directory.number, newName, 0) != 0, errno != ENOENT {
-            throw SystemError("remove", directory.path(of: newName))
-        }
+        let newName = Self.temporaryName(for: name)
         try directory.makeSymlink(newName, target: target)
-        try directory.rename(newName, to: self, as: name)
+        do {
+            try directory.rename(newName, to: self, as: name)
+        } catch {
+            // The first error is the one to report.
+            try? directory.unlink(newName)
+            throw error
+        }
     }
 
     /// The target of the symbolic link `name`; `nil` where there is none.
@@ -386,8 +389,7 @@ extension Descriptor {
         through temporary: Descriptor? = nil, isDurable: Bool = false
     ) throws {
         let directory = temporary ?? self
-        let newName = ".\(name).\(getpid())"
-        try directory.unlink(newName)
+        let newName = Self.temporaryName(for: name)
         let file = try directory.open(beneath: newName, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         do {
             try file.write(contents, at: 0)

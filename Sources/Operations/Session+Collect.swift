@@ -45,6 +45,7 @@ extension Session {
         var isTold = false
         let collection = try store.collectGarbage(
             command: command, retention: options.retention, limit: options.limit,
+            hostName: Self.hostName(),
             onWait: { holder in
                 // The lock is taken several times; one message is enough.
                 if !isTold { note("waiting for \(holder) to finish with the store") }
@@ -91,7 +92,7 @@ extension Session {
     }
 
     /// Roots that are not the store's own: running programs and, for the system's store, what its host may boot.
-    private func outsideRoots() throws -> FoundRoots {
+    func outsideRoots() throws -> FoundRoots {
         var found = FoundRoots()
         let running = try RunningPrograms()
         for user in running.users {

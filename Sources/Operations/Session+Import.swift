@@ -104,12 +104,23 @@ extension Session {
             try checkSoundness(of: known.metadata, options: options, in: store)
             return known
         }
+        if let shared = try knownImportOfBase(key, options: options, in: store, accept: accept),
+            try isKept(shared.metadata)
+        {
+            return shared
+        }
         let unpacked = try unpack(image, source: source, options: options, hints: hints, into: store)
         // What cannot be removed now is swept by the next writer.
         defer { try? unpacked.area.discard() }
         let result: ImportResult
         if let exported = unpacked.exported {
             // Relocated already: its files name its own store path.
+            if try !store.contains(exported.storePath),
+                let shared = try referred(to: [exported.storePath.baseName], in: store, accept: accept),
+                try isKept(shared)
+            {
+                return ImportResult(metadata: shared, wasKnown: true)
+            }
             let isKnown = try store.contains(exported.storePath)
             if !isKnown { try accept(exported.metadata) }
             let metadata = try asWriter(of: store) {
@@ -123,6 +134,12 @@ extension Session {
         if let known = try registered(unpacked.identity, in: store), try isKept(known) {
             try checkSoundness(of: known, options: options, in: store)
             result = ImportResult(metadata: known, wasKnown: true)
+        } else if let shared = try referred(
+            to: (0..<Self.saltLimit).map { StorePath(unpacked.identity.salted($0)).baseName }, in: store,
+            accept: accept), try isKept(shared)
+        {
+            try checkSoundness(of: shared, options: options, in: store)
+            result = ImportResult(metadata: shared, wasKnown: true)
         } else {
             let relocated = try relocate(unpacked, in: store)
             try checkSoundness(relocated.report, of: unpacked.identity.name.text, options: options)
@@ -184,7 +201,9 @@ extension Session {
     private func knownImport(
         _ key: ImportedSource?, options: ImportOptions, in store: Store
     ) throws -> ImportResult? {
-        guard options.expose.isEmpty, let key, let baseName = try store.package(from: key)
+        guard options.expose.isEmpty, let key, let baseName = try store.package(from: key),
+            // In a base that is gone it is imported again.
+            try store.has(baseName)
         else { return nil }
         return ImportResult(metadata: try store.metadata(of: baseName), wasKnown: true)
     }

@@ -35,7 +35,15 @@ extension Session {
             names.isEmpty ? try store.packages() : try names.flatMap { try self.packages($0, in: store) }
         let results = try store.verify(packages, progress: progress)
         return try zip(packages, results).compactMap { package, result in
-            let problems = try unlessCollected(package, in: store) { try result.get().map { "\($0)" } }
+            let problems = try unlessCollected(package, in: store) {
+                let found = try result.get()
+                let shut = found.filter { $0.kind == .shut }
+                if let first = shut.first {
+                    let others = shut.count == 1 ? "" : ", and \(shut.count - 1) more"
+                    note("\(package.name): not compared: \(first)\(others)")
+                }
+                return found.filter { $0.kind != .shut }.map { "\($0)" }
+            }
             // What is missing of it is missing because it goes.
             guard let problems else { return nil }
             let isThere = try problems.isEmpty || store.package(baseName: package.baseName) != nil

@@ -36,6 +36,10 @@ public struct CollectionPlan: Sendable {
     public internal(set) var spared: [String] = []
     /// Caches that no generation uses, by their key.
     public internal(set) var derived: [String] = []
+    /// Base names of store paths that nothing is known to need, and that stay until other hosts have said so, too.
+    public internal(set) var waiting: [String] = []
+    /// Those hosts, as people know them.
+    public internal(set) var silent: [String] = []
     /// Roots that are none.
     public internal(set) var dangling: [DanglingRoot] = []
     /// What could not be looked at.

@@ -73,26 +73,42 @@ final class Database {
         case writable
         /// Read, with what other processes write meanwhile.
         case readOnly
+        /// The same where it is another user's: its shared memory is not written either, though root could.
+        case guest
         /// Read as it lies there: for read-only file systems, where nothing can change it.
         case immutable
+        /// A private copy, whose log is written into it first.
+        case copy
     }
 
     let path: String
+    private let mode: Mode
     private let handle: OpaquePointer
     private var prepared: [String: Statement] = [:]
 
-    init(path: String, mode: Mode) throws {
-        self.path = path
+    /// Opens a database.
+    ///
+    /// - Parameter displayed: What messages call it, if that is not its path.
+    init(path: String, mode: Mode, displayed: String? = nil) throws {
+        self.path = displayed ?? path
+        self.mode = mode
         let flags =
             switch mode {
             case .writable: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+            case .copy: SQLITE_OPEN_READWRITE
             case .readOnly: SQLITE_OPEN_READONLY
-            case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+            case .guest, .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
             }
         var opened: OpaquePointer?
-        let name = mode == .immutable ? Self.immutableURI(path) : path
+        let name =
+            switch mode {
+            case .guest: Self.uri(path, "readonly_shm")
+            case .immutable: Self.uri(path, "immutable")
+            default: path
+            }
         let result = sqlite3_open_v2(name, &opened, flags, nil)
         guard let opened, result == SQLITE_OK else {
+            let path = displayed ?? path
             let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             sqlite3_close_v2(opened)
             throw DatabaseError(path: path, code: result, message: message, statement: "open")
@@ -113,17 +129,31 @@ final class Database {
             var isPersistent: Int32 = 1
             sqlite3_file_control(handle, "main", SQLITE_FCNTL_PERSIST_WAL, &isPersistent)
         }
+        if mode == .copy {
+            // Nobody else has it: no shared memory, and no log that would have to stay beside it.
+            try execute("PRAGMA locking_mode = EXCLUSIVE")
+            try execute("PRAGMA journal_mode = DELETE")
+            try execute("PRAGMA query_only = ON")
+        }
+        // Not in files, whose directory the environment would choose.
+        try execute("PRAGMA temp_store = MEMORY")
         try execute("PRAGMA foreign_keys = ON")
         try execute("PRAGMA trusted_schema = OFF")
     }
 
     deinit {
         prepared.removeAll()
+        if mode == .writable {
+            // Also where a reader keeps this from being the last connection, which would do it by itself: whoever mounts
+            // the directory read-only is to find all in the one file. What a reader still needs stays in the log.
+            sqlite3_busy_timeout(handle, 0)
+            sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+        }
         sqlite3_close_v2(handle)
     }
 
     /// `file:` with everything escaped that a URI would read otherwise.
-    private static func immutableURI(_ path: String) -> String {
+    private static func uri(_ path: String, _ option: String) -> String {
         var escaped = "file:"
         for byte in path.utf8 {
             switch byte {
@@ -134,7 +164,7 @@ final class Database {
                 escaped += digits.utf8.count == 1 ? "%0" + digits : "%" + digits
             }
         }
-        return escaped + "?immutable=1"
+        return escaped + "?\(option)=1"
     }
 
     /// The error of the last call.

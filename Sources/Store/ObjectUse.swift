@@ -154,6 +154,8 @@ extension Store {
 
     /// The objects of a store path, as its listing has them.
     func objectUsesFromListing(of baseName: String) throws -> [ObjectUse] {
+        // Those of a reference are another store's.
+        guard try reference(baseName) == nil else { return [] }
         let name = [StoreLayout.Name.manifests, baseName, StoreLayout.Name.listing].joined(separator: "/")
         return try ObjectUses.inListing(root.open(beneath: name).readAll(limit: .max))
     }

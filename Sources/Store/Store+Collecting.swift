@@ -27,10 +27,12 @@ extension Store {
     ///   - command: What others that wait are told.
     ///   - retention: Which generations stay.
     ///   - limit: Bytes after which no more store paths go; `nil` for all.
+    ///   - hostName: What people know this host by.
     ///   - onWait: Told who holds the lock, before waiting.
     ///   - outside: Looks for roots that are not the store's own; asked when nobody else can write.
     public func collectGarbage(
-        command: String, retention: Retention, limit: Int?, onWait: (String) -> Void,
+        command: String, retention: Retention, limit: Int?, hostName: String = "",
+        onWait: (String) -> Void,
         outside: () throws -> FoundRoots
     ) throws -> Collection {
         let temporary = try temporary()
@@ -39,12 +41,15 @@ extension Store {
         defer { try? temporary.removeTree(name) }
         let plan = try withWriterLock(command: command, onWait: onWait) {
             try enterMissingObjectUses()
-            var plan = try planCollection(retention: retention, outside: outside(), limit: limit)
+            let found = try outside()
+            var plan = try planCollection(retention: retention, outside: found, limit: limit)
+            try condemn(plan.waiting, name: hostName, found: found)
             for (profile, generations) in Dictionary(grouping: plan.generations, by: \.profile) {
                 try moveGenerations(generations.map(\.number), of: profile, to: area)
             }
             try carryOut(&plan, to: area, outside: outside)
             try dropDanglingRoots(plan.dangling)
+            try renewRegistrations()
             return plan
         }
         try area.removeContents()
@@ -88,10 +93,16 @@ extension Store {
         let manifests = try root.directory(beneath: StoreLayout.Name.manifests)
         let shims = try root.directory(beneath: StoreLayout.Name.shims)
         if !plan.doomed.isEmpty {
+            let hosts = Set(try otherHosts().map(\.id))
             let registeredAliases = try unregister(plan.doomed)
             let place = try Self.makePlace("tree", in: area)
             let modes = try plan.doomed.map { try moveAside($0.baseName, in: trees, to: place) }
-            let used = try outside().roots
+            // Also by roots that users made meanwhile, who have no lock; and by hosts that nobody knew.
+            var used = try outside().roots
+            used.merge(try fileRoots().roots) { $0 + $1 }
+            if try otherHosts().contains(where: { !hosts.contains($0.id) }) {
+                for path in plan.doomed { used[path.baseName] = used[path.baseName] ?? [] }
+            }
             for (path, mode) in zip(plan.doomed, modes) where used[path.baseName] != nil {
                 try bringBack(path, mode: mode, from: place, to: trees)
             }
@@ -143,8 +154,9 @@ extension Store {
         _ path: CollectionPlan.Doomed, mode: mode_t?, from place: Descriptor, to trees: Descriptor
     ) throws {
         guard let mode else { return }
+        let isReference = try place.status(of: path.baseName).map { $0.st_mode & S_IFMT == S_IFLNK } ?? false
         try place.rename(path.baseName, to: trees, as: path.baseName)
-        try trees.directory(beneath: path.baseName).setMode(UInt32(mode))
+        if !isReference { try trees.directory(beneath: path.baseName).setMode(UInt32(mode)) }
         guard path.row != nil else { return }
         let manifest = try root.directory(
             beneath: StoreLayout.Name.manifests + "/" + path.baseName)

@@ -247,7 +247,8 @@ extension Store {
         let description = GenerationDescription(
             formatVersion: StoreLayout.formatVersion, profile: generation.profile.text,
             number: generation.number, parent: generation.parent, created: Timestamp.text(generation.created),
-            command: generation.command, host: host["PRETTY_NAME"], hostRelease: host.isEmpty ? nil : host)
+            command: generation.command, host: host["PRETTY_NAME"], hostRelease: host.isEmpty ? nil : host,
+            machine: MachineIdentity.current())
         let files = [
             (StoreLayout.Name.generationDescription, try JSON.encode(description)),
             (StoreLayout.Name.generationPackages, GenerationListing.text(packages, extensions: extensions)),

@@ -66,7 +66,12 @@ extension Store {
     /// Whether a store path is registered and its tree is there.
     public func contains(_ storePath: StorePath) throws -> Bool {
         guard try package(baseName: storePath.baseName) != nil else { return false }
-        return try root.status(of: StoreLayout.Name.store + "/" + storePath.baseName) != nil
+        return try isTreeThere(storePath.baseName)
+    }
+
+    /// Whether the store path of a base name is registered and its tree is there, here or in a base.
+    public func has(_ baseName: String) throws -> Bool {
+        try package(baseName: baseName) != nil && isTreeThere(baseName)
     }
 
     /// Everything that is known of a registered store path.
@@ -81,10 +86,12 @@ extension Store {
         return try root.directory(beneath: StoreLayout.Name.manifests + "/" + baseName)
     }
 
-    /// The tree of a registered store path.
+    /// The tree of a registered store path, in this store or in a base.
+    ///
+    /// - Throws: ``StoreError/lostTree(baseName:place:source:)`` where the base does not have it.
     public func tree(of baseName: String) throws -> Descriptor {
         guard try package(baseName: baseName) != nil else { throw StoreError.unknownPackage(baseName) }
-        return try root.directory(beneath: StoreLayout.Name.store + "/" + baseName)
+        return try openTree(baseName)
     }
 
     /// The base name of the store path that has an alias; `nil` if the alias is free.

@@ -31,6 +31,7 @@ extension Store {
         plan.unseen = roots.unseen
         let generations = try keptByGenerations(without: plan.generations)
 
+        let hostsToWaitFor = try hostsToWaitFor()
         var doomed: [Candidate] = []
         var liveRows: Set<Int> = []
         for candidate in try candidates() {
@@ -45,6 +46,18 @@ extension Store {
             } else if let first = others.first {
                 plan.kept.append(
                     CollectionPlan.Kept(baseName: candidate.baseName, root: first, others: others.count - 1))
+            } else if candidate.row != nil, let hosts = hostsToWaitFor?(candidate.baseName),
+                let host = hosts.first
+            {
+                let chain = [host.displayed, "which has not said since that it does not run it"]
+                plan.kept.append(
+                    CollectionPlan.Kept(
+                        baseName: candidate.baseName, root: CollectionRoot(kind: .host, chain: chain),
+                        others: hosts.count - 1))
+                plan.waiting.append(candidate.baseName)
+                for host in hosts where !plan.silent.contains(host.displayed) {
+                    plan.silent.append(host.displayed)
+                }
             } else {
                 doomed.append(candidate)
                 continue

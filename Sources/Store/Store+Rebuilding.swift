@@ -143,7 +143,7 @@ extension Store {
         for entry in try manifests.list() where StorePath.isBaseName(entry.text) {
             // A manifest without a tree is what a crash left between the two renames.
             guard let status = try root.status(of: "\(StoreLayout.Name.store)/\(entry.text)"),
-                status.st_mode & S_IFMT == S_IFDIR
+                [S_IFDIR, S_IFLNK].contains(status.st_mode & S_IFMT)
             else { continue }
             let manifest = try? manifests.directory(beneath: entry.text)
             found.append(
@@ -201,7 +201,8 @@ extension Store {
 
     /// Takes away the right to write to a tree's top, which it has until it is in its place.
     private func finishTree(_ tree: String, mode: mode_t, in manifest: Descriptor) throws {
-        guard mode & 0o222 != 0 else { return }
+        // A reference has no mode of its own.
+        guard mode & S_IFMT == S_IFDIR, mode & 0o222 != 0 else { return }
         let listing = try manifest.open(beneath: StoreLayout.Name.listing).readAll(limit: .max)
         let newline = UInt8(ascii: "\n")
         let lines = listing.split(separator: newline, maxSplits: 3, omittingEmptySubsequences: false)

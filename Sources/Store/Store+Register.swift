@@ -27,7 +27,7 @@ extension Store {
     ) throws -> Metadata {
         try withWriterLock(command: "import of \(storePath.baseName)") {
             if try contains(storePath) { return try self.metadata(of: storePath.baseName) }
-            try checkAliases(metadata.aliases, of: storePath)
+            try checkAliases(metadata.aliases, of: storePath.baseName)
             var metadata = metadata
             let listing = TreeListing.render(tree, mode: \.storedMode) { id in
                 (area.staging[id].size, area.staging[id].digest)
@@ -95,7 +95,7 @@ extension Store {
             undo.append { materializer.withdrawObjects() }
             try materializer.commitObjects()
 
-            try setAside(base, in: manifests, as: "old-manifest", area)
+            try setAside(base, in: manifests, as: "old-manifest", area.directory)
             try area.directory.rename("manifest", to: manifests, as: base)
             undo.append { try? manifests.rename(base, to: area.directory, as: "manifest") }
 
@@ -107,7 +107,7 @@ extension Store {
                 try aliases.replaceSymlink(alias.name, target: target, through: area.directory)
                 undo.append { try? aliases.unlink(alias.name) }
             }
-            try setAside(base, in: trees, as: "old-tree", area)
+            try setAside(base, in: trees, as: "old-tree", area.directory)
             try area.directory.rename("tree", to: trees, as: base)
             undo.append {
                 try? top.setMode(0o755)
@@ -127,18 +127,17 @@ extension Store {
         }
     }
 
-    /// Moves what an interrupted import left at `name` into the import area.
-    private func setAside(
-        _ name: String, in directory: Descriptor, as newName: String, _ area: ImportArea
+    /// Moves what an interrupted import left at `name` into a directory below `tmp`, or a reference to a lost tree.
+    func setAside(
+        _ name: String, in directory: Descriptor, as newName: String, _ area: Descriptor
     ) throws {
-        guard try directory.status(of: name) != nil else { return }
-        try directory.directory(beneath: name).setMode(0o755)
-        try directory.rename(name, to: area.directory, as: newName)
+        guard let status = try directory.status(of: name) else { return }
+        if status.st_mode & S_IFMT == S_IFDIR { try directory.directory(beneath: name).setMode(0o755) }
+        try directory.rename(name, to: area, as: newName)
     }
 
     /// Refuses names that are not allowed, and aliases that another registered store path has.
-    private func checkAliases(_ records: [AliasRecord], of storePath: StorePath) throws {
-        let base = storePath.baseName
+    func checkAliases(_ records: [AliasRecord], of base: String) throws {
         for alias in records {
             let isAllowed = alias.name.utf8.allSatisfy {
                 (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)

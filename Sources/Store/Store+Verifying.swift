@@ -27,6 +27,8 @@ public struct Problem: Sendable, Hashable, CustomStringConvertible {
         case alias = "the alias is missing or leads elsewhere"
         /// It cannot be read.
         case unreadable = "cannot be read"
+        /// Another user may not read it: no damage, but not compared.
+        case shut = "may be read by its owner only"
     }
 
     /// The path it concerns, in the tree; of an alias its name.
@@ -159,12 +161,14 @@ extension Store {
             examined.manifest.append(Problem(path: StoreLayout.Name.report, kind: .missing))
         }
         let name = StoreLayout.Name.store + "/" + base
-        guard let status = try root.status(of: name), status.st_mode & S_IFMT == S_IFDIR else {
+        guard let status = try root.status(of: name), [S_IFDIR, S_IFLNK].contains(status.st_mode & S_IFMT),
+            let top = try openTree(base, in: root)
+        else {
             examined.tree.append(TreeProblem(path: .root, kind: .missing))
             return nil
         }
         return try TreeVerification(
-            top: try root.directory(beneath: name), entries: try TreeListing.parse(listing),
+            top: top, entries: try TreeListing.parse(listing),
             checkContent: check)
     }
 

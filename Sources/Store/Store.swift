@@ -1,4 +1,3 @@
-internal import CSQLite
 public import Files
 internal import Glibc
 internal import StoreLayout
@@ -14,6 +13,9 @@ public final class Store {
     public let root: Descriptor
     /// The root's path.
     public let path: String
+
+    /// The user whom the root belongs to; `nil` where that cannot be asked.
+    public var owner: Int? { (try? root.status()).map { Int($0.st_uid) } }
 
     let isWritable: Bool
     var database: Database
@@ -40,13 +42,15 @@ public final class Store {
         if forWriting { try makeDirectories(path) }
         let (root, isNew) = try openRoot(path, forWriting: forWriting)
         guard forWriting else {
-            return Store(root: root, path: path, isWritable: false, database: try readableIndex(path))
+            return Store(
+                root: root, path: path, isWritable: false, database: try readableIndex(path, in: root))
         }
         if onFullDisk { try releaseReserve(in: root) }
         try makeDirectories(in: root, withFormat: isNew)
         let (database, file) = try writableIndex(path, in: root)
         let store = Store(root: root, path: path, isWritable: true, database: database, indexFile: file)
         try store.rebuildIndexIfEmpty()
+        try store.enterHost()
         if !onFullDisk { store.makeReserve() }
         return store
     }
@@ -60,9 +64,7 @@ public final class Store {
             throw StoreError.noStore(path: path)
         }
         // Asked beforehand, because SQLite opens what it may not write for reading, and says so only later.
-        if forWriting, faccessat(root.number, ".", W_OK, 0) != 0 {
-            throw SystemError("write to the store", path)
-        }
+        if forWriting { try checkOwner(of: root) }
         let version = try formatVersion(of: root)
         if let version, version > StoreLayout.formatVersion {
             throw StoreError.newerFormat(path: path, version: version)
@@ -81,6 +83,7 @@ public final class Store {
             // Whatever the umask: others read a system's store.
             try root.directory(beneath: name).setMode(mode)
         }
+        if geteuid() == 0 { try openRootsToUsers(in: root) }
         guard isNew else { return }
         try root.replaceFile(
             StoreLayout.Name.format, contents: "\(StoreLayout.formatVersion)\n".utf8,
@@ -121,29 +124,6 @@ public final class Store {
 
     // MARK: - The index
 
-    /// Opens the index for writing, and brings it to the newest version.
-    ///
-    /// - Returns: The index, and the file that had its name just before.
-    private static func writableIndex(_ path: String, in root: Descriptor) throws -> (Database, Inode?) {
-        let name = StoreLayout.Name.index
-        if try root.status(of: name) == nil {
-            // Made here, because the write-ahead log gets its mode from this file.
-            try root.open(beneath: name, flags: O_WRONLY | O_CREAT, mode: 0o644).setMode(0o644)
-        }
-        let file = try root.status(of: name).map(Inode.init)
-        let database = try Database(path: path + "/" + name, mode: .writable)
-        if try database.userVersion() < Schema.version {
-            try database.migrate { preparation in
-                switch preparation {
-                case .remotesToFiles: try writeRemotes(of: database, in: root)
-                }
-            }
-        } else {
-            try check(database, path)
-        }
-        return (database, file)
-    }
-
     /// Opens the index again if another file has its name: whoever had the lock before made it anew.
     private func reopenIndexIfReplaced() throws {
         guard let indexFile, try root.status(of: StoreLayout.Name.index).map(Inode.init) != indexFile else {
@@ -156,30 +136,6 @@ public final class Store {
     /// Opens the root's index, for writing, in place of what was open.
     func openIndex() throws {
         (database, indexFile) = try Self.writableIndex(path, in: root)
-    }
-
-    private static func readableIndex(_ path: String) throws -> Database {
-        let name = path + "/" + StoreLayout.Name.index
-        do {
-            let database = try Database(path: name, mode: .readOnly)
-            try check(database, path)
-            return database
-        } catch let error as DatabaseError
-            where [SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_IOERR].contains(error.primaryCode)
-        {
-            // Shared memory cannot be had on a read-only file system.
-            var status = stat()
-            guard stat(name, &status) == 0 else { throw StoreError.noIndex(path: path) }
-            let database = try Database(path: name, mode: .immutable)
-            try check(database, path)
-            return database
-        }
-    }
-
-    private static func check(_ database: Database, _ path: String) throws {
-        let version = try database.userVersion()
-        guard version <= Schema.version else { throw StoreError.newerFormat(path: path, version: version) }
-        guard version > 0 else { throw StoreError.noIndex(path: path) }
     }
 
     // MARK: - The writer
@@ -195,7 +151,9 @@ public final class Store {
     ) throws -> Result {
         guard isWritable else { throw StoreError.readOnly(path: path) }
         guard writerLock == nil else { return try body() }
-        let lock = try root.open(beneath: StoreLayout.Name.lock, flags: O_RDWR | O_CREAT, mode: 0o644)
+        let lock = try root.open(beneath: StoreLayout.Name.lock, flags: O_RDWR | O_CREAT, mode: 0o600)
+        // Who can open it can hold it, and keep every writer waiting.
+        if try lock.status().st_mode & 0o077 != 0 { try lock.setMode(0o600) }
         if !(try lock.tryLock()) {
             let text = try lock.readAll(limit: 64 << 10)
             onWait(text.isEmpty ? "another sxs" : text.filter { $0 != 0x0a }.displayed)

@@ -1,4 +1,5 @@
 public import Files
+private import Glibc
 
 /// Why a store refuses, or an image cannot be taken into one.
 public enum StoreError: Error, Equatable, CustomStringConvertible {
@@ -12,6 +13,20 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
     case noIndex(path: String)
     /// The store was opened for reading only.
     case readOnly(path: String)
+    /// The store is on a file system that is mounted read-only.
+    case readOnlyMount(path: String)
+    /// The store belongs to another user.
+    case foreignStore(path: String, owner: Int)
+    /// Others can write to the store's root.
+    case openStore(path: String, mode: Int)
+    /// A directory that cannot be a base of a store, and why.
+    case badBase(path: String, reason: String)
+    /// A store that is no base of this one.
+    case unknownBase(String, store: String)
+    /// A base that store paths are taken from.
+    case baseInUse(String, packages: [String])
+    /// A store path whose tree is in a base that has it no more.
+    case lostTree(baseName: String, place: String, source: String)
     /// A path of an image goes through a link that leaves the image.
     case escapes(TreePath, by: TreePath)
     /// A path of an image goes through a file.
@@ -57,6 +72,8 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
         return sentence + "\nhint: " + hint
     }
 
+    private static func user(_ number: Int) -> String { number == 0 ? "root" : "user \(number)" }
+
     /// Whether an entry of an image is what is wrong, so that the image has to be named.
     public var isAboutImage: Bool {
         switch self {
@@ -87,6 +104,38 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
             )
         case .readOnly(let path):
             ("the store at \(path) is open for reading only", "run as the owner of the store")
+        case .readOnlyMount(let path):
+            (
+                "the store at \(path) is on a file system that is mounted read-only: nothing in it can be changed",
+                "layer a store of your own over it: 'sxs base add \(path) --root DIR', then 'sxs install … --root DIR'"
+            )
+        case .foreignStore(let path, let owner):
+            (
+                "the store at \(path) belongs to \(Self.user(owner)): you may read it and run what is in it, but not change it",
+                geteuid() == 0
+                    ? "run as its owner: setpriv --reuid \(owner) --regid … --clear-groups sxs …, or sudo -u '#\(owner)' sxs …"
+                    : "layer a store of your own over it: 'sxs base add \(path) --root DIR', then 'sxs install … --root DIR'"
+            )
+        case .openStore(let path, let mode):
+            (
+                "others than its owner can write to the store at \(path) (mode 0\(String(mode, radix: 8)))",
+                "chmod 755 \(path), after a look at what is in it, or choose another directory with --root DIR"
+            )
+        case .badBase(let path, let reason):
+            ("\(path) cannot be a base of this store: \(reason)", "name the root of another store")
+        case .unknownBase(let path, let store):
+            ("\(path) is no base of the store at \(store)", "see 'sxs base list'")
+        case .baseInUse(let path, let packages):
+            (
+                "\(path) is still needed for \(packages.prefix(5).joined(separator: ", "))"
+                    + (packages.count > 5 ? " and \(packages.count - 5) more" : ""),
+                "remove what needs them: 'sxs remove', 'sxs generations delete', 'sxs gc'"
+            )
+        case .lostTree(let baseName, let place, let source):
+            (
+                "\(baseName) is in another store, and \(place) is not there",
+                "mount that store again, or bring the package into this one: sxs import \(source)"
+            )
         case .escapes(let path, let link):
             ("'\(path)' goes through the link '\(link)', which leaves the image's tree", Self.hostile)
         case .throughFile(let path, let file):

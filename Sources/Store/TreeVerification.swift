@@ -37,6 +37,12 @@ final class TreeVerification: Sendable {
     /// Pieces that nobody has done yet.
     private let pending: Atomic<Int>
 
+    /// What an error says of an entry: an image may keep it from others than its owner, which is as it should be.
+    private static func kind(of error: any Error, in top: Descriptor) -> Problem.Kind {
+        let isRefused = (error as? SystemError)?.code == EACCES
+        return isRefused && (try? top.status()).map { $0.st_uid != geteuid() } ?? false ? .shut : .unreadable
+    }
+
     /// Compares the directories of a tree, and what is in them by name.
     init(
         top: Descriptor, entries: [ListedEntry], checkContent: @escaping ContentCheck
@@ -60,8 +66,8 @@ final class TreeVerification: Sendable {
                 let (isThere, more) = try Self.compare(directory: entry, in: top, names: names)
                 problems += more
                 if !isThere { lost.insert(entry.path) }
-            } catch is SystemError {
-                problems.append(TreeProblem(path: entry.path, kind: .unreadable))
+            } catch let error as SystemError {
+                problems.append(TreeProblem(path: entry.path, kind: Self.kind(of: error, in: top)))
                 lost.insert(entry.path)
             }
         }
@@ -136,7 +142,7 @@ final class TreeVerification: Sendable {
                     problems.append(TreeProblem(path: entry.path, kind: kind))
                 }
             } catch {
-                problems.append(TreeProblem(path: entry.path, kind: .unreadable))
+                problems.append(TreeProblem(path: entry.path, kind: Self.kind(of: error, in: top)))
             }
         }
         let all = problems

@@ -21,6 +21,9 @@ const void *sxs_memmem(const void *large, size_t large_size, const void *small, 
 /* syncfs(2). */
 int sxs_syncfs(int fd);
 
+/* The type of the file system that a file is on, as fstatfs(2) tells; -1 where it does not. */
+long sxs_file_system_kind(int fd);
+
 /* Extended attributes (xattr(7)) of an open file. */
 ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size);
 ssize_t sxs_flistxattr(int fd, char *list, size_t size);

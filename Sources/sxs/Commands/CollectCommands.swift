@@ -83,6 +83,13 @@ struct CollectCommand: ParsableCommand {
             "\(report.removed.count) store \(report.removed.count == 1 ? "path" : "paths")\(caches)\(fetched): \(Console.size(report.freed)) \(verb)"
         )
         Console.print(lines.joined(separator: "\n"))
+        if report.waiting > 0 {
+            Console.note(
+                "\(report.waiting) store \(report.waiting == 1 ? "path stays" : "paths stay") until it is known that they do not run on "
+                    + report.silentHosts.joined(separator: ", ")
+                    + "\nhint: run 'sxs gc' there, then here again; of a host that is gone, remove the file in gcroots/hosts"
+            )
+        }
         for unseen in report.unseen { Console.note("could not be looked at: \(unseen)") }
     }
 }
