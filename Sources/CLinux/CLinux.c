@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -64,6 +65,11 @@ int sxs_setxattrat(int dirfd, const char *name, const char *attribute, const voi
 
 int sxs_rename_new(int from, const char *name, int to, const char *new_name) {
     return (int)syscall(SYS_renameat2, from, name, to, new_name, RENAME_NOREPLACE);
+}
+
+long long sxs_file_system_kind(int fd) {
+    struct statfs status;
+    return fstatfs(fd, &status) < 0 ? -1 : (long long)(unsigned)status.f_type;
 }
 
 int sxs_exchange(int from, const char *name, int to, const char *other) {

@@ -107,6 +107,25 @@ extension Descriptor {
         return overflow ? .max : bytes
     }
 
+    /// Bytes that everything on this file system takes.
+    public func usedSpace() throws -> Int {
+        var space = statvfs()
+        guard fstatvfs(number, &space) == 0 else { throw SystemError("ask for the used space of", path) }
+        let blocks = Int(clamping: space.f_blocks) - Int(clamping: space.f_bfree)
+        let (bytes, overflow) = blocks.multipliedReportingOverflow(by: Int(clamping: space.f_frsize))
+        return overflow ? .max : bytes
+    }
+
+    /// Whether this file system may need less space for bytes than there are, since it can compress them.
+    ///
+    /// Source: linux/magic.h; ZFS and bcachefs have theirs in their own headers.
+    public func mayCompress() throws -> Bool {
+        let kind = sxs_file_system_kind(number)
+        guard kind >= 0 else { throw SystemError("ask for the file system of", path) }
+        // btrfs, F2FS, ZFS, bcachefs
+        return [0x9123_683e, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e].contains(kind)
+    }
+
     /// Takes the space for a file's first bytes, so that writing them cannot fail for lack of it.
     public func reserveSpace(_ size: Int) throws {
         let code = posix_fallocate(number, 0, off_t(size))

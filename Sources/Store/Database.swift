@@ -1,4 +1,6 @@
 internal import CSQLite
+internal import Files
+internal import Glibc
 
 /// A value that SQLite stores.
 enum DatabaseValue {
@@ -30,25 +32,30 @@ public struct DatabaseError: Error, Equatable, CustomStringConvertible {
     public let message: String
     /// The statement, or what was attempted instead of one.
     public let statement: String
+    /// The system's reason (errno(3)); 0 where it had none.
+    public var systemCode: Int32 = 0
 
     /// SQLite's primary result code.
     public var primaryCode: Int32 { code & 0xff }
 
     /// Whether there was no room on the file system.
-    var isFull: Bool { primaryCode == SQLITE_FULL }
+    var isFull: Bool { primaryCode == SQLITE_FULL || [ENOSPC, EDQUOT].contains(systemCode) }
 
     /// What failed and why, and a hint in a line of its own.
     public var description: String {
         let hint =
             switch primaryCode {
             case SQLITE_BUSY: "another program holds the index; try again when it has ended"
-            case SQLITE_FULL:
-                "the file system is full; free some space, perhaps with 'sxs gc', and try again; what was active still is"
+            case SQLITE_FULL: SystemError.hint(for: ENOSPC)
             case SQLITE_CORRUPT, SQLITE_NOTADB:
                 "move \(path) away; the next command that writes makes it anew from the manifests"
+            case SQLITE_IOERR where systemCode != 0, SQLITE_CANTOPEN where systemCode != 0:
+                SystemError.hint(for: systemCode)
             default: "check that you may read and write \(path), or choose another store with --root DIR"
             }
-        return "the index \(path) failed at '\(statement.prefix(60))': \(message) (\(code))\nhint: \(hint)"
+        let system = systemCode == 0 ? "" : ": " + String(cString: strerror(systemCode)).lowercased()
+        return
+            "the index \(path) failed at '\(statement.prefix(60))': \(message)\(system) (\(code))\nhint: \(hint)"
     }
 }
 
@@ -83,8 +90,15 @@ final class Database {
         let result = sqlite3_open_v2(name, &opened, flags, nil)
         guard let opened, result == SQLITE_OK else {
             let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+            let systemCode = opened.map { sqlite3_system_errno($0) } ?? 0
             sqlite3_close_v2(opened)
-            throw DatabaseError(path: path, code: result, message: message, statement: "open")
+            throw DatabaseError(
+                path: path, code: result, message: message, statement: "open", systemCode: systemCode)
+        }
+        if mode == .writable, sqlite3_db_readonly(opened, "main") == 1 {
+            // SQLite reads what it cannot open for writing, and does not say why it could not.
+            sqlite3_close_v2(opened)
+            throw SystemError("write to the index", path, code: Self.reasonNotToWrite(path))
         }
         handle = opened
         sqlite3_extended_result_codes(handle, 1)
@@ -111,6 +125,14 @@ final class Database {
         sqlite3_close_v2(handle)
     }
 
+    /// The error number of opening a file for writing; of a device's error where it can be opened now.
+    private static func reasonNotToWrite(_ path: String) -> Int32 {
+        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard file >= 0 else { return errno }
+        close(file)
+        return EIO
+    }
+
     /// `file:` with everything escaped that a URI would read otherwise.
     private static func immutableURI(_ path: String) -> String {
         var escaped = "file:"
@@ -128,9 +150,12 @@ final class Database {
 
     /// The error of the last call.
     fileprivate func error(_ statement: String) -> DatabaseError {
-        DatabaseError(
-            path: path, code: sqlite3_extended_errcode(handle),
-            message: String(cString: sqlite3_errmsg(handle)), statement: statement)
+        let code = sqlite3_extended_errcode(handle)
+        // SQLite keeps the last one there was, which is of an earlier error where this is of another kind.
+        let isSystems = [SQLITE_IOERR, SQLITE_CANTOPEN].contains(code & 0xff)
+        return DatabaseError(
+            path: path, code: code, message: String(cString: sqlite3_errmsg(handle)), statement: statement,
+            systemCode: isSystems ? sqlite3_system_errno(handle) : 0)
     }
 
     /// Runs statements that give nothing back, separated by semicolons.
@@ -140,23 +165,29 @@ final class Database {
 
     /// Runs one statement; it stays prepared.
     func run(_ sql: String, _ values: [DatabaseValue] = []) throws {
-        _ = try query(sql, values) { _ in }
+        try forEach(sql, values) { _ in }
     }
 
     /// Runs one statement and reads every row; it stays prepared.
     func query<Result>(
         _ sql: String, _ values: [DatabaseValue] = [], _ read: (Row) throws -> Result
     ) throws -> [Result] {
+        var results: [Result] = []
+        try forEach(sql, values) { results.append(try read($0)) }
+        return results
+    }
+
+    /// Runs one statement and looks at every row; it stays prepared.
+    func forEach(_ sql: String, _ values: [DatabaseValue] = [], _ body: (Row) throws -> Void) throws {
         let statement = try prepare(sql)
         defer { statement.reset() }
         for (index, value) in values.enumerated() {
             guard statement.bind(value, at: Int32(index + 1)) == SQLITE_OK else { throw error(sql) }
         }
-        var results: [Result] = []
         while true {
             switch sqlite3_step(statement.handle) {
-            case SQLITE_ROW: results.append(try read(Row(statement: statement.handle)))
-            case SQLITE_DONE: return results
+            case SQLITE_ROW: try body(Row(statement: statement.handle))
+            case SQLITE_DONE: return
             default: throw error(sql)
             }
         }
@@ -241,6 +272,13 @@ struct Row {
         UnsafeRawBufferPointer(
             start: sqlite3_column_blob(statement, column),
             count: Int(sqlite3_column_bytes(statement, column)))
+    }
+
+    /// The bytes of a text, valid only while the row is read.
+    func textBytes(_ column: Int32) -> UnsafeRawBufferPointer {
+        // Asked for before its length, which is that of the text as it is then.
+        let start = sqlite3_column_text(statement, column)
+        return UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, column)))
     }
 
     func optionalText(_ column: Int32) -> String? {

@@ -36,6 +36,9 @@ int sxs_rename_new(int from, const char *name, int to, const char *new_name);
 /* renameat2(2) with RENAME_EXCHANGE: each of two gets the other's name, in one step. */
 int sxs_exchange(int from, const char *name, int to, const char *other);
 
+/* What kind of file system a file is on (statfs(2)): -1 where that cannot be told, else f_type, in 32 bits. */
+long long sxs_file_system_kind(int fd);
+
 /* Opens the directory that is at path below what is mounted there last, such
    as /usr below merged extensions; needs privileges and /proc. */
 int sxs_open_covered(const char *path);
