@@ -52,7 +52,8 @@ extension Session {
         var isTold = false
         let collection = try store.collectGarbage(
             command: command, retention: options.retention,
-            limit: options.limit(free: store.root.freeSpace()),
+            // The reserve was given up, and is made again.
+            limit: options.limit(free: max(0, store.root.freeSpace() - StoreLayout.reserveSize)),
             onWait: { holder in
                 // The lock is taken several times; one message is enough.
                 if !isTold { note("waiting for \(holder) to finish with the store") }

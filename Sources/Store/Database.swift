@@ -49,8 +49,11 @@ public struct DatabaseError: Error, Equatable, CustomStringConvertible {
             case SQLITE_FULL: SystemError.hint(for: ENOSPC)
             case SQLITE_CORRUPT, SQLITE_NOTADB:
                 "move \(path) away; the next command that writes makes it anew from the manifests"
-            case SQLITE_IOERR where systemCode != 0, SQLITE_CANTOPEN where systemCode != 0:
+            case SQLITE_IOERR where systemCode != 0, SQLITE_CANTOPEN where systemCode != 0,
+                SQLITE_READONLY where systemCode != 0:
                 SystemError.hint(for: systemCode)
+            case SQLITE_READONLY:
+                "try again; if it does not help, look at the kernel's messages with 'dmesg'; what was active still is"
             default: "check that you may read and write \(path), or choose another store with --root DIR"
             }
         let system = systemCode == 0 ? "" : ": " + String(cString: strerror(systemCode)).lowercased()
@@ -85,20 +88,14 @@ final class Database {
             case .readOnly: SQLITE_OPEN_READONLY
             case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
             }
-        var opened: OpaquePointer?
         let name = mode == .immutable ? Self.immutableURI(path) : path
-        let result = sqlite3_open_v2(name, &opened, flags, nil)
-        guard let opened, result == SQLITE_OK else {
-            let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
-            let systemCode = opened.map { sqlite3_system_errno($0) } ?? 0
-            sqlite3_close_v2(opened)
-            throw DatabaseError(
-                path: path, code: result, message: message, statement: "open", systemCode: systemCode)
-        }
+        var opened = try Self.open(name, path, flags)
         if mode == .writable, sqlite3_db_readonly(opened, "main") == 1 {
             // SQLite reads what it cannot open for writing, and does not say why it could not.
             sqlite3_close_v2(opened)
-            throw SystemError("write to the index", path, code: Self.reasonNotToWrite(path))
+            guard access(path, W_OK) == 0 else { throw SystemError("write to the index", path) }
+            // It was no lasting reason.
+            opened = try Self.open(name, path, flags)
         }
         handle = opened
         sqlite3_extended_result_codes(handle, 1)
@@ -125,12 +122,23 @@ final class Database {
         sqlite3_close_v2(handle)
     }
 
-    /// The error number of opening a file for writing; of a device's error where it can be opened now.
-    private static func reasonNotToWrite(_ path: String) -> Int32 {
-        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard file >= 0 else { return errno }
-        close(file)
-        return EIO
+    private static func open(_ name: String, _ path: String, _ flags: Int32) throws -> OpaquePointer {
+        var opened: OpaquePointer?
+        let result = sqlite3_open_v2(name, &opened, flags, nil)
+        guard let opened, result == SQLITE_OK else {
+            let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+            let systemCode = opened.map { sqlite3_system_errno($0) } ?? 0
+            sqlite3_close_v2(opened)
+            throw DatabaseError(
+                path: path, code: result, message: message, statement: "open", systemCode: systemCode)
+        }
+        return opened
+    }
+
+    /// Why the index, or what connections to it share, cannot be written; 0 where they can.
+    private func reasonNotToWrite() -> Int32 {
+        for name in [path, path + "-shm"] where access(name, W_OK) != 0 { return errno }
+        return 0
     }
 
     /// `file:` with everything escaped that a URI would read otherwise.
@@ -150,16 +158,24 @@ final class Database {
 
     /// The error of the last call.
     fileprivate func error(_ statement: String) -> DatabaseError {
+        // SQLite has it only of some failures; no call that succeeds changes it.
+        let last = errno
         let code = sqlite3_extended_errcode(handle)
-        // SQLite keeps the last one there was, which is of an earlier error where this is of another kind.
-        let isSystems = [SQLITE_IOERR, SQLITE_CANTOPEN].contains(code & 0xff)
+        let systemCode =
+            switch code & 0xff {
+            case SQLITE_IOERR, SQLITE_CANTOPEN: last != 0 ? last : sqlite3_system_errno(handle)
+            case SQLITE_READONLY: reasonNotToWrite()
+            // SQLite keeps the number of the last error that had one.
+            default: Int32(0)
+            }
         return DatabaseError(
             path: path, code: code, message: String(cString: sqlite3_errmsg(handle)), statement: statement,
-            systemCode: isSystems ? sqlite3_system_errno(handle) : 0)
+            systemCode: systemCode)
     }
 
     /// Runs statements that give nothing back, separated by semicolons.
     func execute(_ sql: String) throws {
+        errno = 0
         guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw error(sql) }
     }
 
@@ -184,6 +200,7 @@ final class Database {
         for (index, value) in values.enumerated() {
             guard statement.bind(value, at: Int32(index + 1)) == SQLITE_OK else { throw error(sql) }
         }
+        errno = 0
         while true {
             switch sqlite3_step(statement.handle) {
             case SQLITE_ROW: try body(Row(statement: statement.handle))

@@ -121,7 +121,7 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
                 generation \(number) of profile \(profile) is active, but may not be after a loss of power: \(reason); \
                 and it cannot be undone: \(second)
                 """,
-                "look at the kernel's messages with 'dmesg'; free some space, perhaps with 'sxs gc', and try again"
+                "look at the kernel's messages with 'dmesg', or free some space, perhaps with 'sxs gc', and try again"
             )
         case .generationIsActive(let profile, let number):
             (
