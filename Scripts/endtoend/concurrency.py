@@ -113,7 +113,7 @@ class Writer(Worker):
             ["install", name, *profile], ["remove", name, *profile], ["rollback", *profile],
             ["switch", number, *profile], ["gc", "--keep-generations", "2"], ["gc"], ["gc", "--max-freed", "1M"],
             ["import", store.image(name)], ["verify"], ["generations", "delete", number, *profile],
-            ["export", name, *profile, "--format", "dir", "--output", f"out-{self.number}", "--force"],
+            ["export", name, *profile, "--format", "dir", "--output", f"{name}_{self.number}", "--force"],
         ])
         status, output = self.crowd.attempt(verb, *arguments)
         if status not in (0, None) and not (status == 1 and self.EXPECTED.search(output)):
