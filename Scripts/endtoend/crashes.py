@@ -63,6 +63,8 @@ class Place:
 
     def output(self, root):
         """The directory in which a command for a store runs, and leaves what it makes outside the store."""
+        if root.parts[-3:] == INSIDE.parts:
+            return root.parents[2]
         path = Path(f"{root}.out")
         path.mkdir(exist_ok=True)
         return path
@@ -80,17 +82,26 @@ class Place:
         return outcome.stdout
 
 
+# Where a host has its store.
+INSIDE = Path("var/lib/sxs")
+
+
 class Scenario:
-    """A command, and the store that it finds."""
+    """A command, and the store that it finds, or the host, whose store it makes."""
 
     def __init__(self, name, *words, base=None, before=(), again=None, refusal=None, collects=False,
-                 is_large=False):
+                 is_large=False, is_host=False):
         self.name, self.words, self.base, self.before, self.again = name, words, base, before, again
+        self.is_host = is_host
         # What it says where it was done already.
         self.refusal = refusal
         self.is_large = is_large
         # Garbage may come back after a loss of power, and programs that run beside it keep their store paths.
         self.collects = collects
+
+    def store(self, top):
+        """The store of a copy of what the command finds."""
+        return top / INSIDE if self.is_host else top
 
     def prepare(self, place):
         """The store before the command, that after it, and how many calls it makes."""
@@ -99,18 +110,19 @@ class Scenario:
             copy(place.base, self.start)
         for words in self.before:
             place.run(self.start, *words)
-        self.old = current(self.start)
-        self.old_state = generation_state(self.start, self.old)
+        self.old = current(self.store(self.start))
+        self.old_state = generation_state(self.store(self.start), self.old)
         self.end = place.directory / f"end of {self.name}"
         copy(self.start, self.end)
-        place.run(self.end, *self.words)
-        self.new = current(self.end)
-        self.final, self.final_index = state(self.end), index(self.end)
+        store = self.store(self.end)
+        place.run(store, *self.words)
+        self.new = current(store)
+        self.final, self.final_index = state(self.end), index(store)
 
 
 def scenarios(place):
     """Every command that changes a store."""
-    images = place.images
+    images, here = place.images, host(place)
     return [
         Scenario("install", "install", images["c-1"]),
         Scenario("first install", "install", images["a-1"], base=empty(place)),
@@ -128,7 +140,23 @@ def scenarios(place):
         Scenario("gc of generations", "gc", "--keep-generations", "1", collects=True, before=[["remove", "b"]]),
         Scenario("export", "export", "a", "--force", before=[["export", "a"]]),
         Scenario("export of a directory", "export", "a", "--force", "--format", "dir"),
+        Scenario("adopt", "adopt", "--host", ".", base=here, is_host=True),
+        Scenario("setup", "setup", "--host", ".", base=here, is_host=True),
     ]
+
+
+def host(place):
+    """A host without a store, with an extension."""
+    top = place.directory / "host"
+    extension = top / "var/lib/extensions/small"
+    # Its store's directory is there: what is made before the first word can be written into it is in no record.
+    for directory in (top / "etc", top / INSIDE, top / "usr/bin", extension / "usr/bin", extension / "usr/lib/extension-release.d"):
+        directory.mkdir(parents=True)
+    (top / "etc/os-release").write_text("ID=test\nVERSION_ID=1\n")
+    (extension / "usr/lib/extension-release.d/extension-release.small").write_text("ID=_any\n")
+    (extension / "usr/bin/small").write_text("#!/bin/sh\necho small\n")
+    (extension / "usr/bin/small").chmod(0o755)
+    return top
 
 
 def empty(place):
@@ -192,12 +220,12 @@ def current(root):
         return None
 
 
-def entry(path):
-    """What there is at a path, as text that does not differ from run to run."""
+def entry(path, root):
+    """What there is at a path, as text that does not differ from run to run, wherever the root is."""
     status = os.lstat(path)
     kind = f"{status.st_mode:o}"
     if os.path.islink(path):
-        return f"{kind} {os.readlink(path)}"
+        return f"{kind} {os.readlink(path).replace(str(root), 'ROOT')}"
     if os.path.isdir(path):
         return kind
     if status.st_size >= LARGE:
@@ -207,16 +235,17 @@ def entry(path):
         description = json.loads(contents)
         description.pop("created")
         contents = json.dumps(description).encode()
+    contents = contents.replace(os.fsencode(root), b"ROOT")
     return f"{kind} {hashlib.sha256(contents).hexdigest()}"
 
 
 def tree(top, root):
     """Everything below a path, by its name in the root."""
-    found = {str(top.relative_to(root)): entry(top)}
+    found = {str(top.relative_to(root)): entry(top, root)}
     for directory, names, files in os.walk(top):
         for name in names + files:
             path = Path(directory, name)
-            found[str(path.relative_to(root))] = entry(path)
+            found[str(path.relative_to(root))] = entry(path, root)
     return found
 
 
@@ -230,13 +259,14 @@ def state(root):
     made = Path(f"{root}.out")
     if made.exists():
         found |= {f"output {path}": text for path, text in tree(made, made).items()}
-    return {path: text for path, text in found.items() if not path.startswith(VARYING)}
+    return {path: text for path, text in found.items() if not path.removeprefix(f"{INSIDE}/").startswith(VARYING)}
 
 
 def lasting(root):
     """Everything in a store but what the next writer removes."""
     return {path: text for path, text in state(root).items()
-            if not path.startswith(("tmp/", "output .sxs-export.")) and not path.endswith("/pending")}
+            if not path.removeprefix(f"{INSIDE}/").startswith(("tmp/", "output .sxs-export."))
+            and not path.endswith("/pending")}
 
 
 def generation_state(root, number):
@@ -274,7 +304,9 @@ def index(root):
         }
     finally:
         database.close()
-    return {"version": version} | rows
+    def normal(value):
+        return value.replace(str(root), "ROOT").replace(str(Path(root).parents[2]), "HOST") if isinstance(value, str) else value
+    return {"version": version} | {table: [tuple(map(normal, row)) for row in all_rows] for table, all_rows in rows.items()}
 
 
 def difference(first, second, limit=8):
@@ -289,9 +321,11 @@ def examine(place, scenario, root, is_over=False):
 
     With `is_over` it was cut off after its end: what it did has to be there.
     """
+    top, root = root, scenario.store(root)
     active = current(root)
     # The reserve is made again some time after it was needed.
-    if is_over and not scenario.collects and (found := lasting(root)) | {"reserve": scenario.final["reserve"]} != scenario.final:
+    reserve = str(scenario.store(Path()) / "reserve")
+    if is_over and not scenario.collects and (found := lasting(top)) | {reserve: scenario.final[reserve]} != scenario.final:
         raise Broken("what was reported as done is not there (usual | now):\n" + difference(scenario.final, found))
     if active not in (scenario.old, scenario.new):
         raise Broken(f"generation {active} is active, which neither was nor should be")
@@ -301,7 +335,8 @@ def examine(place, scenario, root, is_over=False):
     if scenario.old is not None:
         for word in ("list", "generations", "verify"):
             place.run(root, word)
-    if active == scenario.old:
+    # What is done to a host comes after the switch, too.
+    if active == scenario.old or scenario.is_host:
         try:
             place.run(root, *(scenario.again or scenario.words))
         except Broken as refusal:
@@ -310,7 +345,10 @@ def examine(place, scenario, root, is_over=False):
     # Leftovers go with the next command that takes the writer's lock, though it changes nothing more.
     if scenario.new is not None:
         place.run(root, "switch", str(scenario.new))
-    found = state(root)
+    found = state(top)
+    if scenario.is_host and scenario.new is None and reserve in scenario.final:
+        # No writer came, who would have made it.
+        found.setdefault(reserve, scenario.final[reserve])
     if found != scenario.final:
         raise Broken("after the next command something else is there than usual (usual | now):\n"
                      + difference(scenario.final, found))

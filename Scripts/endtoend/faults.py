@@ -26,13 +26,16 @@ def examine(place, scenario, root, code, said, outcome):
     status, text = int(said[2]), outcome.stderr
     if status not in (0, 1):
         raise Broken(f"it ended with {status}: {text}")
-    active = crashes.current(root)
+    active = crashes.current(scenario.store(root))
     if status == 1:
         reason, hint = ERRORS[code]
         lines = text.lower().splitlines()
         if "attempt to write a readonly database" in lines[0]:
             # SQLite goes on with reading where it cannot open a file for writing, and does not say why.
             reason, hint = "readonly database", "try again"
+        if scenario.is_host:
+            # It is not the store that makes a host's directories full.
+            hint += "|try again"
         is_switched = "is active, but may not be after a loss of power" in lines[0]
         if is_switched:
             # Not even that can be undone: the message says what is so, and asks for both.
@@ -43,7 +46,8 @@ def examine(place, scenario, root, code, said, outcome):
             raise Broken(f"its message does not say that there was {os.strerror(code)}, and what to do: {text}")
         if not re.search("/", " ".join(lines[:-1])):
             raise Broken(f"its message names no path: {text}")
-        if active != (scenario.new if is_switched else scenario.old):
+        # What is done to a host comes after the switch, too, and is ended by the same command once more.
+        if active != (scenario.new if is_switched else scenario.old) and not scenario.is_host:
             raise Broken(f"it failed, and generation {active} is active: {text}")
     elif active != scenario.new:
         raise Broken(f"it succeeded, and generation {active} is active")
@@ -58,7 +62,8 @@ def attempt(place, stepper, scenario, point):
     crashes.copy(scenario.start, root)
     call = "?"
     try:
-        said, outcome = stepper.run(f"{number}{'-' if is_lasting else ''}:{code}", place, root, scenario.words)
+        how = f"{number}{'-' if is_lasting else ''}:{code}"
+        said, outcome = stepper.run(how, place, scenario.store(root), scenario.words)
         call = said[3]
         if call == "-":
             return None, call, None

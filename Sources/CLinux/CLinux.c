@@ -67,6 +67,10 @@ int sxs_rename_new(int from, const char *name, int to, const char *new_name) {
     return (int)syscall(SYS_renameat2, from, name, to, new_name, RENAME_NOREPLACE);
 }
 
+long sxs_getdents(int fd, void *buffer, unsigned long size) {
+    return syscall(SYS_getdents64, fd, buffer, size);
+}
+
 long long sxs_file_system_kind(int fd) {
     struct statfs status;
     return fstatfs(fd, &status) < 0 ? -1 : (long long)(unsigned)status.f_type;

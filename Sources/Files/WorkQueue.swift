@@ -34,6 +34,13 @@ final class WorkQueue<Item: Sendable>: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
+    /// Whether threads may soon have nothing to do.
+    var isShort: Bool {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return items.count < Self.threadLimit
+    }
+
     /// Does all work on as many threads as there are processors, this one among them.
     ///
     /// - Throws: The first error of `work`; what was not begun by then is left.

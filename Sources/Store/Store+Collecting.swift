@@ -142,11 +142,13 @@ extension Store {
         _ name: String, in directory: Descriptor, to area: Descriptor, as kind: String
     ) throws -> mode_t? {
         guard let status = try directory.status(of: name) else { return nil }
-        if status.st_mode & S_IFMT == S_IFDIR, status.st_mode & 0o200 == 0 {
-            // To move a directory, its owner must be able to write to it.
+        do {
+            try directory.rename(name, to: area, as: Self.nameAside(name, kind))
+        } catch let error as SystemError where [EACCES, EPERM].contains(error.code) {
+            // To move a directory, its owner must be able to write to it, unless that is root.
             try directory.directory(beneath: name).setMode(0o755)
+            try directory.rename(name, to: area, as: Self.nameAside(name, kind))
         }
-        try directory.rename(name, to: area, as: Self.nameAside(name, kind))
         return status.st_mode & 0o777
     }
 

@@ -36,6 +36,9 @@ int sxs_rename_new(int from, const char *name, int to, const char *new_name);
 /* renameat2(2) with RENAME_EXCHANGE: each of two gets the other's name, in one step. */
 int sxs_exchange(int from, const char *name, int to, const char *other);
 
+/* getdents64(2): entries of a directory from its offset on, each 8 bytes inode, 8 offset, 2 length, 1 type, name. */
+long sxs_getdents(int fd, void *buffer, unsigned long size);
+
 /* What kind of file system a file is on (statfs(2)): -1 where that cannot be told, else f_type, in 32 bits. */
 long long sxs_file_system_kind(int fd);
 
