@@ -163,7 +163,8 @@ def killed(tests, count):
         expect(store.run_generations() > 0, "nothing runs")
         store.sxs("gc")
         store.check()
-        expect(store.packages() == ["hello"], f"killed at call {when}, there are {store.packages()}")
+        expect(store.packages() == ["hello"],
+               lambda: f"killed at call {when}, there are: " + "".join(store.sxs("why-alive", p) for p in store.packages()))
         subprocess.run(["rm", "-rf", str(store.root.parent)], check=True)
     expect(kills > count // 2, f"only {kills} of {count} were killed")
 
