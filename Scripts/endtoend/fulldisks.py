@@ -27,7 +27,7 @@ class Disk:
                 file.truncate(self.size << 20)
             # No blocks for the administrator: root meets the end of the disk, too.
             make = ["mkfs.ext4", "-q", "-F", "-m", "0"] if self.kind == "ext4" else [f"mkfs.{self.kind}", "-q", "-f"]
-            subprocess.run([*make, *self.options, image], check=True)
+            subprocess.run([*make, *self.options, image], check=True, capture_output=True)
             command = ["mount", "-o", f"loop{self.mount}", image, self.top]
         subprocess.run(command, check=True)
         subprocess.run(["cp", "-a", self.place.base, self.root], check=True)
