@@ -304,8 +304,14 @@ def index(root):
         }
     finally:
         database.close()
+    names = [(str(root), "ROOT")]
+    if root.parts[-3:] == INSIDE.parts:
+        names.append((str(root.parents[2]), "HOST"))
+
     def normal(value):
-        return value.replace(str(root), "ROOT").replace(str(Path(root).parents[2]), "HOST") if isinstance(value, str) else value
+        for name, new in names if isinstance(value, str) else ():
+            value = value.replace(name, new)
+        return value
     return {"version": version} | {table: [tuple(map(normal, row)) for row in all_rows] for table, all_rows in rows.items()}
 
 
