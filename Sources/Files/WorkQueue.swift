@@ -40,6 +40,13 @@ public final class WorkQueue<Item: Sendable>: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
+    /// Whether threads may soon have nothing to do.
+    var isShort: Bool {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return items.count < threadLimit
+    }
+
     /// Does all work on several threads, this one among them.
     ///
     /// - Parameter threads: How many threads; `nil` for as many as there are processors.

@@ -12,6 +12,10 @@ struct LayeredImage {
         var digest: Digest?
         /// What the uncompressed archive must hash to.
         var diffID: Digest
+        /// Bytes of the uncompressed archive, where the format says.
+        var statedSize: Int? = nil
+        /// Bytes that its files take: of a compressed one that does not say, those that it has itself.
+        var expectedSize: Int { max(statedSize ?? 0, blob.range.count) }
     }
 
     var image: String

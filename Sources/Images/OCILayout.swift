@@ -29,6 +29,8 @@ struct OCILayout {
         "application/vnd.docker.image.rootfs.diff.tar.zstd",
         "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
     ]
+    /// What says how large a compressed layer was (containerd/stargz-snapshotter, `estargz`).
+    private static let sizeAnnotation = "io.containers.estargz.uncompressed-size"
     /// Annotations that say what an image is called.
     private static let nameAnnotations = [
         "io.containerd.image.name", "org.opencontainers.image.ref.name",
@@ -192,7 +194,8 @@ struct OCILayout {
             }
             return LayeredImage.Layer(
                 name: "layer \(layer.digest.utf8.shown)", blob: try range(of: layer, name: "layer"),
-                digest: try digest(of: layer), diffID: diffID)
+                digest: try digest(of: layer), diffID: diffID,
+                statedSize: layer.annotations?[Self.sizeAnnotation].flatMap { Int($0) })
         }
         return (LayeredImage(image: source.image, layers: layers), facts)
     }

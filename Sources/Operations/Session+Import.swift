@@ -109,6 +109,10 @@ extension Session {
         {
             return shared
         }
+        // Rather than after all that does fit was written.
+        try store.checkRoom(for: source, minimumFree: options.minimumFree) {
+            try image.expectedSize(above: $0)
+        }
         let unpacked = try unpack(image, source: source, options: options, hints: hints, into: store)
         // What cannot be removed now is swept by the next writer.
         defer { try? unpacked.area.discard() }

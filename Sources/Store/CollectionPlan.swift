@@ -48,8 +48,8 @@ public struct CollectionPlan: Sendable {
     /// Bytes that are freed, by what the index knows.
     public var freed: Int { doomed.reduce(0) { $0 + $1.freed } }
 
-    /// The objects that stay in use.
-    var counts = ObjectCounts()
+    /// The objects that stay in use, and others.
+    var objects = ObjectSet()
 }
 
 /// Which generations of a profile stay.

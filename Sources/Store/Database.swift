@@ -1,4 +1,6 @@
 internal import CSQLite
+internal import Files
+internal import Glibc
 internal import StoreLayout
 
 /// A value that SQLite stores.
@@ -31,12 +33,14 @@ public struct DatabaseError: Error, Equatable, CustomStringConvertible {
     public let message: String
     /// The statement, or what was attempted instead of one.
     public let statement: String
+    /// The system's reason (errno(3)); 0 where it had none.
+    public var systemCode: Int32 = 0
 
     /// SQLite's primary result code.
     public var primaryCode: Int32 { code & 0xff }
 
     /// Whether there was no room on the file system.
-    var isFull: Bool { primaryCode == SQLITE_FULL }
+    var isFull: Bool { primaryCode == SQLITE_FULL || [ENOSPC, EDQUOT].contains(systemCode) }
 
     /// Whether a row contradicts others.
     var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT }
@@ -55,11 +59,17 @@ public struct DatabaseError: Error, Equatable, CustomStringConvertible {
         let hint =
             switch primaryCode {
             case SQLITE_BUSY: "another program holds the index; try again when it has ended"
-            case SQLITE_FULL:
-                "the file system is full; free some space, perhaps with 'sxs gc', and try again; what was active still is"
+            case SQLITE_FULL: SystemError.hint(for: ENOSPC)
+            case SQLITE_IOERR where systemCode != 0, SQLITE_CANTOPEN where systemCode != 0,
+                SQLITE_READONLY where systemCode != 0:
+                SystemError.hint(for: systemCode)
+            case SQLITE_READONLY:
+                "try again; if it does not help, look at the kernel's messages with 'dmesg'; what was active still is"
             default: "check that you may read and write \(path), or choose another store with --root DIR"
             }
-        return "the index \(path) failed at '\(statement.prefix(60))': \(message) (\(code))\nhint: \(hint)"
+        let system = systemCode == 0 ? "" : ": " + String(cString: strerror(systemCode)).lowercased()
+        return
+            "the index \(path) failed at '\(statement.prefix(60))': \(message)\(system) (\(code))\nhint: \(hint)"
     }
 }
 
@@ -99,19 +109,19 @@ final class Database {
             case .readOnly: SQLITE_OPEN_READONLY
             case .guest, .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
             }
-        var opened: OpaquePointer?
         let name =
             switch mode {
             case .guest: Self.uri(path, "readonly_shm")
             case .immutable: Self.uri(path, "immutable")
             default: path
             }
-        let result = sqlite3_open_v2(name, &opened, flags, nil)
-        guard let opened, result == SQLITE_OK else {
-            let path = displayed ?? path
-            let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+        var opened = try Self.open(name, displayed ?? path, flags)
+        if mode == .writable, sqlite3_db_readonly(opened, "main") == 1 {
+            // SQLite reads what it cannot open for writing, and does not say why it could not.
             sqlite3_close_v2(opened)
-            throw DatabaseError(path: path, code: result, message: message, statement: "open")
+            guard access(path, W_OK) == 0 else { throw SystemError("write to the index", path) }
+            // It was no lasting reason.
+            opened = try Self.open(name, path, flags)
         }
         handle = opened
         sqlite3_extended_result_codes(handle, 1)
@@ -152,6 +162,25 @@ final class Database {
         sqlite3_close_v2(handle)
     }
 
+    private static func open(_ name: String, _ path: String, _ flags: Int32) throws -> OpaquePointer {
+        var opened: OpaquePointer?
+        let result = sqlite3_open_v2(name, &opened, flags, nil)
+        guard let opened, result == SQLITE_OK else {
+            let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+            let systemCode = opened.map { sqlite3_system_errno($0) } ?? 0
+            sqlite3_close_v2(opened)
+            throw DatabaseError(
+                path: path, code: result, message: message, statement: "open", systemCode: systemCode)
+        }
+        return opened
+    }
+
+    /// Why the index, or what connections to it share, cannot be written; 0 where they can.
+    private func reasonNotToWrite() -> Int32 {
+        for name in [path, path + "-shm"] where access(name, W_OK) != 0 { return errno }
+        return 0
+    }
+
     /// `file:` with everything escaped that a URI would read otherwise.
     private static func uri(_ path: String, _ option: String) -> String {
         var escaped = "file:"
@@ -169,35 +198,53 @@ final class Database {
 
     /// The error of the last call.
     fileprivate func error(_ statement: String) -> DatabaseError {
-        DatabaseError(
-            path: path, code: sqlite3_extended_errcode(handle),
-            message: String(cString: sqlite3_errmsg(handle)), statement: statement)
+        // SQLite has it only of some failures; no call that succeeds changes it.
+        let last = errno
+        let code = sqlite3_extended_errcode(handle)
+        let systemCode =
+            switch code & 0xff {
+            case SQLITE_IOERR, SQLITE_CANTOPEN: last != 0 ? last : sqlite3_system_errno(handle)
+            case SQLITE_READONLY: reasonNotToWrite()
+            // SQLite keeps the number of the last error that had one.
+            default: Int32(0)
+            }
+        return DatabaseError(
+            path: path, code: code, message: String(cString: sqlite3_errmsg(handle)), statement: statement,
+            systemCode: systemCode)
     }
 
     /// Runs statements that give nothing back, separated by semicolons.
     func execute(_ sql: String) throws {
+        errno = 0
         guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw error(sql) }
     }
 
     /// Runs one statement; it stays prepared.
     func run(_ sql: String, _ values: [DatabaseValue] = []) throws {
-        _ = try query(sql, values) { _ in }
+        try forEach(sql, values) { _ in }
     }
 
     /// Runs one statement and reads every row; it stays prepared.
     func query<Result>(
         _ sql: String, _ values: [DatabaseValue] = [], _ read: (Row) throws -> Result
     ) throws -> [Result] {
+        var results: [Result] = []
+        try forEach(sql, values) { results.append(try read($0)) }
+        return results
+    }
+
+    /// Runs one statement and looks at every row; it stays prepared.
+    func forEach(_ sql: String, _ values: [DatabaseValue] = [], _ body: (Row) throws -> Void) throws {
         let statement = try prepare(sql)
         defer { statement.reset() }
         for (index, value) in values.enumerated() {
             guard statement.bind(value, at: Int32(index + 1)) == SQLITE_OK else { throw error(sql) }
         }
-        var results: [Result] = []
+        errno = 0
         while true {
             switch sqlite3_step(statement.handle) {
-            case SQLITE_ROW: results.append(try read(Row(statement: statement.handle)))
-            case SQLITE_DONE: return results
+            case SQLITE_ROW: try body(Row(statement: statement.handle))
+            case SQLITE_DONE: return
             default: throw error(sql)
             }
         }
@@ -343,6 +390,13 @@ struct Row {
         UnsafeRawBufferPointer(
             start: sqlite3_column_blob(statement, column),
             count: Int(sqlite3_column_bytes(statement, column)))
+    }
+
+    /// The bytes of a text, valid only while the row is read.
+    func textBytes(_ column: Int32) -> UnsafeRawBufferPointer {
+        // Asked for before its length, which is that of the text as it is then.
+        let start = sqlite3_column_text(statement, column)
+        return UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, column)))
     }
 
     func optionalText(_ column: Int32) -> String? {

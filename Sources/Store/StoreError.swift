@@ -53,6 +53,10 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
     case aliasClash(name: String, owner: String)
     /// Less space is free than is to stay free.
     case tooLittleSpace(path: String, free: Int, wanted: Int)
+    /// An image is larger than what is free.
+    case noRoom(image: String, size: Int, path: String, free: Int)
+    /// A generation is active, which may be undone by a loss of power, and the one before cannot be activated again.
+    case cannotSwitchBack(profile: String, number: Int, reason: String, second: String)
     /// A generation that is active cannot be deleted.
     case generationIsActive(profile: String, number: Int)
     /// A name or path in metadata that is not allowed.
@@ -164,6 +168,19 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
             (
                 "the file system of \(path) has \(free) bytes free, fewer than the \(wanted) that are to stay free",
                 "free some with 'sxs gc', or give a smaller --min-free; what was active still is"
+            )
+        case .noRoom(let image, let size, let path, let free):
+            (
+                "\(image) has \(size) bytes or more, and the file system of \(path) has \(free) to spare",
+                "free some with 'sxs gc', or choose another file system with --root DIR; what was active still is"
+            )
+        case .cannotSwitchBack(let profile, let number, let reason, let second):
+            (
+                """
+                generation \(number) of profile \(profile) is active, but may not be after a loss of power: \(reason); \
+                and it cannot be undone: \(second)
+                """,
+                "look at the kernel's messages with 'dmesg', or free some space, perhaps with 'sxs gc', and try again"
             )
         case .generationIsActive(let profile, let number):
             (
