@@ -16,6 +16,7 @@ extension CollectionReport {
                     }
                 }
             }
+            text.member("fetched") { $0.number(fetched) }
             text.member("freed") { $0.number(freed) }
             text.member("generations") {
                 $0.array(generations) { text, generation in
@@ -51,8 +52,10 @@ extension CollectionReport {
                     }
                 }
             }
+            text.member("silentHosts") { $0.array(silentHosts) { $0.string($1) } }
             text.member("spared") { $0.array(spared) { $0.string($1) } }
             text.member("unseen") { $0.array(unseen) { $0.string($1) } }
+            text.member("waiting") { $0.number(waiting) }
         }
         return text.bytes
     }

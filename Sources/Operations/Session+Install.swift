@@ -186,7 +186,8 @@ extension Session {
         case .offer(let offer): return try known(offer, wanted, options: options, in: store) ?? .offer(offer)
         case .package(let name, let version, let remote, let text):
             let found = remote == nil ? try newestWhole(name, version: version, in: store) : nil
-            let based = remote == nil ? try newestOfBases(name, version: version, beyond: found, in: store) : nil
+            let based =
+                remote == nil ? try newestOfBases(name, version: version, beyond: found, in: store) : nil
             let newest = based?.package ?? found
             let offer: Offer?
             do {

@@ -37,7 +37,9 @@ extension Store {
             isKept[number] = true
             awaited[number] = hosts
             plan.waiting.append(all.names[number])
-            for host in hosts where !plan.silent.contains(host.displayed) { plan.silent.append(host.displayed) }
+            for host in hosts where !plan.silent.contains(host.displayed) {
+                plan.silent.append(host.displayed)
+            }
         }
         plan.kept = all.names.sorted(isKept.indices.filter { isKept[$0] }).compactMap { number in
             if let hosts = awaited[number], let host = hosts.first {
