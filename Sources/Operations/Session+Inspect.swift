@@ -37,12 +37,15 @@ extension Session {
         return try zip(packages, results).compactMap { package, result in
             let problems = try unlessCollected(package, in: store) {
                 let found = try result.get()
-                let shut = found.filter { $0.kind == .shut }
-                if let first = shut.first {
-                    let others = shut.count == 1 ? "" : ", and \(shut.count - 1) more"
-                    note("\(package.name): not compared: \(first)\(others)")
+                for (kind, word) in [
+                    (Problem.Kind.shut, "not compared"), (.bytecode, "not part of the package"),
+                ] {
+                    let harmless = found.filter { $0.kind == kind }
+                    guard let first = harmless.first else { continue }
+                    let others = harmless.count == 1 ? "" : ", and \(harmless.count - 1) more"
+                    note("\(package.name): \(word): \(first)\(others)")
                 }
-                return found.filter { $0.kind != .shut }.map { "\($0)" }
+                return found.filter(\.kind.isDamage).map { "\($0)" }
             }
             // What is missing of it is missing because it goes.
             guard let problems else { return nil }

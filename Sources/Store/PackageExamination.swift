@@ -91,7 +91,7 @@ struct PackageExamination {
 
     private mutating func report(_ problem: TreeProblem) {
         let path = [StoreLayout.Name.store, base, problem.path.description].joined(separator: "/")
-        report("tree", path, problem.kind.rawValue)
+        report("tree", path, problem.kind.rawValue, problem.kind.isDamage ? .error : .note)
     }
 
     private mutating func checkSafety(_ status: stat, _ path: String) {

@@ -29,6 +29,11 @@ public struct Problem: Sendable, Hashable, CustomStringConvertible {
         case unreadable = "cannot be read"
         /// Another user may not read it: no damage, but not compared.
         case shut = "may be read by its owner only"
+        /// Python keeps what it has compiled beside the source wherever it may write: as root, in the store, too.
+        case bytecode = "compiled by Python, which ran as root"
+
+        /// Whether anything of the package is wrong.
+        public var isDamage: Bool { self != .shut && self != .bytecode }
     }
 
     /// The path it concerns, in the tree; of an alias its name.

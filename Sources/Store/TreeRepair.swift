@@ -37,7 +37,7 @@ struct TreeRepair {
         defer { if !isNoted { result.repaired = before.repaired } }
         do {
             switch problem.kind {
-            case .extra:
+            case .extra, .bytecode:
                 try moveAside(problem.path)
                 result.note(name(problem.path), "removed: not part of the package")
             case .mode, .attributes: try mendFacts(problem.path, problem.kind)

@@ -111,11 +111,22 @@ final class TreeVerification: Sendable {
         let opened =
             isTop ? top : try top.open(beneath: entry.path.bytes, flags: O_RDONLY | O_DIRECTORY)
         for child in try opened.list() where !names.contains(child.name) {
-            report(entry.path.appending(child.name), .extra)
+            let path = entry.path.appending(child.name)
+            report(path, Self.isBytecode(path, child.type) ? .bytecode : .extra)
         }
         // Labels that the host puts on files are the host's own affair.
         if try opened.attributes().filter(\.counts) != entry.attributes { report(entry.path, .attributes) }
         return (true, problems)
+    }
+
+    /// Whether something that is not part of a tree is what Python makes of a source beside it.
+    ///
+    /// Source: PEP 3147.
+    private static func isBytecode(_ path: TreePath, _ type: UInt8) -> Bool {
+        let directory = Bytes("__pycache__".utf8)
+        if type == UInt8(DT_DIR) { return path.name == directory }
+        return type == UInt8(DT_REG) && path.parent?.name == directory
+            && path.name.suffix(4).elementsEqual(".pyc".utf8)
     }
 
     /// Compares a piece of ``entries``.
