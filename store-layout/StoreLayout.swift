@@ -138,8 +138,12 @@ public enum StoreLayout {
         (Name.temporary, 0o700), (Name.programs, 0o755),
     ]
 
-    /// The mode of ``Name/automaticRoots`` in a store of root's: everybody may enter roots there, and take away only his own.
-    public static let automaticRootsMode: UInt32 = 0o1777
+    /// Further directories of a store of root's: everybody may enter roots in ``Name/automaticRoots``, and take away only
+    /// his own.
+    public static let systemDirectories: [(name: String, mode: UInt32)] = [
+        (Name.collectionRoots + "/" + Name.automaticRoots, 0o1777),
+        (Name.collectionRoots + "/" + Name.hosts, 0o755),
+    ]
 
     /// Seconds for which a layer whose directory is not there still keeps what it names: it may be mounted again.
     public static let leasePeriod = 30 * 24 * 60 * 60

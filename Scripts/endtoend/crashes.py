@@ -326,7 +326,6 @@ def index(root):
                 " ORDER BY alias.name").fetchall(),
             "generation": database.execute(
                 "SELECT profile, number, parent, command FROM generation ORDER BY profile, number").fetchall(),
-            "remote": database.execute("SELECT name, kind, location FROM remote ORDER BY name").fetchall(),
             "generation_package": database.execute("SELECT * FROM generation_package ORDER BY 1, 2, 3").fetchall(),
         }
     finally:

@@ -250,6 +250,7 @@ public struct HostSetup {
 
     /// Removes what an undo left that was interrupted in its last step.
     public func removeRemains() throws {
+        try host.directory(StoreLayout.systemRoot)?.removeRemains()
         let name = Self.unfinished + Host.name(of: StoreLayout.systemRoot)
         guard let parent = try host.directory(Host.parent(of: StoreLayout.systemRoot)),
             try parent.status(of: name) != nil

@@ -115,7 +115,7 @@ extension Descriptor {
         _ name: UnsafePointer<CChar>, to top: Descriptor, addingTo queue: WorkQueue<Bytes>
     ) throws {
         if try remove(name, flags: AT_REMOVEDIR) { return }
-        let newName = ".removed." + String(UInt64.random(in: .min ... .max), radix: 36)
+        let newName = Self.asidePrefix + String(UInt64.random(in: .min ... .max), radix: 36)
         var result = renameat(number, name, top.number, newName)
         // A directory must be writable to be moved: its `..` changes.
         if result != 0, errno == EACCES || errno == EPERM, fchmodat(number, name, 0o700, 0) == 0 {

@@ -327,6 +327,14 @@ extension Descriptor {
         return result
     }
 
+    /// What the names of directories begin with that are moved aside while much is removed.
+    static let asidePrefix = ".removed."
+
+    /// Removes what an interrupted ``removeTree(_:)`` left in this directory.
+    public func removeRemains() throws {
+        for entry in try list() where entry.text.hasPrefix(Self.asidePrefix) { try removeTree(entry.text) }
+    }
+
     /// Removes `name` and all below it, making directories writable on the way; one that is gone is fine.
     ///
     /// Directories below are moved up beside it before they are emptied: an image chooses the depth, and neither
@@ -360,7 +368,7 @@ extension Descriptor {
                     throw SystemError("set permissions of", directory.path(of: child.name.displayed))
                 }
                 // Random, for others may be removing here too.
-                let newName = ".removed." + String(UInt64.random(in: .min ... .max), radix: 36)
+                let newName = Self.asidePrefix + String(UInt64.random(in: .min ... .max), radix: 36)
                 guard child.name.withCString({ renameat(directory.number, $0, number, newName) }) == 0 else {
                     throw SystemError("move aside", directory.path(of: child.name.displayed))
                 }

@@ -71,7 +71,7 @@ struct RootExamination {
         else {
             return []
         }
-        let wanted = octal(mode_t(StoreLayout.automaticRootsMode))
+        let wanted = octal(mode_t(StoreLayout.systemDirectories[0].mode))
         return [
             Finding(
                 .error, "roots-mode",

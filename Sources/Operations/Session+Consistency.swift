@@ -67,6 +67,7 @@ extension Session {
                     .error, "launcher", path: program, "the program that launchers lead to is missing",
                     why: "no launcher starts", hint: "sxs repair"))
         }
+        let shown = try store.shownStorePaths()
         for entry in directories {
             let path = [StoreLayout.Name.shims, entry.text, StoreLayout.Name.launchDescription].joined(
                 separator: "/")
@@ -76,10 +77,15 @@ extension Session {
             guard (try? LaunchDescription(parsing: text, file: path))?.baseName != entry.text else {
                 continue
             }
+            // What no generation shows, a crash may have left so; it is made anew when one does.
             findings.append(
-                Finding(
-                    .error, "launcher", path: path, "it cannot be read",
-                    why: "no launcher of this store path starts", hint: "sxs repair \(entry.text)"))
+                shown.contains(entry.text)
+                    ? Finding(
+                        .error, "launcher", path: path, "it cannot be read",
+                        why: "no launcher of this store path starts", hint: "sxs repair \(entry.text)")
+                    : Finding(
+                        .note, "launcher", path: path, "it cannot be read",
+                        why: "no generation shows this store path", hint: "sxs repair \(entry.text)"))
         }
         return findings
     }

@@ -24,7 +24,9 @@ struct GenerationExamination {
     }
 
     /// Compares a profile with its generations in the index.
-    mutating func look(at profile: ProfileName, _ generations: [Generation]) throws {
+    ///
+    /// - Parameter deleted: Generations whose directories go with the next command that writes.
+    mutating func look(at profile: ProfileName, _ generations: [Generation], deleted: Set<Int>) throws {
         let place = "\(StoreLayout.Name.profiles)/\(profile)"
         guard let status = try root.status(of: place), status.st_mode & S_IFMT == S_IFDIR else {
             return report(
@@ -41,7 +43,7 @@ struct GenerationExamination {
             guard let number = Store.generationNumber(entry.text) else { continue }
             there.insert(number)
             guard !known.contains(number) else { continue }
-            let isPending = entry.text == pending
+            let isPending = entry.text == pending || deleted.contains(number)
             report(
                 "generation", place + "/" + entry.text, "it is not in the index", isPending ? .note : .error,
                 isPending ? .wait : .rebuildIndex)
@@ -74,10 +76,15 @@ struct GenerationExamination {
             let description = try JSON.decode(
                 GenerationDescription.self, from: StoreLayout.Name.generationDescription, in: directory)
             if description.profile != generation.profile.text || description.number != generation.number
-                || description.parent != generation.parent || description.command != generation.command
+                || description.command != generation.command
                 || Timestamp.seconds(description.created) != generation.created
             {
                 report("index", file, "the index says something else", .error, .rebuildIndex)
+            } else if description.parent != generation.parent {
+                // Written before the index is.
+                report(
+                    "index", file, "an interrupted deletion gave it another parent than the index has", .note,
+                    .rebuildIndex)
             }
         } catch {
             report("generation", file, "it is missing, or cannot be read")

@@ -47,10 +47,15 @@ extension Store {
         found += try lookAtShims(registered)
         var generations = GenerationExamination(in: root, registered: registered)
         let known = try profiles()
-        for profile in known { try generations.look(at: profile, self.generations(of: profile)) }
+        for profile in known {
+            let deleted = try database.query(
+                "SELECT number FROM deleted_generation WHERE profile = ?", [.text(profile.text)]
+            ) { $0.integer(0) }
+            try generations.look(at: profile, self.generations(of: profile), deleted: Set(deleted))
+        }
         for entry in try root.directory(beneath: StoreLayout.Name.profiles).list() {
             guard let profile = try? ProfileName(entry.text), !known.contains(profile) else { continue }
-            try generations.look(at: profile, [])
+            try generations.look(at: profile, [], deleted: [])
         }
         return try found + generations.found + lookAtUnfinishedWork()
     }
@@ -197,8 +202,7 @@ extension Store {
         let shims = try root.directory(beneath: StoreLayout.Name.shims)
         let program = "../../\(StoreLayout.Name.programs)/\(StoreLayout.Name.program)"
         // Others are of a generation that an interrupted command did not come to make.
-        let shown = Set(
-            try database.query("SELECT DISTINCT base_name FROM generation_package") { $0.text(0) })
+        let shown = try shownStorePaths()
         var found: [Inconsistency] = []
         for entry in try shims.list() {
             let place = StoreLayout.Name.shims + "/" + entry.text
@@ -230,6 +234,11 @@ extension Store {
             }
         }
         return found
+    }
+
+    /// Base names of all that generations show.
+    public func shownStorePaths() throws -> Set<String> {
+        Set(try database.query("SELECT DISTINCT base_name FROM generation_package") { $0.text(0) })
     }
 
     private func lookAtUnfinishedWork() throws -> [Inconsistency] {

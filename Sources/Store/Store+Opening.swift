@@ -27,13 +27,14 @@ extension Store {
         }
     }
 
-    /// Lets users say which store paths of a store of root's they need: see ``registerRoots(in:adding:)``.
+    /// Lets users say which store paths of a store of root's they need: see ``registerRoots(in:adding:)``; and hosts.
     static func openRootsToUsers(in root: Descriptor) throws {
-        let roots = try root.directory(beneath: StoreLayout.Name.collectionRoots)
-        let name = StoreLayout.Name.automaticRoots
-        guard try roots.status(of: name) == nil else { return }
-        try roots.makeDirectory(name)
-        try roots.directory(beneath: name).setMode(StoreLayout.automaticRootsMode)
+        for (name, mode) in StoreLayout.systemDirectories {
+            if try root.status(of: name) == nil { try root.makeDirectory(name) }
+            let directory = try root.directory(beneath: name)
+            // A crash may have come between the two.
+            if try UInt32(directory.status().st_mode & 0o7777) != mode { try directory.setMode(mode) }
+        }
     }
 
     // MARK: - The index
