@@ -276,8 +276,8 @@ def tree(top, root):
     return found
 
 
-# What is not the same each time: the index (compared by its rows), who had the lock last.
-VARYING = ("index.sqlite", "lock")
+# What is not the same each time: the index (compared by its rows), who had the lock last, what this host said it uses.
+VARYING = ("index.sqlite", "lock", "gcroots/hosts/")
 
 
 def state(root):

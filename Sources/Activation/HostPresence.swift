@@ -34,7 +34,8 @@ enum HostPresence {
         // What ran before the kernel was started anew runs no more.
         let report = HostReport(boot: boot, name: old.name, uses: old.uses.filter { !$0.isProcess })
         try directory.replaceFile(
-            id, contents: report.text, through: top.directory(beneath: StoreLayout.Name.temporary))
+            id, contents: report.text, through: top.directory(beneath: StoreLayout.Name.temporary),
+            isDurable: true)
     }
 }
 

@@ -75,7 +75,7 @@ extension Store {
         // What ran before the kernel was started anew runs no more.
         let report = HostReport(
             boot: boot, name: old?.name ?? "", uses: old?.uses.filter { !$0.isProcess } ?? [])
-        try directory.replaceFile(id, contents: report.text, through: temporary())
+        try directory.replaceFile(id, contents: report.text, through: temporary(), isDurable: true)
     }
 
     /// Whether other hosts wait for this one to say what it runs.
