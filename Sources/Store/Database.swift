@@ -128,7 +128,7 @@ final class Database {
         sqlite3_busy_timeout(handle, 10_000)
         _ = sxs_sqlite3_make_defensive(handle)
         if mode == .writable {
-            try execute("PRAGMA journal_mode = WAL")
+            try executeFirst("PRAGMA journal_mode = WAL")
             try execute("PRAGMA synchronous = FULL")
             // Emptied when the last connection closes: the next one would read all of it, and write it out again.
             try execute("PRAGMA journal_size_limit = 0")
@@ -219,6 +219,25 @@ final class Database {
         guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw error(sql) }
     }
 
+    /// Runs a statement that may be the first to need what SQLite keeps beside the index.
+    ///
+    /// SQLite opens again for reading what it cannot make, and then only knows that it is not there.
+    private func executeFirst(_ sql: String) throws {
+        do {
+            try execute(sql)
+        } catch let error as DatabaseError
+            where error.primaryCode == SQLITE_CANTOPEN && error.systemCode == ENOENT
+        {
+            for suffix in ["-wal", "-shm"] {
+                let made = Glibc.open(path + suffix, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
+                guard made >= 0 else { throw SystemError("create", path + suffix) }
+                close(made)
+            }
+            // It was no lasting reason.
+            try execute(sql)
+        }
+    }
+
     /// Runs one statement; it stays prepared.
     func run(_ sql: String, _ values: [DatabaseValue] = []) throws {
         try forEach(sql, values) { _ in }
@@ -306,19 +325,23 @@ final class Database {
         guard let backup = sqlite3_backup_init(handle, "main", other.handle, "main") else {
             throw error("copy of an index")
         }
+        errno = 0
         let result = sqlite3_backup_step(backup, -1)
         let finished = sqlite3_backup_finish(backup)
         guard result == SQLITE_DONE, finished == SQLITE_OK else {
+            let last = errno
             let code = result == SQLITE_DONE ? finished : result
+            let hasReason = [SQLITE_IOERR, SQLITE_CANTOPEN].contains(code & 0xff)
             throw DatabaseError(
                 path: path, code: code, message: String(cString: sqlite3_errstr(code)),
-                statement: "copy of an index")
+                statement: "copy of an index",
+                systemCode: !hasReason ? 0 : last != 0 ? last : sqlite3_system_errno(handle))
         }
     }
 
     /// Runs `body` between BEGIN and COMMIT; an error rolls back.
     func transaction<Result>(_ body: () throws -> Result) throws -> Result {
-        try execute("BEGIN IMMEDIATE")
+        try executeFirst("BEGIN IMMEDIATE")
         do {
             let result = try body()
             try execute("COMMIT")
