@@ -61,8 +61,8 @@ struct GenerationExamination {
                 // As a loss of power leaves one that was never the active one.
                 let isUnfinished = generation.number == known.max() && generation.number != active
                 report(
-                    "generation", path, "the index has it, and it is not there", isUnfinished ? .note : .error,
-                    isUnfinished ? .wait : .rebuildIndex)
+                    "generation", path, "the index has it, and it is not there",
+                    isUnfinished ? .note : .error, isUnfinished ? .wait : .rebuildIndex)
                 continue
             }
             try look(at: generation, path)
