@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CSquashFS", pkgConfig: "libsquashfs1", providers: [.apt(["libsquashfs-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
+        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // 2: vocabulary: bytes, files and trees; ELF; the contract on disk.
@@ -63,7 +64,7 @@ let package = Package(
             name: "Labels", dependencies: ["Files", "StoreLayout", "CSELinux"], swiftSettings: settings,
             // What the static archive of libselinux needs.
             linkerSettings: [.linkedLibrary("sepol"), .linkedLibrary("pcre2-8")]),
-        .target(name: "Remotes", dependencies: ["Files", "StoreLayout"], swiftSettings: settings),
+        .target(name: "Remotes", dependencies: ["Files", "StoreLayout", "CSodium"], swiftSettings: settings),
 
         // 4: the verbs.
         .target(

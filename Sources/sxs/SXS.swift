@@ -63,7 +63,7 @@ struct SXS: ParsableCommand {
             CheckCommand.self, RelabelCommand.self, AdoptCommand.self, CollectCommand.self,
             WhyAliveCommand.self, UpgradeCommand.self, OutdatedCommand.self, PinCommand.self,
             UnpinCommand.self,
-            SearchCommand.self,
+            SearchCommand.self, RepositoryCommand.self, KeyCommand.self,
         ])
 
     /// The program's version.

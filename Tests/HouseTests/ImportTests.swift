@@ -15,7 +15,7 @@ import Testing
         "Store": ["Files", "StoreLayout", "CSQLite"],
         "Activation": ["Files", "StoreLayout", "CLinux"],
         "Labels": ["Files", "StoreLayout", "CSELinux"],
-        "Remotes": ["Files", "StoreLayout"],
+        "Remotes": ["Files", "StoreLayout", "CSodium"],
         "Operations": [
             "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
             "Remotes",
