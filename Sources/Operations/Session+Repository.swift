@@ -68,20 +68,13 @@ extension Session {
     }
 
     private func addPackage(_ name: String, to repository: Repository) throws -> (file: String, name: String) {
-        let store = try openStore()
-        var template = Array((store.path + "/" + StoreLayout.Name.temporary + "/publish.XXXXXX").utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError("create directory", store.path) }
-        let place = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-        defer {
-            // What is left goes with the next writer of the store.
-            try? Descriptor.directory(store.path + "/" + StoreLayout.Name.temporary).removeTree(
-                place.split(separator: "/").last.map(String.init) ?? "")
+        try repository.withArea { place in
+            var options = ExportOptions()
+            options.output = place
+            let exported = try export(name, options: options)
+            let facts = try publishedFacts(of: exported.path, strictly: true)
+            return (try repository.add(Descriptor.file(exported.path), facts), facts.name)
         }
-        var options = ExportOptions()
-        options.output = place
-        let exported = try export(name, options)
-        let facts = try publishedFacts(of: exported.path, strictly: true)
-        return (try repository.add(Descriptor.file(exported.path), facts), facts.name)
     }
 
     /// Takes images out of a repository, by the name of a file, or of a package with or without `@VERSION`.
@@ -200,7 +193,8 @@ extension Session {
         let outline: ImageOutline
         do {
             guard fileName.hasSuffix(ExtensionLayout.imageSuffix) else {
-                throw ImageError.unsupported(image: path, detail: "it is compressed as a whole")
+                throw ImageError.unsupported(
+                    image: path, what: "images that are compressed as a whole", hint: "decompress it")
             }
             outline = try ImageOutline.withoutContents(
                 of: Image.open(ImageReference(path: path, format: .squashFS)), named: path)

@@ -1,7 +1,7 @@
 public import Files
 private import FoundationEssentials
 internal import Glibc
-internal import StoreLayout
+public import StoreLayout
 
 /// A directory of images that is published: sxs, systemd-sysupdate and sysextmgr read it.
 ///
@@ -99,6 +99,19 @@ public struct Repository {
     public mutating func describe(_ change: (inout RepositoryDescription) -> Void) throws {
         change(&description)
         try replace(Self.format, in: own, with: Bytes(description.text.utf8))
+    }
+
+    /// Gives a directory for unfinished work, which is gone afterwards.
+    ///
+    /// - Parameter body: Given its path.
+    public func withArea<Result>(_ body: (_ path: String) throws -> Result) throws -> Result {
+        let (held, area) = try own.makeHeldDirectory(prefix: Self.unfinished)
+        defer {
+            withExtendedLifetime(area) {}
+            // What is left goes with the next command.
+            try? own.removeTree(held)
+        }
+        return try body([path, RepositoryDescription.directory, held].joined(separator: "/"))
     }
 
     private func replace(_ name: String, in place: Descriptor, with bytes: Bytes) throws {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Files
 internal import Operations
 internal import Remotes
 
@@ -223,7 +224,7 @@ struct RepositoryCommand: ParsableCommand {
 extension RepositoryIndex.Package {
     /// What it is, in one line.
     var line: String {
-        [name, version, architecture, Quantity.bytes(size), summary].compactMap { $0 }.joined(separator: "  ")
+        [name, version, architecture, Console.size(size), summary].compactMap { $0 }.joined(separator: "  ")
     }
 }
 
