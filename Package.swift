@@ -41,7 +41,8 @@ let package = Package(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
             exclude: [
                 "README.md", "relocation.md", "hints.md", "desktop.md", "extensions.md", "setup.md",
-                "matching.md", "selinux.md", "adopting.md", "garbage.md", "services.md", "remotes.md",
+                "matching.md", "selinux.md", "adopting.md", "garbage.md", "services.md", "repair.md",
+                "remotes.md",
                 "decisions",
             ],
             resources: [
@@ -102,12 +103,17 @@ let package = Package(
             name: "ImagesTests", dependencies: ["Images", "Files", "StoreLayout"],
             swiftSettings: settings),
         .target(
-            name: "FuzzChecks", dependencies: ["Relocation", "ELF", "Files", "StoreLayout"],
+            name: "FuzzChecks",
+            dependencies: [
+                "Relocation", "ELF", "Files", "StoreLayout", "Images", "Store", "Activation", "Operations",
+            ],
             path: "Tests/FuzzChecks", swiftSettings: settings),
         .testTarget(
             name: "RelocationTests",
             dependencies: ["Relocation", "ELF", "Files", "FuzzChecks", "StoreLayout"],
             swiftSettings: settings),
+        .testTarget(
+            name: "ParserTests", dependencies: ["FuzzChecks", "Files"], swiftSettings: settings),
         .testTarget(
             name: "StoreTests", dependencies: ["Store", "Files", "StoreLayout"],
             swiftSettings: settings),
@@ -129,6 +135,7 @@ let package = Package(
 if Context.environment["SXS_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "elf-fuzz", dependencies: ["FuzzChecks", "Files"], path: "Tests/Fuzz",
+            name: "sxs-fuzz", dependencies: ["FuzzChecks", "Files"], path: "Tests/Fuzz",
+            exclude: ["launcher"],
             swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
 }

@@ -94,7 +94,7 @@ extension StoreLayout {
     ///
     /// Source: tmpfiles.d(5).
     private static var tmpfiles: String {
-        let made = [(name: "", mode: UInt32(0o755))] + directories
+        let made = [(name: "", mode: UInt32(0o755))] + directories + systemDirectories
         let lines =
             made.map { directory in
                 "d \(systemRoot)\(directory.name.isEmpty ? "" : "/")\(directory.name) 0"

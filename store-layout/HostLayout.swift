@@ -15,4 +15,17 @@ public enum HostLayout {
         ["sysroot", "ostree", "deploy", any, "deploy", any, "etc"],
         [".snapshots", any, "snapshot", "etc"],
     ]
+
+    /// Files that tell which machine or container this is, the first one that does.
+    ///
+    /// Source: machine-id(5).
+    public static let machineIdentities = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
+
+    /// Tells one start of the kernel from another.
+    ///
+    /// Source: random(4).
+    public static let bootIdentity = "/proc/sys/kernel/random/boot_id"
+
+    /// Where a private copy of an index may be made, the first in which it can be.
+    public static let temporaryDirectories = ["/tmp", "/dev/shm", "/var/tmp", "/run"]
 }

@@ -8,6 +8,8 @@ public enum RemoteKind: String, Sendable, CaseIterable, Codable {
     case sysext
     /// A file that says where the packages of some names are.
     case catalog
+    /// A registry of OCI images: repositories by name, tags by version.
+    case oci
 }
 
 /// A place that packages come from, as its file describes it: `<root>/remotes/<name>.conf`.
@@ -95,6 +97,9 @@ public struct RemoteDescription: Sendable, Equatable {
         credentials = value("Credentials")
     }
 
+    /// Whether there is a listing to be read before any package can be found.
+    public var hasListing: Bool { kind == .sysext || kind == .catalog }
+
     /// The text of its file.
     public var text: String {
         var lines = ["[\(Self.section)]", "Kind=\(kind.rawValue)", "Location=\(location.text)"]
@@ -168,12 +173,12 @@ public enum RemoteLocation: Sendable, Hashable {
     /// A name as part of a URL: what has no meaning there stays, everything else is escaped.
     ///
     /// Source: RFC 3986, 2.3.
-    private static func escaped(_ name: String) -> String {
+    public static func escaped(_ name: String) -> String {
         var result = ""
         for byte in name.utf8 {
             let isPlain =
                 (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
-                || "-._~+".utf8.contains(byte)
+                || "-._~+:".utf8.contains(byte)
             let digits = String(byte, radix: 16, uppercase: true)
             result += isPlain ? String(UnicodeScalar(byte)) : "%" + (byte < 16 ? "0" : "") + digits
         }

@@ -1,6 +1,6 @@
 /// The index's schema: what turns an empty database into the current one, step by step.
 ///
-/// The index can be rebuilt from `manifests` and `profiles`; only sources are nowhere else.
+/// The index can be rebuilt from `manifests` and `profiles`.
 public enum Schema {
     /// A step that is never edited once released; `PRAGMA user_version` counts the steps done.
     public struct Migration: Sendable {
@@ -114,6 +114,14 @@ public enum Schema {
                     number INTEGER NOT NULL,
                     PRIMARY KEY (profile, number)
                 ) STRICT, WITHOUT ROWID;
+                """),
+        Migration(
+            name: "packages whose registration is in no file yet: the next writer makes it",
+            sql: """
+                CREATE TABLE unfiled (
+                    package INTEGER PRIMARY KEY REFERENCES package (id) ON DELETE CASCADE
+                ) STRICT;
+                INSERT INTO unfiled SELECT id FROM package;
                 """),
         Migration(
             name: "remotes are files", preparation: .remotesToFiles,

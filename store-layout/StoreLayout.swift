@@ -71,6 +71,12 @@ public enum StoreLayout {
         public static let collectionRoots = "gcroots"
         /// In ``collectionRoots``: roots that programs made, dropped when they lead nowhere.
         public static let automaticRoots = "auto"
+        /// In ``collectionRoots``: what each host that uses this store runs of it, by machine ID.
+        public static let hosts = "hosts"
+        /// What nothing needs, waiting for other hosts to say that they do not run it.
+        public static let condemned = "condemned"
+        /// Stores that this one lies over.
+        public static let bases = "bases"
         /// A file of ``StoreLayout/reserveSize``, for a full disk.
         public static let reserve = "reserve"
         /// What the user says of programs: see ``Hint``.
@@ -110,12 +116,19 @@ public enum StoreLayout {
         public static let listing = "tree.mtree"
         /// In a directory of ``manifests``: name, version and the rest, for rebuilding the index.
         public static let metadata = "metadata.json"
+        /// In a directory of ``manifests``: what the index says that is nowhere else: when, and what was imported.
+        public static let registration = "registration"
         /// In a directory of ``manifests``: what relocation did and left.
         public static let report = "report.json"
     }
 
     /// The index and what SQLite keeps beside it; whoever reads the one needs the others.
     public static let indexFiles = ["", "-wal", "-shm"].map { Name.index + $0 }
+
+    /// The files of a directory of ``Name/manifests``.
+    public static let manifestFiles = [
+        Name.sourceListing, Name.listing, Name.metadata, Name.report, Name.registration,
+    ]
 
     /// Directories that a new root gets, with their modes.
     public static let directories: [(name: String, mode: UInt32)] = [
@@ -124,6 +137,16 @@ public enum StoreLayout {
         (Name.cache, 0o755), (RemoteLayout.remotes, 0o755),
         (Name.temporary, 0o700), (Name.programs, 0o755),
     ]
+
+    /// Further directories of a store of root's: everybody may enter roots in ``Name/automaticRoots``, and take away only
+    /// his own.
+    public static let systemDirectories: [(name: String, mode: UInt32)] = [
+        (Name.collectionRoots + "/" + Name.automaticRoots, 0o1777),
+        (Name.collectionRoots + "/" + Name.hosts, 0o755),
+    ]
+
+    /// Seconds for which a layer whose directory is not there still keeps what it names: it may be mounted again.
+    public static let leasePeriod = 30 * 24 * 60 * 60
 
     /// Paths inside a relocated tree.
     public enum Tree {

@@ -5,7 +5,6 @@ import random
 import re
 import shutil
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -164,71 +163,10 @@ def killed(tests, count):
         expect(store.run_generations() > 0, "nothing runs")
         store.sxs("gc")
         store.check()
-        expect(store.packages() == ["hello"], f"killed at call {when}, there are {store.packages()}")
+        expect(store.packages() == ["hello"],
+               lambda: f"killed at call {when}, there are: " + "".join(store.sxs("why-alive", p) for p in store.packages()))
         subprocess.run(["rm", "-rf", str(store.root.parent)], check=True)
     expect(kills > count // 2, f"only {kills} of {count} were killed")
-
-
-class Worker(threading.Thread):
-    """Does one thing after another, and remembers what should not have happened."""
-
-    # What a command may say when others have changed the store meanwhile.
-    EXPECTED = re.compile(
-        "is not in profile|has no generation|made from nothing|no package '|is active\n|there is none to go back to")
-
-    def __init__(self, store, number, end):
-        super().__init__()
-        self.store, self.random, self.end = store, random.Random(number), end
-        self.counts, self.failures = {}, []
-        self.profile = f"p{number % 4}"
-
-    def run(self):
-        try:
-            while time.monotonic() < self.end and not self.failures:
-                self.step()
-        except Exception as error:  # A thread's exception is the test's failure.
-            self.failures.append(repr(error))
-
-    def step(self):
-        name = self.random.choice(["hello", "jq", "tree"])
-        profile = ["--profile", self.profile]
-        verb, arguments = self.random.choice([
-            ("install", [self.store.image(name), *profile]), ("install", [self.store.image(name), *profile]),
-            ("install", [name, *profile]), ("remove", [name, *profile]), ("rollback", profile),
-            ("switch", [str(self.random.randrange(1, 9)), *profile]), ("gc", ["--keep-generations", "2"]),
-            ("gc", []), ("verify", []), ("list", profile), ("path-info", []), ("generations", profile),
-            ("gc", ["--dry-run"]), ("why-alive", [name]), ("generations", ["delete", str(self.random.randrange(1, 9)), *profile]),
-        ])
-        status, output = self.store.attempt(verb, *arguments)
-        self.counts[verb] = self.counts.get(verb, 0) + 1
-        if status != 0 and not (status == 1 and self.EXPECTED.search(output)):
-            self.failures.append(f"$ sxs {verb} {' '.join(map(str, arguments))}\nexit status {status}\n{output}")
-
-
-def at_once(tests, processes, seconds):
-    """Many processes install, roll back, collect, verify and read one store."""
-    store = tests.store()
-    for number in range(4):
-        store.sxs("install", store.image("hello"), "--profile", f"p{number}")
-    end = time.monotonic() + seconds
-    workers = [Worker(store, number, end) for number in range(processes)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    failures = [failure for worker in workers for failure in worker.failures]
-    expect(not failures, lambda: f"{len(failures)} failures, the first:\n{failures[0]}")
-    counts = {}
-    for worker in workers:
-        for verb, count in worker.counts.items():
-            counts[verb] = counts.get(verb, 0) + count
-    expect(sum(counts.values()) >= processes, f"only {counts}")
-    store.sxs("gc")
-    store.check()
-    ran = store.run_generations()
-    expect(ran > 0, "no generation has a command")
-    print("        " + ", ".join(f"{verb} {count}" for verb, count in sorted(counts.items()))
-          + f"; afterwards {ran} commands of all generations ran")
 
 
 def mounted(tests, kind, size):

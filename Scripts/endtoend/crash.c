@@ -1,12 +1,15 @@
-/* Kills a program at one of the system calls by which files change, or lets such calls do nothing.
+/* Kills a program at one of the system calls by which files change, or lets such calls fail or do nothing.
 
-   usage: crash count|N|nosync COMMAND [ARGUMENT...]
+   usage: crash count|N|N:ERROR|N-:ERROR|nosync COMMAND [ARGUMENT...]
 
    All threads and children are followed. A number kills them all with SIGKILL as they are about to make the N-th such
-   call, counted from 1; "count" kills nothing. Prints to descriptor 3 "killed N CALL" or "ended N STATUS", with the number of calls that
-   were made. "nosync" makes fsync(2), fdatasync(2), syncfs(2) and sync(2) succeed without doing anything. */
+   call, counted from 1; "count" kills nothing. With an error number the N-th call fails with it instead of being made,
+   or, with "-", it and all that follow. Prints to descriptor 3 "killed N CALL" or "ended N STATUS CALL", with the number
+   of calls that were made, and the first that failed ("-" where none did). What is written to the standard streams does
+   not count. "nosync" makes fsync(2), fdatasync(2), syncfs(2) and sync(2) succeed without doing anything. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <elf.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -21,6 +24,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,15 +89,35 @@ static const char *change(pid_t thread) {
         if (process_vm_readv(thread, &here, 1, &there, 1, 0) > 0) flags = how.flags;
     }
     if (!(flags & (O_CREAT | O_TRUNC)) && (flags & O_TMPFILE) != O_TMPFILE) return 0;
+    if ((number == SYS_write || number == SYS_writev) && arguments[0] <= STDERR_FILENO) return 0;
     if (number == SYS_ioctl && (unsigned)arguments[1] != 0x40049409 /* FICLONE */) return 0;
     for (size_t index = 0; index < COUNT(changes); index++)
         if (changes[index].number == number) return changes[index].name;
     return 0;
 }
 
+/* Lets a stopped thread's call not be made, and give an error. */
+static void refuse(pid_t thread, int error) {
+    struct user_regs_struct registers;
+    struct iovec all = {&registers, sizeof registers};
+    if (ptrace(PTRACE_GETREGSET, thread, (void *)NT_PRSTATUS, &all)) return;
+#if defined __x86_64__
+    registers.orig_rax = -1;
+    registers.rax = -(long)error;
+#elif defined __aarch64__
+    int none = -1;
+    struct iovec number = {&none, sizeof none};
+    if (ptrace(PTRACE_SETREGSET, thread, (void *)NT_ARM_SYSTEM_CALL, &number)) fail("PTRACE_SETREGSET");
+    registers.regs[0] = -(long)error;
+#else
+#error "how a call is skipped on this architecture is not known"
+#endif
+    if (ptrace(PTRACE_SETREGSET, thread, (void *)NT_PRSTATUS, &all)) fail("PTRACE_SETREGSET");
+}
+
 int main(int count, char **words) {
     if (count < 3) {
-        fputs("usage: crash count|N|nosync COMMAND [ARGUMENT...]\n", stderr);
+        fputs("usage: crash count|N|N:ERROR|N-:ERROR|nosync COMMAND [ARGUMENT...]\n", stderr);
         return 2;
     }
     if (strcmp(words[1], "nosync") == 0) {
@@ -102,6 +126,8 @@ int main(int count, char **words) {
         fail(words[2]);
     }
     long wanted = atol(words[1]), made = 0;
+    const char *colon = strchr(words[1], ':'), *failed = "-";
+    int error = colon ? atoi(colon + 1) : 0, isLasting = colon && colon[-1] == '-';
     pid_t first = fork();
     if (first < 0) fail("fork");
     if (first == 0) {
@@ -127,7 +153,11 @@ int main(int count, char **words) {
         int event = status >> 16, signal = WSTOPSIG(status);
         if (event == PTRACE_EVENT_SECCOMP) {
             const char *name = change(thread);
-            if (name && ++made == wanted) {
+            if (name) made++;
+            if (name && error && wanted && (made == wanted || (isLasting && made > wanted))) {
+                if (made == wanted) failed = name;
+                refuse(thread, error);
+            } else if (name && made == wanted) {
                 dprintf(3, "killed %ld %s\n", made, name);
                 /* The kernel kills all that are traced as the tracer ends; none of them gets any further. */
                 kill(first, SIGKILL);
@@ -138,6 +168,6 @@ int main(int count, char **words) {
         int isOwn = event != 0 || signal == SIGTRAP || signal == SIGSTOP;
         ptrace(PTRACE_CONT, thread, 0, isOwn ? 0 : signal);
     }
-    dprintf(3, "ended %ld %d\n", made, end);
+    dprintf(3, "ended %ld %d %s\n", made, end, failed);
     return 0;
 }

@@ -63,6 +63,8 @@ class Place:
 
     def output(self, root):
         """The directory in which a command for a store runs, and leaves what it makes outside the store."""
+        if root.parts[-3:] == INSIDE.parts:
+            return root.parents[2]
         path = Path(f"{root}.out")
         path.mkdir(exist_ok=True)
         return path
@@ -80,15 +82,28 @@ class Place:
         return outcome.stdout
 
 
-class Scenario:
-    """A command, and the store that it finds."""
+# Where a host has its store.
+INSIDE = Path("var/lib/sxs")
 
-    def __init__(self, name, *words, base=None, before=(), again=None, collects=False,
-                 is_large=False):
+
+class Scenario:
+    """A command, and the store that it finds, or the host, whose store it makes."""
+
+    def __init__(self, name, *words, base=None, before=(), again=None, refusal=None, collects=False,
+                 is_large=False, is_host=False, damage=None):
         self.name, self.words, self.base, self.before, self.again = name, words, base, before, again
+        self.is_host = is_host
+        # What it says where it was done already.
+        self.refusal = refusal
+        # What is done to the store by no command, for this one to mend.
+        self.damage = damage
         self.is_large = is_large
         # Garbage may come back after a loss of power, and programs that run beside it keep their store paths.
         self.collects = collects
+
+    def store(self, top):
+        """The store of a copy of what the command finds."""
+        return top / INSIDE if self.is_host else top
 
     def prepare(self, place):
         """The store before the command, that after it, and how many calls it makes."""
@@ -97,18 +112,22 @@ class Scenario:
             copy(place.base, self.start)
         for words in self.before:
             place.run(self.start, *words)
-        self.old = current(self.start)
-        self.old_state = generation_state(self.start, self.old)
+        if self.damage:
+            self.damage(self.start)
+        self.old = current(self.store(self.start))
+        self.old_state = generation_state(self.store(self.start), self.old)
         self.end = place.directory / f"end of {self.name}"
         copy(self.start, self.end)
-        place.run(self.end, *self.words)
-        self.new = current(self.end)
-        self.final, self.final_index = state(self.end), index(self.end)
+        store = self.store(self.end)
+        place.run(store, *self.words)
+        self.new = current(store)
+        self.mended_state = generation_state(store, self.old)
+        self.final, self.final_index = state(self.end), index(store)
 
 
 def scenarios(place):
     """Every command that changes a store."""
-    images = place.images
+    images, here = place.images, host(place)
     return [
         Scenario("install", "install", images["c-1"]),
         Scenario("first install", "install", images["a-1"], base=empty(place)),
@@ -119,13 +138,50 @@ def scenarios(place):
         Scenario("switch", "switch", "1"),
         Scenario("import", "import", images["c-1"]),
         Scenario("hint", "hint", "add", hint(place)),
+        Scenario("remote", "remote", "add", "here", place.directory / "images", refusal="there is a remote named here"),
         Scenario("gc", "gc", collects=True, before=[["remove", "b"], ["generations", "delete", "1", "2", "3", "4"]]),
         # Deleting one that is gone is an error.
         Scenario("generations delete", "generations", "delete", "1", again=["gc", "--keep-generations", "3"]),
         Scenario("gc of generations", "gc", "--keep-generations", "1", collects=True, before=[["remove", "b"]]),
         Scenario("export", "export", "a", "--force", before=[["export", "a"]]),
         Scenario("export of a directory", "export", "a", "--force", "--format", "dir"),
+        Scenario("repair", "repair", damage=spoil_files),
+        Scenario("index rebuild", "index", "rebuild"),
+        Scenario("rebuild of a damaged index", "index", "rebuild", damage=spoil_index),
+        Scenario("adopt", "adopt", "--host", ".", base=here, is_host=True),
+        Scenario("setup", "setup", "--host", ".", base=here, is_host=True),
     ]
+
+
+def spoil_files(root):
+    """Damages what two store paths share, in place, and takes a program, an alias and a link of the generation away."""
+    one = next(path for path in (root / "store").iterdir() if path.name.endswith("-a-1"))
+    shared = one / "usr/share/a/shared"
+    shared.chmod(0o644)
+    shared.write_bytes(b"damaged\n" * 10)
+    shared.chmod(0o444)
+    (one / "usr/bin/a").unlink()
+    next((root / "aliases").iterdir()).unlink()
+    next((root / f"profiles/default/generation-{current(root)}/bin").iterdir()).unlink()
+
+
+def spoil_index(root):
+    """Makes the index unreadable."""
+    (root / "index.sqlite").write_bytes(b"garbage" * 4096)
+
+
+def host(place):
+    """A host without a store, with an extension."""
+    top = place.directory / "host"
+    extension = top / "var/lib/extensions/small"
+    # Its store's directory is there: what is made before the first word can be written into it is in no record.
+    for directory in (top / "etc", top / INSIDE, top / "usr/bin", extension / "usr/bin", extension / "usr/lib/extension-release.d"):
+        directory.mkdir(parents=True)
+    (top / "etc/os-release").write_text("ID=test\nVERSION_ID=1\n")
+    (extension / "usr/lib/extension-release.d/extension-release.small").write_text("ID=_any\n")
+    (extension / "usr/bin/small").write_text("#!/bin/sh\necho small\n")
+    (extension / "usr/bin/small").chmod(0o755)
+    return top
 
 
 def empty(place):
@@ -140,20 +196,45 @@ def hint(place):
     return path
 
 
+# A directory of large files that commands replace and never write to: copies share them.
+SHARED = "libexec"
+
+
 def copy(source, target):
     """Copies a store with its links, as they are, and what it made."""
-    subprocess.run(["cp", "-a", source, target], check=True)
+    target.mkdir()
+    names = sorted(os.listdir(source))
+    if names != [SHARED] and names:
+        # One command for all, so that what is linked stays linked.
+        subprocess.run(["cp", "-a", *(source / name for name in names if name != SHARED), target], check=True)
+    if SHARED in names:
+        (target / SHARED).mkdir()
+        for name in os.listdir(source / SHARED):
+            os.link(source / SHARED / name, target / SHARED / name)
+        shutil.copystat(source / SHARED, target / SHARED)
+    shutil.copystat(source, target)
     made = Path(f"{source}.out")
-    if made.exists():
+    if made.exists() and os.listdir(made):
         subprocess.run(["cp", "-a", made, f"{target}.out"], check=True)
 
 
 def discard(root):
-    """Removes a store, the directories of which nobody may write to."""
+    """Removes a store and what it made; root may."""
     for path in (root, Path(f"{root}.out")):
         if path.exists():
-            subprocess.run(["chmod", "-R", "u+w", path], check=False, stderr=subprocess.DEVNULL)
             shutil.rmtree(path)
+
+
+# Digests of large files, by what changes when somebody writes to them.
+KNOWN, LARGE = {}, 8 << 20
+
+
+def digest(path, status):
+    """The SHA-256 of a file that is none of the small ones; read once."""
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    if key not in KNOWN:
+        KNOWN[key] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return KNOWN[key]
 
 
 def current(root):
@@ -164,34 +245,39 @@ def current(root):
         return None
 
 
-def entry(path):
-    """What there is at a path, as text that does not differ from run to run."""
+def entry(path, root):
+    """What there is at a path, as text that does not differ from run to run, wherever the root is."""
     status = os.lstat(path)
     kind = f"{status.st_mode:o}"
     if os.path.islink(path):
-        return f"{kind} {os.readlink(path)}"
+        return f"{kind} {os.readlink(path).replace(str(root), 'ROOT')}"
     if os.path.isdir(path):
         return kind
+    if status.st_size >= LARGE:
+        return f"{kind} {digest(path, status)}"
     contents = Path(path).read_bytes()
     if path.name == "generation.json":
         description = json.loads(contents)
         description.pop("created")
         contents = json.dumps(description).encode()
+    if path.name == "registration":
+        contents = b"".join(line for line in contents.splitlines(True) if not line.startswith(b"registered "))
+    contents = contents.replace(os.fsencode(root), b"ROOT")
     return f"{kind} {hashlib.sha256(contents).hexdigest()}"
 
 
 def tree(top, root):
     """Everything below a path, by its name in the root."""
-    found = {str(top.relative_to(root)): entry(top)}
+    found = {str(top.relative_to(root)): entry(top, root)}
     for directory, names, files in os.walk(top):
         for name in names + files:
             path = Path(directory, name)
-            found[str(path.relative_to(root))] = entry(path)
+            found[str(path.relative_to(root))] = entry(path, root)
     return found
 
 
-# What is not the same each time: the index (compared by its rows), who had the lock last.
-VARYING = ("index.sqlite", "lock")
+# What is not the same each time: the index (compared by its rows), who had the lock last, what this host said it uses.
+VARYING = ("index.sqlite", "lock", "gcroots/hosts/")
 
 
 def state(root):
@@ -200,13 +286,14 @@ def state(root):
     made = Path(f"{root}.out")
     if made.exists():
         found |= {f"output {path}": text for path, text in tree(made, made).items()}
-    return {path: text for path, text in found.items() if not path.startswith(VARYING)}
+    return {path: text for path, text in found.items() if not path.removeprefix(f"{INSIDE}/").startswith(VARYING)}
 
 
 def lasting(root):
     """Everything in a store but what the next writer removes."""
     return {path: text for path, text in state(root).items()
-            if not path.startswith(("tmp/", "output .sxs-export.")) and not path.endswith("/pending")}
+            if not path.removeprefix(f"{INSIDE}/").startswith(("tmp/", "output .sxs-export."))
+            and not path.endswith("/pending")}
 
 
 def generation_state(root, number):
@@ -243,7 +330,15 @@ def index(root):
         }
     finally:
         database.close()
-    return {"version": version} | rows
+    names = [(str(root), "ROOT")]
+    if root.parts[-3:] == INSIDE.parts:
+        names.append((str(root.parents[2]), "HOST"))
+
+    def normal(value):
+        for name, new in names if isinstance(value, str) else ():
+            value = value.replace(name, new)
+        return value
+    return {"version": version} | {table: [tuple(map(normal, row)) for row in all_rows] for table, all_rows in rows.items()}
 
 
 def difference(first, second, limit=8):
@@ -258,27 +353,48 @@ def examine(place, scenario, root, is_over=False):
 
     With `is_over` it was cut off after its end: what it did has to be there.
     """
+    top, root = root, scenario.store(root)
     active = current(root)
     # The reserve is made again some time after it was needed.
-    if is_over and not scenario.collects and (found := lasting(root)) | {"reserve": scenario.final["reserve"]} != scenario.final:
+    reserve = str(scenario.store(Path()) / "reserve")
+    if is_over and not scenario.collects and (found := lasting(top)) | {reserve: scenario.final[reserve]} != scenario.final:
         raise Broken("what was reported as done is not there (usual | now):\n" + difference(scenario.final, found))
     if active not in (scenario.old, scenario.new):
         raise Broken(f"generation {active} is active, which neither was nor should be")
     found = generation_state(root, scenario.old)
-    if found != scenario.old_state:
+    # What is being mended is as it was or as it should be, path by path.
+    if scenario.damage:
+        found = {path: text for path, text in found.items() if text != scenario.mended_state.get(path)}
+        changed = {path: text for path, text in found.items() if text != scenario.old_state.get(path)}
+        if changed:
+            raise Broken("what is neither damaged nor mended:\n" + difference(scenario.mended_state, found))
+    elif found != scenario.old_state:
         raise Broken("the old generation changed:\n" + difference(scenario.old_state, found))
-    if scenario.old is not None:
-        for word in ("list", "generations", "verify"):
-            place.run(root, word)
-    if active == scenario.old:
-        place.run(root, *(scenario.again or scenario.words))
+    if scenario.old is not None and not scenario.damage:
+        for words in (["list"], ["generations"], ["verify"], ["doctor", "--fsck"]):
+            place.run(root, *words)
+    # What is done to a host comes after the switch, too.
+    if active == scenario.old or scenario.is_host:
+        try:
+            place.run(root, *(scenario.again or scenario.words))
+        except Broken as refusal:
+            if not scenario.refusal or scenario.refusal not in str(refusal):
+                raise
     # Leftovers go with the next command that takes the writer's lock, though it changes nothing more.
     if scenario.new is not None:
         place.run(root, "switch", str(scenario.new))
-    found = state(root)
+    found = state(top)
+    if scenario.is_host and scenario.new is None and reserve in scenario.final:
+        # No writer came, who would have made it.
+        found.setdefault(reserve, scenario.final[reserve])
     if found != scenario.final:
         raise Broken("after the next command something else is there than usual (usual | now):\n"
                      + difference(scenario.final, found))
     if (found := index(root)) != scenario.final_index:
-        raise Broken(f"after the next command the index holds\n{found}\nand not\n{scenario.final_index}")
+        raise Broken("after the next command the index holds something else than usual (usual | now):\n"
+                      + difference(scenario.final_index, found))
+    if scenario.new is not None and (said := place.run(root, "doctor", "--fsck", "--contents")) != "no findings\n":
+        # What an interrupted import left in objects/ and store/ is for the next collection.
+        if any(not line.startswith(("note: ", "  hint: ")) for line in said.splitlines()):
+            raise Broken(f"after the next command an examination finds:\n{said}")
 

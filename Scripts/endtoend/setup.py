@@ -340,7 +340,8 @@ def doctor(host, images):
         ("error:anchor-gone", f"mv {EXTENSIONS}/{ANCHOR} /mnt/saved; systemd-sysext unmerge",
          f"mv /mnt/saved {EXTENSIONS}/{ANCHOR}; systemd-sysext merge"),
         ("error:store-dangling", "mv /var/lib/sxs/store /mnt/saved", "mv /mnt/saved /var/lib/sxs/store"),
-        ("error:directory-missing", "rmdir /var/lib/sxs/gcroots", "mkdir /var/lib/sxs/gcroots"),
+        ("error:directory-missing", "mv /var/lib/sxs/gcroots /mnt/saved", "mv /mnt/saved /var/lib/sxs/gcroots"),
+        ("error:roots-mode", "chmod 777 /var/lib/sxs/gcroots/auto", "chmod 1777 /var/lib/sxs/gcroots/auto"),
         ("error:index-missing", "mv /var/lib/sxs/index.sqlite /mnt/saved", "mv /mnt/saved /var/lib/sxs/index.sqlite"),
         # What the kernel says, by a file in its place.
         ("warning:no-user-namespaces", "echo 0 > /mnt/saved; mount --bind /mnt/saved /proc/sys/user/max_user_namespaces",

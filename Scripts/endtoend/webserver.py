@@ -13,6 +13,7 @@ class Web:
 
     def __init__(self, directory):
         self.directory, self.faults, self.log = directory, {}, []
+        self.challenge = 'Basic realm="images"'
         web = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -47,7 +48,9 @@ class Web:
 
     def answer(self, request):
         """One answer."""
-        path = request.path
+        path = request.path.partition("?")[0]
+        if path.endswith("/"):
+            path += "index"
         fault = next((fault for part, fault in self.faults.items() if part in path), None)
         file = os.path.join(self.directory, path.lstrip("/"))
         if callable(fault):
@@ -88,10 +91,10 @@ class Web:
 
     def status(self, request, status):
         """An answer without a body."""
-        self.log.append((request.path, status, None))
+        self.log.append((request.path.partition("?")[0], status, None))
         request.send_response(status)
         if status == 401:
-            request.send_header("WWW-Authenticate", 'Basic realm="images"')
+            request.send_header("WWW-Authenticate", self.challenge)
         request.send_header("Content-Length", "0")
         request.end_headers()
 

@@ -137,10 +137,16 @@ public struct HostSetup {
             try parent.unlink(temporary)
             let file = try parent.open(
                 beneath: temporary, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
-            try file.write(contents, at: 0)
-            try file.setMode(0o644)
-            try file.synchronize()
-            try parent.rename(temporary, to: parent, as: name)
+            do {
+                try file.write(contents, at: 0)
+                try file.setMode(0o644)
+                try file.synchronize()
+                try parent.rename(temporary, to: parent, as: name)
+            } catch {
+                // The first error is the one to report; left there, it would keep its directory from being taken back.
+                try? parent.unlink(temporary)
+                throw error
+            }
         case .link(let target):
             try parent.unlink(temporary)
             try parent.makeSymlink(temporary, target: target.utf8)
@@ -250,6 +256,7 @@ public struct HostSetup {
 
     /// Removes what an undo left that was interrupted in its last step.
     public func removeRemains() throws {
+        try host.directory(StoreLayout.systemRoot)?.removeRemains()
         let name = Self.unfinished + Host.name(of: StoreLayout.systemRoot)
         guard let parent = try host.directory(Host.parent(of: StoreLayout.systemRoot)),
             try parent.status(of: name) != nil

@@ -56,6 +56,15 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
         program.starts(with: (StoreLayout.storeDirectory + "/").utf8)
     }
 
+    /// Where the store path of a program leads, if it is in another store that is not there.
+    private static func base(of program: Bytes) -> String? {
+        let inner = program.dropFirst(StoreLayout.storeDirectory.utf8.count + 1).prefix { $0 != 0x2f }
+        let path = Array((StoreLayout.storeDirectory + "/").utf8) + inner
+        guard isStored(program), !isThere(path) else { return nil }
+        let store = try? Descriptor.directory(StoreLayout.storeDirectory)
+        return (try? store?.readSymlink(String(decoding: inner, as: UTF8.self)))?.displayed
+    }
+
     private static func isThere(_ program: Bytes) -> Bool {
         program.withCString { access($0, F_OK) == 0 }
     }
@@ -71,6 +80,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     private static func hint(_ program: Bytes, _ code: Int32) -> String {
         switch code {
         case ENOENT where isThere(program): "install the package again, and look at 'sxs report' for it"
+        case ENOENT where base(of: program) != nil:
+            "the package is in another store, and \(base(of: program) ?? "") is not there: mount that store, or install the package again"
         case ENOENT where isStored(program): "the package was removed or is damaged; install it again"
         case ENOENT: "check its spelling; it is sought in PATH, and 'sxs list' shows what is installed"
         case ENOEXEC: "install the package for this architecture"

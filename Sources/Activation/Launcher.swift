@@ -68,6 +68,7 @@ public enum Launcher {
                 throw LaunchError.namespaceForbidden(program: program, root: view.roots.first ?? "")
             }
         } else {
+            if let root = view.roots.first { HostPresence.announce(in: root) }
             let seeds = (description.seeds + command.seeds).compactMap { Seed($0, in: description.storePath) }
             try view.enter(
                 seeds: seeds, method: method(environment), always: command.namespace == .always)
@@ -97,6 +98,7 @@ public enum Launcher {
             // An empty list before the colon stands for the host's own manuals (manpath(1)).
             environment.append([Array((profile + "/share/man").utf8)], to: "MANPATH", unset: [])
         }
+        if let root = view.roots.first { HostPresence.announce(in: root) }
         try view.enter(seeds: seeds, method: method(environment))
         var arguments = command
         if arguments.isEmpty {

@@ -12,7 +12,9 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -38,6 +40,7 @@ ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size) {
     return fgetxattr(fd, name, value, size);
 }
 ssize_t sxs_flistxattr(int fd, char *list, size_t size) { return flistxattr(fd, list, size); }
+int sxs_fremovexattr(int fd, const char *name) { return fremovexattr(fd, name); }
 int sxs_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags) {
     return fsetxattr(fd, name, value, size, flags);
 }
@@ -64,6 +67,15 @@ int sxs_setxattrat(int dirfd, const char *name, const char *attribute, const voi
 
 int sxs_rename_new(int from, const char *name, int to, const char *new_name) {
     return (int)syscall(SYS_renameat2, from, name, to, new_name, RENAME_NOREPLACE);
+}
+
+long sxs_getdents(int fd, void *buffer, unsigned long size) {
+    return syscall(SYS_getdents64, fd, buffer, size);
+}
+
+long long sxs_file_system_kind(int fd) {
+    struct statfs status;
+    return fstatfs(fd, &status) < 0 ? -1 : (long long)(unsigned)status.f_type;
 }
 
 int sxs_exchange(int from, const char *name, int to, const char *other) {

@@ -42,6 +42,14 @@ extension Descriptor {
         }
     }
 
+    /// Renames `name`, which may be that of an image, replacing what is at the new place.
+    public func rename(_ name: Bytes, to directory: Descriptor, as newName: String) throws {
+        let result = name.withCString { renameat(number, $0, directory.number, newName) }
+        guard result == 0 else {
+            throw SystemError("rename \(path(of: name)) to", directory.path(of: newName))
+        }
+    }
+
     /// Sets modification and access time of `name`, following no link.
     public func setTimes(_ seconds: Int, of name: Bytes) throws {
         let times = [timespec(tv_sec: seconds, tv_nsec: 0), timespec(tv_sec: seconds, tv_nsec: 0)]

@@ -3,10 +3,14 @@ internal import Glibc
 
 /// Removing much, by several threads.
 extension Descriptor {
+    /// Directories below each other that one thread removes by itself.
+    private static let deepest = 24
+
     /// Removes everything that is in this directory, which only this program writes, following no link.
     ///
-    /// Directories are moved up here before they are emptied, for each is a piece of work for some thread: neither the
-    /// stack nor the number of open files grows with the depth, which an image chooses.
+    /// Directories far below, and any while there is too little to do for all threads, are moved up here before they are
+    /// emptied, for each is a piece of work for some thread: neither the stack nor the number of open files grows with the
+    /// depth, which an image chooses.
     public func removeContents() throws {
         var names: [Bytes] = []
         try forEachEntry { name, _, _ in names.append(Array(name)) }
@@ -16,55 +20,111 @@ extension Descriptor {
 
     /// Removes an entry, and leaves directories in it to others.
     private func removeEntry(_ name: Bytes, addingTo queue: WorkQueue<Bytes>) throws {
-        if name.withCString({ unlinkat(number, $0, 0) }) == 0 || errno == ENOENT { return }
-        guard errno == EISDIR || errno == EPERM || errno == EACCES,
-            let status = try status(of: name), status.st_mode & S_IFMT == S_IFDIR
-        else { throw SystemError("remove", path(of: name.displayed)) }
-        if status.st_mode & 0o700 != 0o700 { try makeWritable(name) }
-        let directory = try open(beneath: name, flags: O_RDONLY | O_DIRECTORY)
-        while true {
-            try directory.forEachEntry { child, type, _ in
-                if type != UInt8(DT_DIR) {
-                    if unlinkat(directory.number, Self.text(child), 0) == 0 || errno == ENOENT { return }
-                    guard errno == EISDIR || errno == EPERM else {
-                        throw SystemError("remove", directory.path(of: child.displayed))
-                    }
+        try name.withCString { text in
+            // Most are directories.
+            guard let directory = try openToEmpty(text) else {
+                guard try remove(text, flags: 0) else {
+                    throw SystemError("remove", path(of: name.displayed), code: EPERM)
                 }
-                try directory.moveUp(child, to: self, addingTo: queue)
+                return
             }
+            try remove(directory, named: text, depth: 0, below: self, queue)
+        }
+    }
+
+    /// Removes a directory in this one, and what is in it.
+    ///
+    /// - Parameters:
+    ///   - directory: The directory, just opened.
+    ///   - top: Where directories are moved to that this thread leaves to others.
+    private func remove(
+        _ directory: Descriptor, named name: UnsafePointer<CChar>, depth: Int, below top: Descriptor,
+        _ queue: WorkQueue<Bytes>
+    ) throws {
+        while true {
+            try directory.forEachNewEntry { child, type in
+                if type != UInt8(DT_DIR), try directory.remove(child, flags: 0) { return }
+                if depth < Self.deepest, !queue.isShort, let below = try directory.openToEmpty(child) {
+                    try directory.remove(below, named: child, depth: depth + 1, below: top, queue)
+                } else {
+                    try directory.moveUp(child, to: top, addingTo: queue)
+                }
+            }
+            if try remove(name, flags: AT_REMOVEDIR) { return }
             // A file system may leave out names while others are removed: those are there on another look.
-            if name.withCString({ unlinkat(number, $0, AT_REMOVEDIR) }) == 0 || errno == ENOENT { return }
-            guard errno == ENOTEMPTY || errno == EEXIST else {
-                throw SystemError("remove directory", path(of: name.displayed))
+            guard lseek(directory.number, 0, SEEK_SET) == 0 else { throw SystemError("list", directory.path) }
+        }
+    }
+
+    /// Calls `body` with each name in this directory, which nobody listed since it was opened, and its type.
+    private func forEachNewEntry(_ body: (UnsafePointer<CChar>, UInt8) throws -> Void) throws {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 8)
+        defer { buffer.deallocate() }
+        guard let start = buffer.baseAddress else { return }
+        while true {
+            let count = sxs_getdents(number, start, UInt(buffer.count))
+            guard count >= 0 else { throw SystemError("list", path) }
+            if count == 0 { return }
+            var offset = 0
+            // Source: getdents64(2).
+            while offset < count {
+                let length = Int(buffer.load(fromByteOffset: offset + 16, as: UInt16.self))
+                let name = (start + offset + 19).assumingMemoryBound(to: CChar.self)
+                let type = buffer[offset + 18]
+                offset += length
+                let isItself = name[0] == 0x2e && (name[1] == 0 || name[1] == 0x2e && name[2] == 0)
+                if !isItself { try body(name, type) }
             }
         }
+    }
+
+    /// Removes an entry of this directory, made writable if need be.
+    ///
+    /// - Returns: `false` where it is a directory, or one that is not empty.
+    private func remove(_ name: UnsafePointer<CChar>, flags: Int32) throws -> Bool {
+        if unlinkat(number, name, flags) == 0 || errno == ENOENT { return true }
+        // Those of store paths are not writable, which keeps others than root from removing what is in them.
+        if errno == EACCES, fchmod(number, 0o700) == 0, unlinkat(number, name, flags) == 0 { return true }
+        let isDirectory = flags == 0 && (errno == EISDIR || errno == EPERM)
+        guard isDirectory || flags != 0 && (errno == ENOTEMPTY || errno == EEXIST) else {
+            throw SystemError("remove", path(of: String(cString: name).utf8.displayed))
+        }
+        return false
+    }
+
+    /// Opens a directory whose owner need not be able to search it; `nil` for what is none.
+    private func openToEmpty(_ name: UnsafePointer<CChar>) throws -> Descriptor? {
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        var opened = openat(number, name, flags)
+        if opened < 0, errno == EACCES, fchmodat(number, name, 0o700, 0) == 0 {
+            opened = openat(number, name, flags)
+        }
+        if opened < 0, [ENOTDIR, ELOOP, ENOENT].contains(errno) { return nil }
+        let path = path(of: String(cString: name).utf8.displayed)
+        guard opened >= 0 else { throw SystemError("open directory", path) }
+        let directory = Descriptor(taking: opened, path: path)
+        // To search it takes another right than to list it; root needs neither.
+        if geteuid() != 0, faccessat(opened, ".", X_OK, 0) != 0, fchmod(opened, 0o700) != 0 {
+            throw SystemError("set permissions of", path)
+        }
+        return directory
     }
 
     /// Removes a directory in this one if it is empty; else moves it to where it can be worked on.
     private func moveUp(
-        _ child: UnsafeRawBufferPointer, to top: Descriptor, addingTo queue: WorkQueue<Bytes>
+        _ name: UnsafePointer<CChar>, to top: Descriptor, addingTo queue: WorkQueue<Bytes>
     ) throws {
-        let name = Array(child)
-        if name.withCString({ unlinkat(number, $0, AT_REMOVEDIR) }) == 0 { return }
+        if try remove(name, flags: AT_REMOVEDIR) { return }
+        let newName = Self.asidePrefix + String(UInt64.random(in: .min ... .max), radix: 36)
+        var result = renameat(number, name, top.number, newName)
         // A directory must be writable to be moved: its `..` changes.
-        try makeWritable(name)
-        let newName = ".removed." + String(UInt64.random(in: .min ... .max), radix: 36)
-        guard name.withCString({ renameat(number, $0, top.number, newName) }) == 0 else {
-            throw SystemError("move aside", path(of: name.displayed))
+        if result != 0, errno == EACCES || errno == EPERM, fchmodat(number, name, 0o700, 0) == 0 {
+            result = renameat(number, name, top.number, newName)
+        }
+        guard result == 0 else {
+            throw SystemError("move aside", path(of: String(cString: name).utf8.displayed))
         }
         queue.add(Array(newName.utf8))
-    }
-
-    private func makeWritable(_ name: Bytes) throws {
-        guard name.withCString({ fchmodat(number, $0, 0o700, 0) }) == 0 else {
-            throw SystemError("set permissions of", path(of: name.displayed))
-        }
-    }
-
-    /// A name of ``forEachEntry(_:)``, which a NUL follows.
-    private static func text(_ name: UnsafeRawBufferPointer) -> UnsafePointer<CChar> {
-        // A name has at least one byte, and so an address.
-        name.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: CChar.self)
     }
 }
 
@@ -105,6 +165,25 @@ extension Descriptor {
         let (bytes, overflow) = Int(clamping: space.f_bavail).multipliedReportingOverflow(
             by: Int(clamping: space.f_frsize))
         return overflow ? .max : bytes
+    }
+
+    /// Bytes that everything on this file system takes.
+    public func usedSpace() throws -> Int {
+        var space = statvfs()
+        guard fstatvfs(number, &space) == 0 else { throw SystemError("ask for the used space of", path) }
+        let blocks = Int(clamping: space.f_blocks) - Int(clamping: space.f_bfree)
+        let (bytes, overflow) = blocks.multipliedReportingOverflow(by: Int(clamping: space.f_frsize))
+        return overflow ? .max : bytes
+    }
+
+    /// Whether this file system may need less space for bytes than there are, since it can compress them.
+    ///
+    /// Source: linux/magic.h; ZFS and bcachefs have theirs in their own headers.
+    public func mayCompress() throws -> Bool {
+        let kind = sxs_file_system_kind(number)
+        guard kind >= 0 else { throw SystemError("ask for the file system of", path) }
+        // btrfs, F2FS, ZFS, bcachefs
+        return [0x9123_683e, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e].contains(kind)
     }
 
     /// Takes the space for a file's first bytes, so that writing them cannot fail for lack of it.

@@ -91,12 +91,15 @@ public final class Descriptor: @unchecked Sendable {
         _ name: String, target: some Collection<UInt8>, through temporary: Descriptor? = nil
     ) throws {
         let directory = temporary ?? self
-        let newName = ".\(name).\(getpid())"
-        if unlinkat(directory.number, newName, 0) != 0, errno != ENOENT {
-            throw SystemError("remove", directory.path(of: newName))
-        }
+        let newName = Self.temporaryName(for: name)
         try directory.makeSymlink(newName, target: target)
-        try directory.rename(newName, to: self, as: name)
+        do {
+            try directory.rename(newName, to: self, as: name)
+        } catch {
+            // The first error is the one to report.
+            try? directory.unlink(newName)
+            throw error
+        }
     }
 
     /// The target of the symbolic link `name`; `nil` where there is none.
@@ -270,6 +273,13 @@ public final class Descriptor: @unchecked Sendable {
         }
     }
 
+    /// Removes an extended attribute.
+    public func removeAttribute(_ name: Bytes) throws {
+        guard name.withCString({ sxs_fremovexattr(number, $0) }) == 0 else {
+            throw SystemError("remove extended attribute \(name.displayed) of", path)
+        }
+    }
+
     /// All extended attributes that can be read, sorted by name.
     public func attributes() throws -> [ExtendedAttribute] {
         let length = sxs_flistxattr(number, nil, 0)
@@ -317,6 +327,14 @@ extension Descriptor {
         return result
     }
 
+    /// What the names of directories begin with that are moved aside while much is removed.
+    static let asidePrefix = ".removed."
+
+    /// Removes what an interrupted ``removeTree(_:)`` left in this directory.
+    public func removeRemains() throws {
+        for entry in try list() where entry.text.hasPrefix(Self.asidePrefix) { try removeTree(entry.text) }
+    }
+
     /// Removes `name` and all below it, making directories writable on the way; one that is gone is fine.
     ///
     /// Directories below are moved up beside it before they are emptied: an image chooses the depth, and neither
@@ -350,7 +368,7 @@ extension Descriptor {
                     throw SystemError("set permissions of", directory.path(of: child.name.displayed))
                 }
                 // Random, for others may be removing here too.
-                let newName = ".removed." + String(UInt64.random(in: .min ... .max), radix: 36)
+                let newName = Self.asidePrefix + String(UInt64.random(in: .min ... .max), radix: 36)
                 guard child.name.withCString({ renameat(directory.number, $0, number, newName) }) == 0 else {
                     throw SystemError("move aside", directory.path(of: child.name.displayed))
                 }
@@ -379,8 +397,7 @@ extension Descriptor {
         through temporary: Descriptor? = nil, isDurable: Bool = false
     ) throws {
         let directory = temporary ?? self
-        let newName = ".\(name).\(getpid())"
-        try directory.unlink(newName)
+        let newName = Self.temporaryName(for: name)
         let file = try directory.open(beneath: newName, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         do {
             try file.write(contents, at: 0)

@@ -23,7 +23,7 @@ extension Descriptor {
         }
     }
 
-    /// Removes every directory in this one that nobody holds.
+    /// Removes every directory of this user's in this one that nobody holds.
     ///
     /// - Parameter prefix: What their names begin with.
     public func sweepHeldDirectories(prefix: String = "") throws {
@@ -32,6 +32,8 @@ extension Descriptor {
                 // Its owner removed it meanwhile.
                 continue
             }
+            // In a directory for everybody, another user could put something else in the place of his.
+            guard try directory.status().st_uid == geteuid() else { continue }
             if try directory.tryLock() { try removeTree(entry.text) }
         }
     }

@@ -32,7 +32,10 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
             """
     }
 
-    private var hint: String {
+    private var hint: String { Self.hint(for: code) }
+
+    /// What to do about an error number.
+    public static func hint(for code: Int32) -> String {
         switch code {
         case ENOSPC:
             "the file system is full; free some space, perhaps with 'sxs gc', and try again; what was active still is"

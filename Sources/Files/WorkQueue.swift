@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// Work that several threads take from and add to, until none is left.
-final class WorkQueue<Item: Sendable>: @unchecked Sendable {
+public final class WorkQueue<Item: Sendable>: @unchecked Sendable {
     // A class: threads share it. Everything in it is guarded by the mutex.
 
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -10,11 +10,17 @@ final class WorkQueue<Item: Sendable>: @unchecked Sendable {
     private var busy = 0
     private var failure: (any Error)?
 
-    /// Threads at most: more do not remove files any faster.
-    private static var threadLimit: Int { 8 }
+    /// Threads at most.
+    private let threadLimit: Int
 
-    init(_ items: [Item]) {
+    /// Creates a queue.
+    ///
+    /// - Parameters:
+    ///   - items: What there is to be done; the last first.
+    ///   - threadLimit: Threads at most, if there are so many processors: more than 8 do not remove files any faster.
+    public init(_ items: [Item], threadLimit: Int = 8) {
         self.items = items
+        self.threadLimit = threadLimit
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(changed, nil)
     }
@@ -26,20 +32,27 @@ final class WorkQueue<Item: Sendable>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Adds work; called by the work on an item.
-    func add(_ item: Item) {
+    /// Adds work, which is done next; called by the work on an item.
+    public func add(_ item: Item) {
         pthread_mutex_lock(mutex)
         items.append(item)
         pthread_cond_signal(changed)
         pthread_mutex_unlock(mutex)
     }
 
+    /// Whether threads may soon have nothing to do.
+    var isShort: Bool {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return items.count < threadLimit
+    }
+
     /// Does all work on several threads, this one among them.
     ///
     /// - Parameter threads: How many threads; `nil` for as many as there are processors.
     /// - Throws: The first error of `work`; what was not begun by then is left.
-    func run(threads: Int? = nil, _ work: @escaping @Sendable (Item) throws -> Void) throws {
-        let count = threads ?? min(Self.threadLimit, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+    public func run(threads: Int? = nil, _ work: @escaping @Sendable (Item) throws -> Void) throws {
+        let count = threads ?? min(threadLimit, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
         let body = ThreadBody { [self] in takeAll(work) }
         var threads: [pthread_t] = []
         for _ in 1..<max(1, count) {

@@ -4,15 +4,19 @@ private import Glibc
 /// Finds out what a file is, by its contents, and where an archive's blobs are.
 struct ArchiveOpening {
     private let file: Descriptor
-    private let size: Int
+    let size: Int
     private let reference: ImageReference
     private let temporaryDirectory: String?
+    private let budget: ImageBudget
 
-    init(_ file: Descriptor, reference: ImageReference, temporaryDirectory: String?) throws {
+    init(
+        _ file: Descriptor, reference: ImageReference, temporaryDirectory: String?, limits: ImageLimits
+    ) throws {
         self.file = file
         self.reference = reference
         self.temporaryDirectory = temporaryDirectory
         size = Int(try file.status().st_size)
+        budget = ImageBudget(limits, image: reference.shown, stored: size)
         guard size > 0 else { throw ImageError.truncated(image: reference.shown, detail: "it is empty") }
     }
 
@@ -36,7 +40,7 @@ struct ArchiveOpening {
     private func archiveFormat() throws -> ImageReference.Format {
         let stream = FileStream(file, range: 0..<size, image: reference.shown)
         let reader = TarReader(
-            try Decompressor.open(stream, image: reference.shown), image: reference.shown)
+            try Decompressor.open(stream, image: reference.shown, budget: budget), image: reference.shown)
         var names: Set<String> = []
         while let entry = try reader.next() {
             let name = entry.path.split(separator: UInt8(ascii: "/"))
@@ -70,7 +74,7 @@ struct ArchiveOpening {
         }
         let copy = try temporaryFile()
         let stream = try Decompressor.open(
-            FileStream(file, range: 0..<size, image: reference.shown), image: reference.shown)
+            FileStream(file, range: 0..<size, image: reference.shown), image: reference.shown, budget: budget)
         var written = 0
         while let bytes = try stream.next() {
             try copy.write(bytes)
@@ -85,7 +89,8 @@ struct ArchiveOpening {
         let head = try Self.head(of: file, count: TarHeader.blockSize)
         guard Self.compressions.contains(where: { head.starts(with: $0) }) else { return nil }
         let whole = FileStream(file, range: 0..<size, image: reference.shown)
-        let stream = try PeekedStream(Decompressor.open(whole, image: reference.shown))
+        let stream = try PeekedStream(
+            Decompressor.open(whole, image: reference.shown, budget: budget))
         guard stream.head.starts(with: "hsqs".utf8), stream.head.count >= Self.usedEnd else { return nil }
         // No more than the header says, so that what is small cannot fill the disk.
         let used = stream.head[(Self.usedEnd - 8)..<Self.usedEnd].reversed().reduce(0) {

@@ -22,10 +22,12 @@ extension BlobSource {
 
     /// All bytes of the small file at `path`.
     func document(_ path: String) throws -> Bytes {
-        guard let found = try find(path) else { throw ImageError.missing(image: image, part: path) }
+        guard let found = try find(path) else {
+            throw ImageError.missing(image: image, part: path.utf8.shown)
+        }
         guard found.range.count <= documentLimit else {
             throw ImageError.excessive(
-                image: image, what: "\(found.range.count) bytes in \(path)", limit: documentLimit)
+                image: image, what: "\(found.range.count) bytes in \(path.utf8.shown)", limit: documentLimit)
         }
         let stream = FileStream(found.file, range: found.range, image: image)
         var bytes: Bytes = []
@@ -50,7 +52,7 @@ final class DirectoryBlobs: BlobSource {
         let file = try directory.open(beneath: path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
         let status = try file.status()
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw ImageError.damaged(image: image, detail: "\(path) is no file")
+            throw ImageError.damaged(image: image, detail: "\(path.utf8.shown) is no file")
         }
         return FileRange(file: file, range: 0..<Int(status.st_size))
     }

@@ -47,16 +47,20 @@ final class Decompressor: ByteStream {
 
     /// The bytes of a tar archive without compression, whichever it has.
     ///
-    /// - Parameter image: What errors call the stream.
-    static func open(_ stream: any ByteStream, image: String) throws -> any ByteStream {
+    /// - Parameters:
+    ///   - image: What errors call the stream.
+    ///   - budget: What the decompressed bytes count against.
+    static func open(
+        _ stream: any ByteStream, image: String, budget: ImageBudget
+    ) throws -> any ByteStream {
         let peeked = try PeekedStream(stream)
         // A tar archive is read as it is: libarchive might take a first member's name for a magic number,
         // and cannot pass over contents.
         if TarHeader(block: Bytes(peeked.head.prefix(TarHeader.blockSize))).isValid { return peeked }
         if peeked.head.starts(with: GzipDecompressor.magic) {
-            return try GzipDecompressor(peeked, image: image)
+            return BoundedStream(try GzipDecompressor(peeked, image: image), budget: budget)
         }
-        return try Decompressor(peeked, image: image)
+        return BoundedStream(try Decompressor(peeked, image: image), budget: budget)
     }
 
     /// - Parameter image: What errors call the stream.

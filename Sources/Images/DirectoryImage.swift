@@ -12,12 +12,14 @@ final class DirectoryImage {
     private static let bufferSize = 1 << 18
 
     private let root: Descriptor
+    private let budget: ImageBudget
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 64)
     /// Files with several names, by the first of them.
     private var linked: [FileID: TreePath] = [:]
 
-    init(_ root: Descriptor) {
+    init(_ root: Descriptor, budget: ImageBudget) {
         self.root = root
+        self.budget = budget
     }
 
     deinit { buffer.deallocate() }
@@ -28,7 +30,7 @@ final class DirectoryImage {
     ) throws {
         progress.begin("reading \(root.path)", total: nil)
         defer { progress.end() }
-        let writer = EntryWriter(sink, image: root.path, isLayered: false)
+        let writer = EntryWriter(sink, image: root.path, isLayered: false, budget: budget)
         var done = 0
         // Paths rather than open directories: whoever made the tree chose its depth.
         var pending: [TreePath] = [.root]
@@ -74,6 +76,8 @@ final class DirectoryImage {
             linked[id] = path
         }
         let size = Int(before.st_size)
+        // Of a file with holes, what it takes on the disk, in blocks of 512 bytes.
+        budget.add(stored: Int(before.st_blocks) * 512)
         try writer.sink.beginFile(
             path, mode: Self.mode(before), attributes: file.attributes(), size: size)
         guard isRead else {

@@ -21,7 +21,7 @@ enum DockerArchive {
             let actual = Digest(hashing: bytes)
             guard actual == expected else {
                 throw ImageError.digestMismatch(
-                    image: source.image, blob: "configuration \(manifest.Config.utf8.displayed)",
+                    image: source.image, blob: "configuration \(manifest.Config.utf8.shown)",
                     expected: expected.description, actual: actual.description)
             }
         }
@@ -38,10 +38,10 @@ enum DockerArchive {
             of: configuration, count: manifest.Layers.count, image: source.image)
         let layers = try zip(manifest.Layers, diffIDs).map { path, diffID in
             guard let blob = try source.find(path) else {
-                throw ImageError.missing(image: source.image, part: "layer \(path.utf8.displayed)")
+                throw ImageError.missing(image: source.image, part: "layer \(path.utf8.shown)")
             }
             return LayeredImage.Layer(
-                name: "layer \(path.utf8.displayed)", blob: blob, digest: nil, diffID: diffID)
+                name: "layer \(path.utf8.shown)", blob: blob, digest: nil, diffID: diffID)
         }
         return (LayeredImage(image: source.image, layers: layers), facts)
     }
@@ -49,7 +49,7 @@ enum DockerArchive {
     private static func choose(
         _ manifests: [DockerManifest], reference: String?, image: String
     ) throws -> DockerManifest {
-        let names = manifests.map { ($0.RepoTags?.first ?? $0.Config).utf8.displayed }
+        let names = manifests.map { ($0.RepoTags?.first ?? $0.Config).utf8.shown }
         guard let reference else {
             guard let first = manifests.first else { throw ImageError.missing(image: image, part: "image") }
             guard manifests.count == 1 else { throw ImageError.ambiguous(image: image, choices: names) }

@@ -2,15 +2,9 @@ internal import Files
 
 /// Passes entries of an image on to a sink: checks names, counts, and applies what layers remove.
 final class EntryWriter {
-    /// Entries an image may have.
-    static let entryLimit = 4_000_000
-    /// Bytes of holes an image may have: they cost nothing to store, and time to read.
-    static let holeLimit = 64 << 30
-
     let sink: any TreeSink
     let image: String
-    private var count = 0
-    private var holes = 0
+    private let budget: ImageBudget
     /// Whether entries come in layers, so that `.wh.` names are whiteouts.
     private let isLayered: Bool
     /// Names in each directory, of all layers; only kept for layers.
@@ -20,8 +14,9 @@ final class EntryWriter {
     /// Directories of the current layer that lost what lower layers had in them.
     private var cleared: Set<TreePath> = []
 
-    init(_ sink: any TreeSink, image: String, isLayered: Bool) {
+    init(_ sink: any TreeSink, image: String, isLayered: Bool, budget: ImageBudget) {
         self.sink = sink
+        self.budget = budget
         self.image = image
         self.isLayered = isLayered
     }
@@ -34,10 +29,7 @@ final class EntryWriter {
 
     /// A path of the image, checked and counted.
     func path(_ name: Bytes) throws -> TreePath {
-        count += 1
-        guard count <= Self.entryLimit else {
-            throw ImageError.excessive(image: image, what: "too many entries", limit: Self.entryLimit)
-        }
+        try budget.countEntry()
         do {
             return try TreePath(parsing: name)
         } catch {
@@ -57,10 +49,6 @@ final class EntryWriter {
     /// Bytes that the image does not store.
     func hole(_ size: Int) throws {
         guard size > 0 else { return }
-        guard size <= Self.holeLimit - holes else {
-            throw ImageError.excessive(image: image, what: "too many bytes of holes", limit: Self.holeLimit)
-        }
-        holes += size
         try sink.appendHole(size)
     }
 

@@ -18,7 +18,8 @@ extension Image {
     /// - Throws: ``ImageError``, `SystemError`.
     public func names(in directory: TreePath) throws -> [Bytes]? {
         switch contents {
-        case .squashFS(let file): return try SquashFSImage(file).names(in: directory)
+        case .squashFS(let file):
+            return try SquashFSImage(file, budget: budget(stored: 0)).names(in: directory)
         case .directory(let top):
             do {
                 return try top.open(beneath: directory.bytes, flags: O_RDONLY | O_DIRECTORY).list().map(

@@ -18,12 +18,17 @@ public final class Image {
 
     let contents: Contents
     private let path: String
+    private let limits: ImageLimits
 
-    private init(_ contents: Contents, facts: ImageFacts, path: String) {
+    private init(_ contents: Contents, facts: ImageFacts, path: String, limits: ImageLimits) {
         self.contents = contents
         self.facts = facts
         self.path = path
+        self.limits = limits
     }
+
+    /// All of the image's limits, for reading it once.
+    func budget(stored: Int) -> ImageBudget { ImageBudget(limits, image: path, stored: stored) }
 
     /// Opens an image, and checks its manifest and configuration.
     ///
@@ -32,9 +37,11 @@ public final class Image {
     ///   - platform: The architecture to take of an image for several; `nil` for the one this program runs on.
     ///   - temporaryDirectory: Where a compressed archive of blobs is decompressed to, in a file without a
     ///     name; `nil` for `$TMPDIR` or `/var/tmp`.
+    ///   - limits: How large it may be.
     /// - Throws: ``ImageError`` or `SystemError`.
     public static func open(
-        _ reference: ImageReference, platform: Architecture? = nil, temporaryDirectory: String? = nil
+        _ reference: ImageReference, platform: Architecture? = nil, temporaryDirectory: String? = nil,
+        limits: ImageLimits = ImageLimits()
     ) throws -> Image {
         let path = reference.path
         // Not to wait for the other end of a named pipe.
@@ -42,36 +49,42 @@ public final class Image {
         guard number >= 0 else { throw SystemError("open", path) }
         let file = Descriptor(taking: number, path: reference.shown)
         switch try file.status().st_mode & S_IFMT {
-        case S_IFDIR: return try open(directory: file, reference: reference, platform: platform)
+        case S_IFDIR:
+            return try open(directory: file, reference: reference, platform: platform, limits: limits)
         case S_IFREG: break
         default:
             throw ImageError.notAnImage(path: reference.shown, reason: "it is neither a file nor a directory")
         }
-        let opening = try ArchiveOpening(file, reference: reference, temporaryDirectory: temporaryDirectory)
+        let opening = try ArchiveOpening(
+            file, reference: reference, temporaryDirectory: temporaryDirectory, limits: limits)
         if let copy = try opening.decompressedImage() {
-            return try opaque(.squashFS(copy), kind: "SquashFS image", reference: reference)
+            return try opaque(.squashFS(copy), kind: "SquashFS image", reference: reference, limits: limits)
         }
         switch try opening.format() {
         case .squashFS:
-            return try opaque(.squashFS(file), kind: "SquashFS image", reference: reference)
+            return try opaque(.squashFS(file), kind: "SquashFS image", reference: reference, limits: limits)
         case .ociArchive, .ociLayout:
-            let (image, facts) = try OCILayout.open(
+            let opened = try OCILayout.open(
                 opening.blobs(), reference: reference.name, platform: platform, fileName: reference.fileName,
                 kind: "OCI archive")
-            return Image(.layered(image), facts: facts, path: reference.shown)
+            return Image(
+                .layered(opened.0.within(bytes: opening.size)), facts: opened.1, path: reference.shown,
+                limits: limits)
         case .dockerArchive:
-            let (image, facts) = try DockerArchive.open(
+            let opened = try DockerArchive.open(
                 opening.blobs(), reference: reference.name, platform: platform, fileName: reference.fileName)
-            return Image(.layered(image), facts: facts, path: reference.shown)
+            return Image(
+                .layered(opened.0.within(bytes: opening.size)), facts: opened.1, path: reference.shown,
+                limits: limits)
         case .directory:
             throw ImageError.notAnImage(path: reference.shown, reason: "it is no directory")
         case .tar, .sniffed:
-            return try opaque(.tar(file), kind: "tar archive", reference: reference)
+            return try opaque(.tar(file), kind: "tar archive", reference: reference, limits: limits)
         }
     }
 
     private static func open(
-        directory: Descriptor, reference: ImageReference, platform: Architecture?
+        directory: Descriptor, reference: ImageReference, platform: Architecture?, limits: ImageLimits
     ) throws -> Image {
         let isLayout = try directory.status(of: "oci-layout") != nil
         let format = reference.format == .sniffed && isLayout ? .ociLayout : reference.format
@@ -80,9 +93,10 @@ public final class Image {
             let (image, facts) = try OCILayout.open(
                 DirectoryBlobs(directory), reference: reference.name, platform: platform,
                 fileName: reference.fileName, kind: "OCI layout")
-            return Image(.layered(image), facts: facts, path: reference.shown)
+            return Image(.layered(image), facts: facts, path: reference.shown, limits: limits)
         case .directory, .sniffed:
-            return try opaque(.directory(directory), kind: "directory", reference: reference)
+            return try opaque(
+                .directory(directory), kind: "directory", reference: reference, limits: limits)
         default:
             throw ImageError.notAnImage(
                 path: reference.shown, reason: "it is a directory, not a \(reference.format.rawValue) file")
@@ -90,11 +104,12 @@ public final class Image {
     }
 
     /// An image that says nothing about itself but by its file's name.
-    private static func opaque(_ contents: Contents, kind: String, reference: ImageReference) throws -> Image
-    {
+    private static func opaque(
+        _ contents: Contents, kind: String, reference: ImageReference, limits: ImageLimits
+    ) throws -> Image {
         var facts = ImageFacts(kind: kind)
         facts.takeNames(references: [], fileName: reference.fileName)
-        return Image(contents, facts: facts, path: reference.shown)
+        return Image(contents, facts: facts, path: reference.shown, limits: limits)
     }
 
     /// Says which file the image is, by its digest, where the image does not say which image it is.
@@ -115,23 +130,40 @@ public final class Image {
     public func read(
         into sink: any TreeSink, progress: any Progress, readsContents: (TreePath) -> Bool = { _ in true }
     ) throws {
+        let budget = budget(stored: try storedSize)
+        let sink = BoundedSink(sink, budget: budget)
         switch contents {
-        case .layered(let image): try image.read(into: sink, progress: progress)
+        case .layered(let image): try image.read(into: sink, budget: budget, progress: progress)
         case .directory(let directory):
-            try DirectoryImage(directory).read(into: sink, progress: progress, readsContents: readsContents)
+            try DirectoryImage(directory, budget: budget).read(
+                into: sink, progress: progress, readsContents: readsContents)
         case .squashFS(let file):
-            try SquashFSImage(file).read(into: sink, progress: progress, readsContents: readsContents)
-        case .tar(let file): try readTar(file, into: sink, progress: progress)
+            try SquashFSImage(file, budget: budget).read(
+                into: sink, progress: progress, readsContents: readsContents)
+        case .tar(let file): try readTar(file, into: sink, budget: budget, progress: progress)
         }
     }
 
-    private func readTar(_ file: Descriptor, into sink: any TreeSink, progress: any Progress) throws {
+    /// Bytes of the image itself; those of a directory are counted as it is read.
+    private var storedSize: Int {
+        get throws {
+            switch contents {
+            case .layered(let image): image.storedSize
+            case .tar(let file), .squashFS(let file): Int(try file.status().st_size)
+            case .directory: 0
+            }
+        }
+    }
+
+    private func readTar(
+        _ file: Descriptor, into sink: any TreeSink, budget: ImageBudget, progress: any Progress
+    ) throws {
         let size = Int(try file.status().st_size)
         progress.begin("reading \(path)", total: size)
         defer { progress.end() }
         let stream = FileStream(file, range: 0..<size, image: path) { progress.advance(to: $0) }
-        let writer = EntryWriter(sink, image: path, isLayered: false)
-        let reader = TarReader(try Decompressor.open(stream, image: path), image: path)
+        let writer = EntryWriter(sink, image: path, isLayered: false, budget: budget)
+        let reader = TarReader(try Decompressor.open(stream, image: path, budget: budget), image: path)
         while let entry = try reader.next() { try writer.write(entry, from: reader) }
         try reader.drain()
     }

@@ -25,10 +25,19 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
     case noReference(image: String, wanted: String, available: [String])
     /// It is larger than any sensible image.
     case excessive(image: String, what: String, limit: Int)
+    /// It is larger than it may be, which the user can allow.
+    case limit(image: String, what: String, option: String)
     /// A file changed while it was read.
     case changed(path: String)
     /// There is nothing at the path, or no image.
     case notAnImage(path: String, reason: String)
+
+    /// The first of what may be very many.
+    private static func list(_ texts: [String]) -> String {
+        let most = 20
+        let others = texts.count > most ? ", and \(texts.count - most) others" : ""
+        return texts.prefix(most).joined(separator: ", ") + others
+    }
 
     /// What is wrong with the image, why, and what to do.
     public var description: String {
@@ -66,23 +75,28 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
             """
         case .noPlatform(let image, let wanted, let available):
             """
-            \(image) has nothing for \(wanted); it has \(available.joined(separator: ", "))
+            \(image) has nothing for \(wanted); it has \(Self.list(available))
             hint: choose one with --platform
             """
         case .ambiguous(let image, let choices):
             """
-            \(image) holds several images: \(choices.joined(separator: ", "))
+            \(image) holds several images: \(Self.list(choices))
             hint: append one of the names to the reference, after a ':'
             """
         case .noReference(let image, let wanted, let available):
             """
-            \(image) has no image '\(wanted.utf8.displayed)'; it has \(available.joined(separator: ", "))
+            \(image) has no image '\(wanted.utf8.shown)'; it has \(Self.list(available))
             hint: append one of these names to the reference, after a ':'
             """
         case .excessive(let image, let what, let limit):
             """
             \(image) has \(what), past the limit of \(limit)
             hint: the image is broken or hostile; do not use it
+            """
+        case .limit(let image, let what, let option):
+            """
+            \(image) \(what)
+            hint: it may be hostile; if you trust it, allow more with \(option)
             """
         case .changed(let path):
             """
@@ -95,5 +109,13 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
             hint: give an OCI or docker archive, a tar archive, a SquashFS .raw image or a directory
             """
         }
+    }
+}
+
+extension Collection<UInt8> {
+    /// The bytes as text for people, the first of what may be very many.
+    var shown: String {
+        let most = 200
+        return count > most ? prefix(most).displayed + "…" : displayed
     }
 }

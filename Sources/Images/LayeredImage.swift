@@ -12,35 +12,58 @@ struct LayeredImage {
         var digest: Digest?
         /// What the uncompressed archive must hash to.
         var diffID: Digest
+        /// Bytes of the uncompressed archive, where the format says.
+        var statedSize: Int? = nil
+        /// Bytes that its files take: of a compressed one that does not say, those that it has itself.
+        var expectedSize: Int { max(statedSize ?? 0, blob.range.count) }
     }
 
     var image: String
     var layers: [Layer]
+    /// Bytes of the archive that it is in, as it is stored; `nil` for a directory.
+    var archiveSize: Int?
 
     /// Reads all layers, lowest first.
-    func read(into sink: any TreeSink, progress: any Progress) throws {
+    func read(into sink: any TreeSink, budget: ImageBudget, progress: any Progress) throws {
         progress.begin("reading \(image)", total: layers.reduce(0) { $0 + $1.blob.range.count })
         defer { progress.end() }
-        let writer = EntryWriter(sink, image: image, isLayered: true)
+        let writer = EntryWriter(sink, image: image, isLayered: true, budget: budget)
         var done = 0
         for layer in layers {
             let base = done
-            try read(layer, into: writer) { progress.advance(to: base + $0) }
+            try read(layer, into: writer, budget: budget) { progress.advance(to: base + $0) }
             done += layer.blob.range.count
         }
     }
 
-    private func read(_ layer: Layer, into writer: EntryWriter, report: @escaping (Int) -> Void) throws {
+    /// The same, in an archive of so many bytes.
+    func within(bytes: Int) -> LayeredImage {
+        var copy = self
+        copy.archiveSize = bytes
+        return copy
+    }
+
+    /// Bytes of all layers, those that are listed twice once.
+    var storedSize: Int {
+        let sizes = Dictionary(layers.map { ($0.name, $0.blob.range.count) }, uniquingKeysWith: max)
+        return min(sizes.values.reduce(0, +), archiveSize ?? .max)
+    }
+
+    private func read(
+        _ layer: Layer, into writer: EntryWriter, budget: ImageBudget, report: @escaping (Int) -> Void
+    ) throws {
         let name = "\(layer.name) of \(image)"
         let blob = FileStream(
             layer.blob.file, range: layer.blob.range, image: name, hashing: true, report: report)
-        let archive = HashingStream(try Decompressor.open(blob, image: name))
+        let archive = HashingStream(try Decompressor.open(blob, image: name, budget: budget))
         writer.beginLayer()
         do {
             let reader = TarReader(archive, image: name)
             while let entry = try reader.next() { try writer.write(entry, from: reader) }
             try reader.drain()
         } catch let error as ImageError {
+            // What is too much is not read to its end.
+            if case .limit = error { throw error }
             // A layer that cannot be read most often is a damaged one: its digest says so better.
             try check(blob.digest(), layer.digest, name: layer.name)
             throw error

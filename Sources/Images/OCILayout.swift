@@ -29,6 +29,8 @@ struct OCILayout {
         "application/vnd.docker.image.rootfs.diff.tar.zstd",
         "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
     ]
+    /// What says how large a compressed layer was (containerd/stargz-snapshotter, `estargz`).
+    private static let sizeAnnotation = "io.containers.estargz.uncompressed-size"
     /// Annotations that say what an image is called.
     private static let nameAnnotations = [
         "io.containerd.image.name", "org.opencontainers.image.ref.name",
@@ -55,7 +57,7 @@ struct OCILayout {
         guard version.imageLayoutVersion.hasPrefix("1.") else {
             throw ImageError.unsupported(
                 image: source.image,
-                what: "is an OCI layout of version \(version.imageLayoutVersion.utf8.displayed)",
+                what: "is an OCI layout of version \(version.imageLayoutVersion.utf8.shown)",
                 hint: "sxs reads version 1; copy the image with 'skopeo copy'")
         }
         let chosen = try layout.choose(reference: reference, platform: platform)
@@ -73,7 +75,7 @@ struct OCILayout {
                 Self.names(of: root).contains { $0 == reference || $0.hasSuffix(":" + reference) }
             }
             guard !roots.isEmpty else {
-                let available = index.manifests.flatMap(Self.names(of:)).map { $0.utf8.displayed }
+                let available = index.manifests.flatMap(Self.names(of:)).map { $0.utf8.shown }
                 throw ImageError.noReference(
                     image: source.image, wanted: reference,
                     available: available.isEmpty ? ["none"] : available)
@@ -97,7 +99,7 @@ struct OCILayout {
         guard isOneImage || Set(candidates.map(\.digest)).count == 1 else {
             throw ImageError.ambiguous(
                 image: source.image,
-                choices: candidates.map { (Self.names(of: $0).last ?? $0.digest).utf8.displayed })
+                choices: candidates.map { (Self.names(of: $0).last ?? $0.digest).utf8.shown })
         }
         return first
     }
@@ -127,7 +129,7 @@ struct OCILayout {
             }
             if let type = descriptor.mediaType, !Self.manifestTypes.contains(type) {
                 throw ImageError.unsupported(
-                    image: source.image, what: "refers to '\(type.utf8.displayed)', which is no image",
+                    image: source.image, what: "refers to '\(type.utf8.shown)', which is no image",
                     hint: "give a container image; signatures and other artifacts cannot be installed")
             }
             // Attestations of a build stand beside images and are for no platform.
@@ -155,7 +157,7 @@ struct OCILayout {
     private static func platformName(_ descriptor: OCIDescriptor) -> String {
         guard let platform = descriptor.platform else { return "an unnamed platform" }
         let parts = [platform.os, platform.architecture, platform.variant].compactMap(\.self)
-        return parts.joined(separator: "/").utf8.displayed
+        return parts.joined(separator: "/").utf8.shown
     }
 
     // MARK: Contents
@@ -167,7 +169,7 @@ struct OCILayout {
             OCIManifest.self, from: blob(descriptor, name: "manifest"), name: "manifest", image: source.image)
         if let type = manifest.config.mediaType, !Self.configurationTypes.contains(type) {
             throw ImageError.unsupported(
-                image: source.image, what: "has a configuration of the unknown type '\(type.utf8.displayed)'",
+                image: source.image, what: "has a configuration of the unknown type '\(type.utf8.shown)'",
                 hint: "give a container image; other artifacts cannot be installed")
         }
         let configuration = try decode(
@@ -187,18 +189,22 @@ struct OCILayout {
             let type = layer.mediaType ?? "none"
             guard Self.layerTypes.contains(type) else {
                 throw ImageError.unsupported(
-                    image: source.image, what: "has a layer of the unknown type '\(type.utf8.displayed)'",
+                    image: source.image, what: "has a layer of the unknown type '\(type.utf8.shown)'",
                     hint: "copy the image with 'skopeo copy', which converts layers")
             }
             return LayeredImage.Layer(
-                name: "layer \(layer.digest.utf8.displayed)", blob: try range(of: layer, name: "layer"),
-                digest: try digest(of: layer), diffID: diffID)
+                name: "layer \(layer.digest.utf8.shown)", blob: try range(of: layer, name: "layer"),
+                digest: try digest(of: layer), diffID: diffID,
+                statedSize: layer.annotations?[Self.sizeAnnotation].flatMap { Int($0) })
         }
         return (LayeredImage(image: source.image, layers: layers), facts)
     }
 
     /// What a configuration says that uncompressed layers hash to, one for each.
     static func diffIDs(of configuration: OCIConfiguration, count: Int, image: String) throws -> [Digest] {
+        guard count <= ImageLimits.layers else {
+            throw ImageError.excessive(image: image, what: "\(count) layers", limit: ImageLimits.layers)
+        }
         let texts = configuration.rootfs?.diff_ids ?? []
         guard texts.count == count else {
             throw ImageError.damaged(
@@ -210,7 +216,7 @@ struct OCILayout {
     private static func digest(_ text: String, image: String) throws -> Digest {
         guard text.hasPrefix("sha256:"), let digest = Digest(hex: text.dropFirst(7)) else {
             throw ImageError.unsupported(
-                image: image, what: "has '\(text.utf8.displayed)' where a SHA-256 digest should be",
+                image: image, what: "has '\(text.utf8.shown)' where a SHA-256 digest should be",
                 hint: "copy the image with 'skopeo copy', which writes SHA-256 digests")
         }
         return digest

@@ -4,7 +4,7 @@ internal import Files
 ///
 /// Source: POSIX.1-2017 pax(1), "pax Extended Header"; GNU tar manual, "Storing Sparse Files".
 struct PaxRecords {
-    /// Bytes an extended header may have: attributes may be long.
+    /// Bytes that the extended headers of one entry may have: attributes may be long.
     static let longest = 8 << 20
 
     var path: Bytes?

@@ -1,30 +1,31 @@
-private import CSquashFS
+internal import CSquashFS
 internal import Files
 private import Glibc
 
 /// A SquashFS 4.0 image, read with libsquashfs.
 final class SquashFSImage {
-    /// Extended attributes an entry may have.
+    /// Extended attributes an entry may have, and bytes of all of them.
     private static let attributeLimit = 1024
+    private static let attributeSizeLimit = 1 << 20
     private static let none = UInt32.max
 
     private let file: Descriptor
     private var header = sqfs_super_t()
     private var input: UnsafeMutablePointer<sqfs_file_t>?
     private var compressor: UnsafeMutablePointer<sqfs_compressor_t>?
-    private var directories: OpaquePointer?
+    private var tables: SquashFSTables?
     private var data: OpaquePointer?
     private var attributes: OpaquePointer?
     private let stored = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     private let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     /// Files with several names, by the first of them.
     private var linked: [UInt32: TreePath] = [:]
-    /// Bytes that files may still have: blocks may be shared, so an image can claim any number.
-    private var budget = 0
+    private let budget: ImageBudget
 
     /// Checks the header and opens the tables.
-    init(_ file: Descriptor) throws {
+    init(_ file: Descriptor, budget: ImageBudget) throws {
         self.file = file
+        self.budget = budget
         // Through the open file, so that it is the one whose size and magic number were looked at.
         input = sqfs_open_file("/proc/self/fd/\(file.number)", UInt32(SQFS_FILE_OPEN_READ_ONLY.rawValue))
         guard let input else { throw SystemError("open", file.path) }
@@ -35,21 +36,36 @@ final class SquashFSImage {
                 image: file.path, detail: "its header says \(header.bytes_used) bytes, and it has \(size)")
         }
         guard header.block_size >= 4096, header.block_size <= 1 << 20 else { throw damaged("its block size") }
-        budget = min(size, 1 << 48) * 4096 + 1 << 30
         try openCompressor()
         guard let compressor else { throw damaged("its compression") }
-        directories = sqfs_dir_reader_create(&header, compressor, input, 0)
+        try checkCounts()
+        tables = try SquashFSTables(
+            header, input: input, compressor: compressor, image: file.path, largestFile: budget.limits.size)
         data = sqfs_data_reader_create(input, Int(header.block_size), compressor, 0)
         attributes = sqfs_xattr_reader_create(0)
-        guard directories != nil, let data, let attributes else {
+        guard let data, let attributes else {
             throw SystemError("read", file.path, code: ENOMEM)
         }
         try check(sqfs_data_reader_load_fragment_table(data, &header), "its fragment table")
         try check(sqfs_xattr_reader_load(attributes, &header, input, compressor), "its attribute table")
     }
 
+    /// Throws for tables that say that they have more than there can be: libsquashfs allocates what they say.
+    private func checkCounts() throws {
+        guard Int(header.fragment_entry_count) <= budget.limits.files else {
+            throw ImageError.limit(
+                image: file.path, what: "has \(header.fragment_entry_count) fragments of files",
+                option: "--max-files NUMBER")
+        }
+        // Of the table of fragments, whose entries have 16 bytes, each block of 8 KiB has its place in the image.
+        let places = (Int(header.fragment_entry_count) * 16 + 8191) / 8192 * 8
+        guard places == 0 || header.fragment_table_start <= header.bytes_used,
+            places == 0 || places <= Int(header.bytes_used) - Int(header.fragment_table_start)
+        else { throw damaged("its fragment table") }
+    }
+
     deinit {
-        for object in [directories, data, attributes] {
+        for object in [data, attributes] {
             if let object { sqfs_destroy(UnsafeMutableRawPointer(object)) }
         }
         if let compressor { sqfs_destroy(compressor) }
@@ -78,12 +94,9 @@ final class SquashFSImage {
     ) throws {
         progress.begin("reading \(file.path)", total: Int(header.bytes_used))
         defer { progress.end() }
-        let writer = EntryWriter(sink, image: file.path, isLayered: false)
-        guard let directories else { throw damaged("its directories") }
-        var root: UnsafeMutablePointer<sqfs_inode_generic_t>?
-        try check(sqfs_dir_reader_get_root_inode(directories, &root), "its root directory")
-        guard let root else { throw damaged("its root directory") }
-        var pending: [(path: TreePath, inode: Inode)] = [(.root, Inode(root))]
+        let writer = EntryWriter(sink, image: file.path, isLayered: false, budget: budget)
+        guard let tables else { throw damaged("its directories") }
+        var pending: [(path: TreePath, inode: SquashFSInode)] = [(.root, try tables.root())]
         guard pending[0].inode.isDirectory else {
             throw ImageError.damaged(image: file.path, detail: "its root is no directory")
         }
@@ -94,17 +107,13 @@ final class SquashFSImage {
                 throw ImageError.damaged(image: file.path, detail: "the directory '\(path)' lies in itself")
             }
             try sink.directory(path, mode: inode.mode, attributes: attributes(of: inode, path))
-            try check(sqfs_dir_reader_open_dir(directories, inode.pointer, 0), "the directory '\(path)'")
-            while let name = try nextName(directories, path) {
-                let child = try writer.path((path.bytes.isEmpty ? [] : path.bytes + [0x2f]) + name)
+            try tables.list(inode, path) { entry in
+                let child = try writer.path((path.bytes.isEmpty ? [] : path.bytes + [0x2f]) + entry.name)
                 guard child.parent == path else {
                     throw ImageError.damaged(
-                        image: file.path, detail: "'\(name.displayed)' in '\(path)' is no name")
+                        image: file.path, detail: "'\(entry.name.displayed)' in '\(path)' is no name")
                 }
-                var found: UnsafeMutablePointer<sqfs_inode_generic_t>?
-                try check(sqfs_dir_reader_get_inode(directories, &found), "the inode of '\(child)'")
-                guard let found else { throw damaged("the inode of '\(child)'") }
-                let inode = Inode(found)
+                let inode = try tables.inode(entry.reference, of: "the inode of '\(child)'")
                 if inode.isDirectory {
                     pending.append((child, inode))
                 } else {
@@ -117,41 +126,26 @@ final class SquashFSImage {
 
     /// The names in a directory, sorted; `nil` where there is none.
     func names(in path: TreePath) throws -> [Bytes]? {
-        guard let directories else { throw damaged("its directories") }
-        var found: UnsafeMutablePointer<sqfs_inode_generic_t>?
-        let result = path.bytes.withCString { sqfs_dir_reader_find_by_path(directories, nil, $0, &found) }
-        if [SQFS_ERROR_NO_ENTRY, SQFS_ERROR_NOT_DIR].contains(where: { result == $0.rawValue }) {
-            return nil
+        guard let tables else { throw damaged("its directories") }
+        var directory = try tables.root()
+        var place = TreePath.root
+        for component in path.components {
+            guard directory.isDirectory else { return nil }
+            var found: UInt64?
+            try tables.list(directory, place) { if $0.name == component { found = $0.reference } }
+            guard let found else { return nil }
+            place = place.appending(component)
+            directory = try tables.inode(found, of: "the inode of '\(place)'")
         }
-        try check(result, "the directory '\(path)'")
-        guard let found else { throw damaged("the directory '\(path)'") }
-        let inode = Inode(found)
-        guard inode.isDirectory else { return nil }
-        try check(sqfs_dir_reader_open_dir(directories, inode.pointer, 0), "the directory '\(path)'")
+        guard directory.isDirectory else { return nil }
         var names: [Bytes] = []
-        while let name = try nextName(directories, path) { names.append(name) }
+        try tables.list(directory, path) { names.append($0.name) }
         return names
-    }
-
-    private func nextName(_ directories: OpaquePointer, _ path: TreePath) throws -> Bytes? {
-        var entry: UnsafeMutablePointer<sqfs_dir_entry_t>?
-        let result = sqfs_dir_reader_read(directories, &entry)
-        if result > 0 { return nil }
-        try check(result, "the directory '\(path)'")
-        guard let entry else { return nil }
-        defer { sqfs_free(entry) }
-        // The name follows the fixed part; its length is stored less one.
-        let start = UnsafeRawPointer(entry) + MemoryLayout<sqfs_dir_entry_t>.size
-        let name = Bytes(UnsafeRawBufferPointer(start: start, count: Int(entry.pointee.size) + 1))
-        guard !name.contains(0x2f), !name.contains(0) else {
-            throw ImageError.damaged(image: file.path, detail: "'\(name.displayed)' in '\(path)' is no name")
-        }
-        return name
     }
 
     /// Gives anything but a directory; the bytes that it takes in the image.
     private func write(
-        _ inode: Inode, at path: TreePath, writer: EntryWriter, isRead: Bool
+        _ inode: SquashFSInode, at path: TreePath, writer: EntryWriter, isRead: Bool
     ) throws -> Int {
         switch inode.type {
         case SQFS_INODE_SLINK, SQFS_INODE_EXT_SLINK: try writer.symlink(path, target: inode.target)
@@ -174,7 +168,7 @@ final class SquashFSImage {
     }
 
     private func writeFile(
-        _ inode: Inode, at path: TreePath, writer: EntryWriter, isRead: Bool
+        _ inode: SquashFSInode, at path: TreePath, writer: EntryWriter, isRead: Bool
     ) throws -> Int {
         var whole: UInt64 = 0
         var start: UInt64 = 0
@@ -215,7 +209,6 @@ final class SquashFSImage {
         guard size <= Int(header.block_size), position >= 0, position <= Int(header.bytes_used) - size else {
             throw damaged("the blocks of '\(path)'")
         }
-        try spend(count)
         var got = 0
         while got < size {
             let part = UnsafeMutableRawBufferPointer(rebasing: stored[got..<size])
@@ -240,8 +233,8 @@ final class SquashFSImage {
     }
 
     /// Gives the end of a file, which shares a block with others.
-    private func writeFragment(_ inode: Inode, count: Int, path: TreePath, writer: EntryWriter) throws {
-        try spend(count)
+    private func writeFragment(_ inode: SquashFSInode, count: Int, path: TreePath, writer: EntryWriter) throws
+    {
         var bytes: UnsafeMutablePointer<UInt8>?
         var size = 0
         guard count < Int(header.block_size), let data else { throw damaged("the end of '\(path)'") }
@@ -252,15 +245,7 @@ final class SquashFSImage {
         try writer.sink.append(UnsafeRawBufferPointer(start: bytes, count: count))
     }
 
-    private func spend(_ count: Int) throws {
-        guard count <= budget else {
-            throw ImageError.excessive(
-                image: file.path, what: "more bytes than its size can hold", limit: budget)
-        }
-        budget -= count
-    }
-
-    private func attributes(of inode: Inode, _ path: TreePath) throws -> [ExtendedAttribute] {
+    private func attributes(of inode: SquashFSInode, _ path: TreePath) throws -> [ExtendedAttribute] {
         var index = Self.none
         try check(sqfs_inode_get_xattr_index(inode.pointer, &index), "the attributes of '\(path)'")
         guard index != Self.none, let attributes else { return [] }
@@ -274,6 +259,7 @@ final class SquashFSImage {
         guard description.count <= Self.attributeLimit else { throw damaged(what) }
         try check(sqfs_xattr_reader_seek_kv(attributes, &description), what)
         var result: [ExtendedAttribute] = []
+        var size = 0
         for _ in 0..<description.count {
             var key: UnsafeMutablePointer<sqfs_xattr_entry_t>?
             try check(sqfs_xattr_reader_read_key(attributes, &key), what)
@@ -283,6 +269,12 @@ final class SquashFSImage {
             try check(sqfs_xattr_reader_read_value(attributes, key, &value), what)
             guard let value else { throw damaged(what) }
             defer { sqfs_free(value) }
+            size += Int(key.pointee.size) + Int(value.pointee.size)
+            guard size <= Self.attributeSizeLimit else {
+                throw ImageError.excessive(
+                    image: file.path, what: "too many bytes of attributes of '\(path)'",
+                    limit: Self.attributeSizeLimit)
+            }
             // libsquashfs ends the name, with its prefix, by a NUL; the value has its length in front.
             let name = UnsafeRawPointer(key) + MemoryLayout<sqfs_xattr_entry_t>.size
             let bytes = UnsafeRawPointer(value) + MemoryLayout<sqfs_xattr_value_t>.size
@@ -296,48 +288,14 @@ final class SquashFSImage {
 
     private func check(_ result: Int32, _ what: String) throws {
         guard result < 0 else { return }
-        if result == SQFS_ERROR_ALLOC.rawValue { throw SystemError("read", file.path, code: ENOMEM) }
+        if result == SQFS_ERROR_ALLOC.rawValue {
+            throw ImageError.damaged(
+                image: file.path, detail: "\(what) takes more memory than there is")
+        }
         throw damaged(what)
     }
 
     private func damaged(_ what: String) -> ImageError {
         .damaged(image: file.path, detail: "\(what) cannot be read")
-    }
-}
-
-/// An inode that libsquashfs allocated, freed when the value goes.
-private final class Inode {
-    let pointer: UnsafeMutablePointer<sqfs_inode_generic_t>
-
-    init(_ pointer: UnsafeMutablePointer<sqfs_inode_generic_t>) {
-        self.pointer = pointer
-    }
-
-    deinit { sqfs_free(pointer) }
-
-    var type: SQFS_INODE_TYPE { SQFS_INODE_TYPE(UInt32(pointer.pointee.base.type)) }
-    var number: UInt32 { pointer.pointee.base.inode_number }
-    var mode: UInt16 { pointer.pointee.base.mode & 0o7777 }
-    var isDirectory: Bool { type == SQFS_INODE_DIR || type == SQFS_INODE_EXT_DIR }
-
-    /// Names of a file; a basic inode has one.
-    var linkCount: UInt32 { type == SQFS_INODE_EXT_FILE ? pointer.pointee.data.file_ext.nlink : 1 }
-
-    /// What follows the fixed part.
-    private var payload: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(
-            start: UnsafeRawPointer(pointer) + MemoryLayout<sqfs_inode_generic_t>.size,
-            count: Int(pointer.pointee.payload_bytes_used))
-    }
-
-    /// Sizes of a file's blocks as stored.
-    var blockSizes: UnsafeBufferPointer<UInt32> { payload.bindMemory(to: UInt32.self) }
-
-    /// A symbolic link's target.
-    var target: Bytes {
-        let size =
-            type == SQFS_INODE_EXT_SLINK
-            ? pointer.pointee.data.slink_ext.target_size : pointer.pointee.data.slink.target_size
-        return Bytes(payload.prefix(Int(size)))
     }
 }

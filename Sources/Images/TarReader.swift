@@ -41,6 +41,8 @@ final class TarReader {
     private var remaining = 0
     private var padding = 0
     private var globals = PaxRecords()
+    /// Bytes of all global extended headers: their attributes are those of every entry.
+    private var globalSize = 0
 
     /// - Parameter image: What errors call the archive.
     init(_ stream: any ByteStream, image: String) {
@@ -57,6 +59,7 @@ final class TarReader {
         var records = globals
         var longName: Bytes?
         var longLink: Bytes?
+        var extended = 0
         while true {
             let header = TarHeader(block: try take(TarHeader.blockSize))
             if header.isZero {
@@ -76,12 +79,14 @@ final class TarReader {
             }
             switch header.type {
             case UInt8(ascii: "x"), UInt8(ascii: "X"):
-                let bytes = try extra(size, limit: PaxRecords.longest)
+                let bytes = try extra(size, limit: PaxRecords.longest - extended)
+                extended += size
                 guard records.read(bytes) else {
                     throw damaged("an extended header in front of byte \(offset) is not valid")
                 }
             case UInt8(ascii: "g"):
-                let bytes = try extra(size, limit: PaxRecords.longest)
+                let bytes = try extra(size, limit: PaxRecords.longest - globalSize)
+                globalSize += size
                 guard globals.read(bytes), records.read(bytes) else {
                     throw damaged("a global extended header in front of byte \(offset) is not valid")
                 }

@@ -61,6 +61,10 @@ public struct CollectionReport: Encodable, Sendable {
     public let dangling: [Dangling]
     /// What could not be looked at.
     public let unseen: [String]
+    /// How many of the store paths that stay wait for the word of other hosts.
+    public let waiting: Int
+    /// Those hosts.
+    public let silentHosts: [String]
     /// Bytes that are freed: of a dry run by what the index knows.
     public let freed: Int
 
@@ -80,6 +84,8 @@ public struct CollectionReport: Encodable, Sendable {
         caches = plan.derived.count
         dangling = plan.dangling.map { Dangling(path: $0.path, reason: $0.reason) }
         unseen = plan.unseen
+        waiting = plan.waiting.count
+        silentHosts = plan.silent
         self.fetched = fetched.count
         self.freed = freed + fetched.bytes
     }

@@ -86,8 +86,7 @@ struct DesktopFiles {
 
     /// The text of a file of a package; `nil` where it is none, or too long.
     private func text(_ path: TreePath, of package: GenerationPackage) throws -> Bytes? {
-        let top = try store.root.directory(beneath: StoreLayout.Name.store).directory(
-            beneath: package.baseName)
+        let top = try store.tree(of: package.baseName)
         var path = path
         if let status = try top.status(of: path.bytes), status.st_mode & S_IFMT == S_IFLNK {
             guard
@@ -127,8 +126,7 @@ struct DesktopFiles {
 
     private func isProgram(_ path: String, of package: GenerationPackage) -> Bool {
         guard let path = try? TreePath(parsing: path.utf8), !path.bytes.isEmpty,
-            let status = try? store.root.status(
-                of: Array("\(StoreLayout.Name.store)/\(package.baseName)/".utf8) + path.bytes)
+            let status = try? store.tree(of: package.baseName).status(of: path.bytes)
         else { return false }
         // A link is a command under another name.
         return status.st_mode & S_IFMT == S_IFLNK
@@ -182,11 +180,10 @@ struct DesktopFiles {
         _ directory: TreePath, _ isWanted: (String) -> Bool
     ) throws -> [DesktopCache.Input] {
         var found: [String: String] = [:]
-        let all = try store.root.directory(beneath: StoreLayout.Name.store)
         for package in packages.reversed() {
-            let name = Array((package.baseName + "/").utf8) + directory.bytes
-            guard try all.status(of: name) != nil else { continue }
-            for entry in try all.open(beneath: name, flags: O_RDONLY | O_DIRECTORY).list() {
+            let top = try store.tree(of: package.baseName)
+            guard try top.status(of: directory.bytes) != nil else { continue }
+            for entry in try top.open(beneath: directory.bytes, flags: O_RDONLY | O_DIRECTORY).list() {
                 guard let text = String(validating: entry.name, as: UTF8.self), isWanted(text) else {
                     continue
                 }
@@ -227,11 +224,11 @@ struct DesktopFiles {
     private func programs(of cache: DesktopCache) throws -> [String] {
         try packages.flatMap { package -> [String] in
             var directories = ["usr/bin"]
-            let all = try store.root.directory(beneath: StoreLayout.Name.store)
-            let libraries = Array("\(package.baseName)/usr/lib".utf8)
+            let top = try store.tree(of: package.baseName)
+            let libraries = Array("usr/lib".utf8)
             // Where Debian has glib-compile-schemas; a link in usr/bin is another package's.
-            if try all.status(of: libraries).map({ $0.st_mode & S_IFMT == S_IFDIR }) == true {
-                directories += try all.open(beneath: libraries, flags: O_RDONLY | O_DIRECTORY).list().map(
+            if try top.status(of: libraries).map({ $0.st_mode & S_IFMT == S_IFDIR }) == true {
+                directories += try top.open(beneath: libraries, flags: O_RDONLY | O_DIRECTORY).list().map(
                     \.text
                 ).filter { $0.contains("-linux-") }.map { "usr/lib/\($0)/glib-2.0" }
             }

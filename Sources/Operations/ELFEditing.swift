@@ -276,7 +276,9 @@ extension ELFEdits {
         }
         // Links stay: what they name is replaced.
         let target = isThere ? try resolved(path) : path
-        let temporary = target + Array(".\(getpid())".utf8)
+        // In a directory for everybody, nobody is to know it before.
+        let temporary =
+            target + Array("." + String(UInt64.random(in: .min ... .max), radix: 36)).flatMap(\.utf8)
         let number = withCString(temporary) {
             Glibc.open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o777)
         }

@@ -30,8 +30,15 @@ struct ExportPlace {
             // systemd looks in it for the newest; it stands for the link.
             directory = output + "/" + name.text + suffix + ExtensionLayout.versionsSuffix
             (self.name, link) = (versioned, nil)
-            if mkdir(directory, 0o755) != 0, errno != EEXIST {
-                throw SystemError("create directory", directory)
+            if mkdir(directory, 0o755) != 0 {
+                guard errno == EEXIST else { throw SystemError("create directory", directory) }
+                // A link that another user made would lead what is written to where he likes.
+                var status = stat()
+                guard lstat(directory, &status) == 0,
+                    status.st_mode & S_IFMT != S_IFLNK || [0, geteuid()].contains(status.st_uid)
+                else {
+                    throw SystemError("follow another user's link", directory, code: EPERM)
+                }
             }
         } else if Self.isDirectory(output), !Self.isNamed(options, name) {
             directory = output

@@ -14,6 +14,8 @@ public struct Finding: Encodable, Sendable, Equatable {
     public let code: String
     /// How bad it is.
     public let severity: Severity
+    /// The path it concerns; `nil` where it is not about one.
+    public let path: String?
     /// What is found.
     public let what: String
     /// Why that matters.
@@ -21,7 +23,10 @@ public struct Finding: Encodable, Sendable, Equatable {
     /// What to do.
     public let hint: String
 
-    init(_ severity: Severity, _ code: String, _ what: String, why: String, hint: String) {
+    init(
+        _ severity: Severity, _ code: String, path: String? = nil, _ what: String, why: String, hint: String
+    ) {
+        self.path = path
         self.code = code
         self.severity = severity
         self.what = what

@@ -172,17 +172,22 @@ final class ImageOutline: TreeSink {
     private func place(_ path: TreePath) throws -> TreePath {
         guard let parent = path.parent else { return path }
         if tree[parent]?.kind == .directory { return path }
-        var known = parent
-        var missing: [Bytes] = [path.name]
-        while tree[known] == nil, let above = known.parent, tree.resolve(known.bytes) == nil {
-            missing.append(known.name)
-            known = above
+        var place = TreePath.root
+        var rest = path.components[...]
+        // From the top, so that each component is looked up once however deep the path is.
+        while rest.count > 1, let name = rest.first {
+            let next = place.appending(name)
+            guard let node = tree[next] else { break }
+            guard let found = node.kind == .directory ? next : tree.resolve(next.bytes),
+                tree[found]?.kind == .directory
+            else {
+                throw ImageError.damaged(
+                    image: image, detail: "'\(path)' goes through '\(next)', which is no directory")
+            }
+            place = found
+            rest.removeFirst()
         }
-        guard var place = tree.resolve(known.bytes), tree[place]?.kind == .directory else {
-            throw ImageError.damaged(
-                image: image, detail: "'\(path)' goes through '\(known)', which is no directory")
-        }
-        for name in missing.reversed() { place = place.appending(name) }
+        for name in rest { place = place.appending(name) }
         return try TreePath(parsing: place.bytes)
     }
 }

@@ -10,6 +10,10 @@ struct Offer: Sendable {
         case path(String)
         /// A file that is fetched, and known by its digest.
         case file(ListedFile, Fetcher)
+        /// A tag of a registry, which may be any image.
+        case tag(Registry, String)
+        /// An image of a registry, known by its manifest's digest.
+        case image(RegistryImage)
     }
 
     /// What it was asked for as.
@@ -20,20 +24,30 @@ struct Offer: Sendable {
     let remote: ConfiguredRemote
     /// The name of its file.
     let fileName: String
-    let place: Place
+    var place: Place
+    /// What it is called in the remote, where that is something else.
+    var other: String?
+
+    /// What a registry calls it.
+    var repository: String { other ?? name }
 
     /// Where it is, for people.
     var location: String {
         switch place {
         case .path(let path): path
         case .file(let file, let fetcher): fetcher.location(of: file)
+        case .tag(_, let tag): remote.description.location.text + "/\(name):\(tag)"
+        case .image(let image): image.location
         }
     }
 
     /// Its digest; `nil` for what is read as it is.
     var digest: Digest? {
-        if case .file(let file, _) = place { return file.digest }
-        return nil
+        switch place {
+        case .file(let file, _): file.digest
+        case .image(let image): image.digest
+        case .path, .tag: nil
+        }
     }
 
     /// Whether it is known to be newer than a version.

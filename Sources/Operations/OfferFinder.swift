@@ -60,6 +60,8 @@ final class OfferFinder {
         try readListings(asked ?? remotes)
         var chosen: Offer?
         for remote in asked ?? remotes {
+            // A registry is asked for each name: not only to say that it has it, too.
+            guard chosen == nil || remote.description.kind != .oci else { continue }
             let candidates = try candidates(named: name, version: version, in: remote, isNamed: wanted != nil)
             guard !candidates.isEmpty else { continue }
             if let chosen {
@@ -69,6 +71,14 @@ final class OfferFinder {
                 break
             }
             chosen = try fitting(candidates, ignoresHost: ignoresHost)
+        }
+        guard var chosen else { return nil }
+        if case .tag(let registry, let tag) = chosen.place {
+            guard let image = try registry.image(of: chosen.repository, tag: tag, architecture: architecture)
+            else {
+                return nil
+            }
+            chosen.place = .image(image)
         }
         return chosen
     }
@@ -122,6 +132,7 @@ final class OfferFinder {
     ) throws -> [Offer] {
         let offers: [Offer]
         switch remote.description.kind {
+        case .oci: offers = try registryOffers(of: name, version: version, in: remote, isNamed: isNamed)
         case .directory: offers = try directoryOffers(of: name, in: remote)
         case .catalog:
             guard let listing = try listing(of: remote, isNamed: isNamed) else { return [] }
@@ -146,6 +157,42 @@ final class OfferFinder {
                 }
                 return first > second
             }.map(\.element)
+    }
+
+    /// Tags of a repository: those that are versions and nothing else, or the one that was asked for.
+    private func registryOffers(
+        of name: String, version: String?, in remote: ConfiguredRemote, isNamed: Bool
+    ) throws -> [Offer] {
+        let registry = Registry(remote, isOffline: session.isOffline)
+        let tags: [String]
+        do {
+            guard let found = try registry.tags(of: name) else { return [] }
+            tags = found
+        } catch let error as RemoteError {
+            guard !isNamed else { throw error }
+            switch error {
+            case .failed, .offline, .noCurl:
+                session.note("remote '\(remote.name)' is passed over: \(error)")
+                return []
+            default: throw error
+            }
+        }
+        let isPlain = { (tag: String) in
+            tag.drop { $0 == "v" }.split(separator: ".", omittingEmptySubsequences: false).allSatisfy {
+                !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) }
+            }
+        }
+        let plain = tags.filter(isPlain)
+        // Where no tag is a plain version, any that begins as one may be; else only the one that moves is left.
+        let digits = tags.filter { $0.drop { $0 == "v" }.first.map { ("0"..."9").contains($0) } ?? false }
+        let latest = tags.filter { $0 == "latest" }
+        let chosen = version == nil ? [plain, digits, latest].first { !$0.isEmpty } ?? [] : tags
+        return chosen.map { tag in
+            let version = tag == "latest" ? nil : try? PackageVersion(tag)
+            return Offer(
+                name: name, version: version, remote: remote, fileName: "\(name):\(tag)",
+                place: .tag(registry, tag))
+        }
     }
 
     /// Whether a version is the one that was asked for; a `v` before its digits makes no other of it.
@@ -228,13 +275,17 @@ final class OfferFinder {
             ]
         }
         return found.map {
-            Offer(name: name, version: $0.version, remote: $0.remote, fileName: $0.fileName, place: $0.place)
+            Offer(
+                name: name, version: $0.version, remote: $0.remote, fileName: $0.fileName, place: $0.place,
+                other: entry.package)
         }
     }
 
     /// Names of all packages of a remote.
     private func packages(in remote: ConfiguredRemote) throws -> [String] {
         switch remote.description.kind {
+        // Registries do not have to say what they have, and large ones do not.
+        case .oci: return []
         case .directory:
             return Set((names(in: remote) ?? []).compactMap { ImageNaming(fileName: $0).name }).sorted()
         case .sysext:
@@ -283,7 +334,7 @@ final class OfferFinder {
 
     /// Reads the listings of remotes that have one, and that were not read, at the same time.
     private func readListings(_ remotes: [ConfiguredRemote]) throws {
-        let missing = remotes.filter { $0.description.kind != .directory && listings[$0.name] == nil }
+        let missing = remotes.filter { $0.description.hasListing && listings[$0.name] == nil }
         for (name, result) in try session.listings(of: missing) { listings[name] = result }
     }
 }

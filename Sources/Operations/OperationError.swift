@@ -10,6 +10,8 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
     case notInstalled(String, profile: String)
     /// The image has programs for another architecture.
     case otherArchitecture(String, image: String, wanted: String)
+    /// The image has an entry that no tree can have; the reason has a hint.
+    case badImage(String, reason: String)
     /// Neither the image nor the user says what it is called or which version it is.
     case missingIdentity(String, what: String, option: String)
     /// A command to expose that the image lacks.
@@ -34,6 +36,8 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
     case badRemote(String, location: String)
     /// A remote has a package, but none for this host.
     case nothingFits(String, remote: String, image: String, reason: String)
+    /// An image of a registry, which is no extension.
+    case noExtension(String)
     /// A file that should be in the store path is not.
     case missingFile(String, package: String)
     /// Generations of this root have no services, for a reason.
@@ -42,6 +46,8 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
     case noHome
     /// A hint that is in no regular file.
     case noTextFile(String)
+    /// An image that gives another store path than the one that is to be repaired.
+    case otherStorePath(String, gives: String, wanted: String)
     /// No hint of that name.
     case unknownHint(String)
     /// Another hint of that name.
@@ -69,6 +75,7 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
             \(image) has programs for \(architecture), not for \(wanted)
             hint: take an image for \(wanted), or say '--platform \(architecture)' if you mean it
             """
+        case .badImage(let image, let reason): "\(image): \(reason)"
         case .missingIdentity(let image, let what, let option):
             """
             \(image) does not say its \(what): no label, no extension-release, nothing in the file name
@@ -130,6 +137,11 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
             '\(name)' of remote '\(remote)' is not for this host: \(image): \(reason)
             hint: 'sxs explain \(remote)/\(name)' shows all rules; one that brings all it needs can be had with --any-host
             """
+        case .noExtension(let image):
+            """
+            \(image) is an image of a registry, which systemd-sysext does not merge
+            hint: 'sxs install' brings its programs; 'sxs export' makes an extension of what is in the store
+            """
         case .missingFile(let path, let package):
             """
             \(path) of '\(package)' is not in the store
@@ -139,6 +151,11 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
             """
             \(path) is no regular file
             hint: write the hint into a text file, and name that
+            """
+        case .otherStorePath(let image, let path, let wanted):
+            """
+            \(image) gives \(path), and not \(wanted), which is damaged
+            hint: name the image that it was imported from; 'sxs path-info' shows its source
             """
         case .unknownHint(let name):
             """

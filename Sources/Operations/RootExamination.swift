@@ -60,7 +60,25 @@ struct RootExamination {
                         hint: "chmod \(octal(mode_t(directory.mode))) \(path)"))
             }
         }
-        return findings
+        return try findings + userRootFindings()
+    }
+
+    /// Whether users can take each other's roots away.
+    private func userRootFindings() throws -> [Finding] {
+        let path = [root, StoreLayout.Name.collectionRoots, StoreLayout.Name.automaticRoots].joined(
+            separator: "/")
+        guard let status = try host.status(path), status.st_mode & 0o022 != 0, status.st_mode & S_ISVTX == 0
+        else {
+            return []
+        }
+        let wanted = octal(mode_t(StoreLayout.systemDirectories[0].mode))
+        return [
+            Finding(
+                .error, "roots-mode",
+                "\(path) has mode \(octal(status.st_mode & 0o7777)) instead of \(wanted)",
+                why: "users can remove what says that others need a store path",
+                hint: "chmod \(wanted) \(path)")
+        ]
     }
 
     /// Whether users can read the index, with what SQLite keeps beside it.

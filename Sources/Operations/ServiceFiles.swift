@@ -32,8 +32,7 @@ struct ServiceFiles {
         let metadata = try store.metadata(of: package.baseName)
         let source = PackageSource(
             metadata: metadata, tree: try session.tree(of: metadata),
-            top: try store.root.directory(beneath: StoreLayout.Name.store).directory(
-                beneath: package.baseName),
+            top: try store.tree(of: package.baseName),
             system: package.exposure.system)
         let units = try unitFiles(of: source)
         return try units + source.definitions() + configuration(of: source)

@@ -133,7 +133,7 @@ extension Session {
             }
         }
         var interpreters: Set<String> = []
-        let tree = try store.root.directory(beneath: "\(StoreLayout.Name.store)/\(package.storePath)")
+        let tree = try store.tree(of: package.storePath)
         try forEachELFFile(in: tree) { file in
             for (library, versions) in file.versionRequirements {
                 guard let defined = definitions[library] else { continue }

@@ -15,9 +15,17 @@ public struct CollectionOptions: Sendable {
     public var age: Int?
     /// Bytes after which no more store paths go; `nil` for all.
     public var limit: Int?
+    /// Bytes that are free on the file system when no more store paths go; `nil` for all.
+    public var wantedFree: Int?
 
     /// Everything that nothing needs goes, and no generation.
     public init() {}
+
+    /// Bytes after which no more store paths go, on a file system where some are free.
+    func limit(free: Int) -> Int? {
+        guard let wantedFree else { return limit }
+        return min(limit ?? .max, max(0, wantedFree - free))
+    }
 
     var retention: Retention { Retention(count: kept, age: age) }
 }
@@ -30,7 +38,8 @@ extension Session {
         guard !options.isDryRun else {
             let store = try openStore()
             let plan = try store.planCollection(
-                retention: options.retention, outside: outsideRoots(), limit: options.limit)
+                retention: options.retention, outside: outsideRoots(),
+                limit: options.limit(free: store.root.freeSpace()))
             return CollectionReport(
                 plan, isDryRun: true, freed: plan.freed, fetched: try collectFetched(isDryRun: true))
         }
@@ -44,7 +53,10 @@ extension Session {
         let store = try Store.openForCollection(root: root)
         var isTold = false
         let collection = try store.collectGarbage(
-            command: command, retention: options.retention, limit: options.limit,
+            command: command, retention: options.retention,
+            // The reserve was given up, and is made again.
+            limit: options.limit(free: max(0, store.root.freeSpace() - StoreLayout.reserveSize)),
+            hostName: Self.hostName(),
             onWait: { holder in
                 // The lock is taken several times; one message is enough.
                 if !isTold { note("waiting for \(holder) to finish with the store") }
@@ -91,7 +103,7 @@ extension Session {
     }
 
     /// Roots that are not the store's own: running programs and, for the system's store, what its host may boot.
-    private func outsideRoots() throws -> FoundRoots {
+    func outsideRoots() throws -> FoundRoots {
         var found = FoundRoots()
         let running = try RunningPrograms()
         for user in running.users {

@@ -43,6 +43,7 @@ extension Session {
             findings += try examination.environmentFindings()
         }
         findings += try RootExamination(host: host).findings()
+        if host.isThisSystem { findings += try LayerExamination(root: root).findings() }
         let order = Finding.Severity.allCases
         return DoctorReport(
             facts: facts,

@@ -31,6 +31,7 @@ extension Session {
                 match: HostMatch.match(release, fileName: offer.fileName, on: explainer.host), conflicts: nil,
                 unmerged: [], notes: ["this is what the remote says of the image, which was not fetched"])
         }
+        if case .image = offer.place { throw OperationError.noExtension(offer.location) }
         guard let digest = offer.digest else { return try explainer.explain(offer.location) }
         _ = try openStoreForWriting()
         guard let file = try fetch([offer])[digest] else { return nil }

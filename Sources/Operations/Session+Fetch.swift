@@ -14,28 +14,23 @@ extension Session {
     /// - Returns: The files, verified, by their digests.
     /// - Throws: The first failure; the other transfers are ended, and go on from there another time.
     func fetch(_ offers: [Offer]) throws -> [Digest: Descriptor] {
-        var wanted: [(file: ListedFile, fetcher: Fetcher)] = []
-        for offer in offers {
-            guard case .file(let file, let fetcher) = offer.place,
-                !wanted.contains(where: { $0.file.digest == file.digest })
-            else { continue }
-            wanted.append((file, fetcher))
+        var wanted: [WantedFile] = []
+        for part in offers.flatMap(Self.parts) where !wanted.contains(where: { $0.digest == part.digest }) {
+            wanted.append(part)
         }
         guard let first = wanted.first else { return [:] }
         let cache = try BlobCache(root: root)
-        let title = wanted.count == 1 ? "fetching \(first.file.name)" : "fetching \(wanted.count) images"
+        let title = wanted.count == 1 ? "fetching \(first.title)" : "fetching \(wanted.count) files"
         let progress = FetchProgress(title, count: wanted.count, receiver: progress)
         defer { progress.end() }
         let shared = Shared()
         let items = wanted
         try inParallel(Array(items.indices), threads: Self.transfers) { index in
             do {
-                var fetcher = items[index].fetcher
-                fetcher.isCancelled = { shared.state.withLock { $0.isFailed } }
-                let file = try fetcher.fetch(
-                    items[index].file, into: cache, progress: progress.part(index),
-                    onWait: { shared.state.withLock { $0.waiting.append(items[index].file.name) } })
-                shared.state.withLock { $0.files[items[index].file.digest] = file }
+                let file = try items[index].fetch(cache, progress.part(index)) {
+                    shared.state.withLock { $0.isFailed }
+                }
+                shared.state.withLock { $0.files[items[index].digest] = file }
             } catch {
                 shared.state.withLock { $0.isFailed = true }
                 throw error
@@ -44,12 +39,41 @@ extension Session {
         return shared.state.withLock { $0.files }
     }
 
+    /// A file to be fetched.
+    private struct WantedFile: Sendable {
+        let digest: Digest
+        let title: String
+        let fetch:
+            @Sendable (BlobCache, FetchProgress.Part, @escaping @Sendable () -> Bool) throws -> Descriptor
+    }
+
+    private static func parts(of offer: Offer) -> [WantedFile] {
+        switch offer.place {
+        case .path, .tag: []
+        case .file(let file, let fetcher):
+            [
+                WantedFile(digest: file.digest, title: file.name) { cache, progress, isCancelled in
+                    var fetcher = fetcher
+                    fetcher.isCancelled = isCancelled
+                    return try fetcher.fetch(file, into: cache, progress: progress, onWait: {})
+                }
+            ]
+        case .image(let image):
+            image.parts.map { part in
+                WantedFile(digest: part.file.digest, title: image.location) { cache, progress, isCancelled in
+                    try image.registry.fetch(
+                        part, of: image, into: cache, progress: progress, isCancelled: isCancelled, onWait: {}
+                    )
+                }
+            }
+        }
+    }
+
     /// What several transfers have in common.
     private final class Shared: Sendable {
         struct State {
             var isFailed = false
             var files: [Digest: Descriptor] = [:]
-            var waiting: [String] = []
         }
 
         let state = Mutex(State())
@@ -57,6 +81,17 @@ extension Session {
 
     /// Opens what an offer is, after it was fetched, and asks whether it is for this host.
     func open(_ offer: Offer, from files: [Digest: Descriptor], options: ImportOptions) throws -> Image {
+        if case .image(let image) = offer.place {
+            let temporary = try Descriptor.directory(root + "/" + StoreLayout.Name.temporary)
+            let (name, directory) = try temporary.makeHeldDirectory()
+            try image.makeLayout(in: directory, from: BlobCache(root: root))
+            let opened = try Image.open(
+                ImageReference(path: temporary.path(of: name), format: .ociLayout, title: offer.location),
+                platform: options.platform, limits: options.limits)
+            // Its files stay open; what a crash leaves goes with the next writer.
+            try temporary.removeTree(name)
+            return opened
+        }
         guard let digest = offer.digest, let file = files[digest] else {
             return try open(offer.location, options: options)
         }
@@ -64,7 +99,7 @@ extension Session {
         let image = try Image.open(
             ImageReference(path: "/proc/self/fd/\(file.number)", title: offer.location),
             platform: options.platform,
-            temporaryDirectory: root + "/" + StoreLayout.Name.temporary)
+            temporaryDirectory: root + "/" + StoreLayout.Name.temporary, limits: options.limits)
         image.isFile(of: digest)
         if !options.ignoresHost { try HostMatch(progress: progress).check(image, of: offer) }
         return image
@@ -75,6 +110,11 @@ extension Session {
         var options = options
         options.name = try PackageName(offer.name)
         // What came by a listing is called as in it; a directory's images may say better.
+        if case .image = offer.place {
+            // So do labels, and tags are what people call a version.
+            if options.version == nil { options.version = offer.version }
+            return options
+        }
         if offer.digest != nil, options.version == nil { options.version = offer.version }
         return options
     }

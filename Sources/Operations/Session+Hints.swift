@@ -63,7 +63,7 @@ extension Session {
             }
             try store.root.directory(beneath: StoreLayout.Name.hints).replaceFile(
                 name.text, contents: text,
-                through: store.root.directory(beneath: StoreLayout.Name.temporary))
+                through: store.root.directory(beneath: StoreLayout.Name.temporary), isDurable: true)
             try store.root.synchronizeFileSystem()
         }
         return HintSummary(hint, isBuiltIn: false)

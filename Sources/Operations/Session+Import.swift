@@ -1,6 +1,6 @@
 internal import Files
 private import FoundationEssentials
-internal import Images
+public import Images
 internal import Relocation
 internal import Store
 public import StoreLayout
@@ -21,11 +21,14 @@ public struct ImportOptions: Sendable {
     public var minimumFree: Int
     /// Whether extensions of remotes are taken that are for other hosts.
     public var ignoresHost = false
+    /// How large the image may be.
+    public var limits: ImageLimits
 
     /// Creates options.
     public init(
         name: PackageName? = nil, version: PackageVersion? = nil, platform: Architecture? = nil,
-        expose: [String] = [], isStrict: Bool = false, minimumFree: Int = 0
+        expose: [String] = [], isStrict: Bool = false, minimumFree: Int = 0,
+        limits: ImageLimits = ImageLimits()
     ) {
         self.name = name
         self.version = version
@@ -33,6 +36,7 @@ public struct ImportOptions: Sendable {
         self.expose = expose
         self.isStrict = isStrict
         self.minimumFree = minimumFree
+        self.limits = limits
     }
 }
 
@@ -77,7 +81,7 @@ extension Session {
 
     /// Opens an image for the platform that is wanted.
     func open(_ source: String, options: ImportOptions) throws -> Image {
-        try Image.open(ImageReference(parsing: source), platform: options.platform)
+        try Image.open(ImageReference(parsing: source), platform: options.platform, limits: options.limits)
     }
 
     /// Imports an image that is open.
@@ -100,12 +104,27 @@ extension Session {
             try checkSoundness(of: known.metadata, options: options, in: store)
             return known
         }
+        if let shared = try knownImportOfBase(key, options: options, in: store, accept: accept),
+            try isKept(shared.metadata)
+        {
+            return shared
+        }
+        // Rather than after all that does fit was written.
+        try store.checkRoom(for: source, minimumFree: options.minimumFree) {
+            try image.expectedSize(above: $0)
+        }
         let unpacked = try unpack(image, source: source, options: options, hints: hints, into: store)
         // What cannot be removed now is swept by the next writer.
         defer { try? unpacked.area.discard() }
         let result: ImportResult
         if let exported = unpacked.exported {
             // Relocated already: its files name its own store path.
+            if try !store.contains(exported.storePath),
+                let shared = try referred(to: [exported.storePath.baseName], in: store, accept: accept),
+                try isKept(shared)
+            {
+                return ImportResult(metadata: shared, wasKnown: true)
+            }
             let isKnown = try store.contains(exported.storePath)
             if !isKnown { try accept(exported.metadata) }
             let metadata = try asWriter(of: store) {
@@ -119,17 +138,32 @@ extension Session {
         if let known = try registered(unpacked.identity, in: store), try isKept(known) {
             try checkSoundness(of: known, options: options, in: store)
             result = ImportResult(metadata: known, wasKnown: true)
+        } else if let shared = try referred(
+            to: (0..<Self.saltLimit).map { StorePath(unpacked.identity.salted($0)).baseName }, in: store,
+            accept: accept), try isKept(shared)
+        {
+            try checkSoundness(of: shared, options: options, in: store)
+            result = ImportResult(metadata: shared, wasKnown: true)
         } else {
             let relocated = try relocate(unpacked, in: store)
             try checkSoundness(relocated.report, of: unpacked.identity.name.text, options: options)
             let metadata = try register(
-                unpacked, relocated, options: options, in: store, lease: lease, accept: accept)
+                unpacked, relocated, options: options, in: store, key: key, lease: lease, accept: accept)
             result = ImportResult(metadata: metadata, wasKnown: false)
         }
-        if let key {
+        // Again, if another import of the same was faster.
+        if let key, try store.package(from: key) != result.metadata.storePath {
             try asWriter(of: store) { try store.record(key, gave: result.metadata.storePath) }
         }
         return result
+    }
+
+    /// Where an image is, as it could be typed in any directory; `nil` for what is no path.
+    static func location(of source: String) -> String? {
+        guard !source.contains("://"), let reference = try? ImageReference(parsing: source),
+            let path = try? absolutePath(reference.path)
+        else { return nil }
+        return ImageReference(path: path, format: reference.format, name: reference.name).description
     }
 
     /// Throws, where the options are strict, if a package of the store has something severe in its report.
@@ -171,7 +205,9 @@ extension Session {
     private func knownImport(
         _ key: ImportedSource?, options: ImportOptions, in store: Store
     ) throws -> ImportResult? {
-        guard options.expose.isEmpty, let key, let baseName = try store.package(from: key)
+        guard options.expose.isEmpty, let key, let baseName = try store.package(from: key),
+            // In a base that is gone it is imported again.
+            try store.has(baseName)
         else { return nil }
         return ImportResult(metadata: try store.metadata(of: baseName), wasKnown: true)
     }
@@ -186,10 +222,13 @@ extension Session {
     }
 
     /// Reads the image into a tree, and finds out what it is.
-    private func unpack(
-        _ image: Image, source: String, options: ImportOptions, hints: [Hint], into store: Store
+    ///
+    /// - Parameter isSharing: Whether contents that the store has are taken from there.
+    func unpack(
+        _ image: Image, source: String, options: ImportOptions, hints: [Hint], into store: Store,
+        isSharing: Bool = true
     ) throws -> UnpackedTree {
-        let area = try store.makeImport(minimumFree: options.minimumFree)
+        let area = try store.makeImport(minimumFree: options.minimumFree, isSharing: isSharing)
         do {
             try image.read(into: area.builder, progress: progress)
             let tree = area.builder.tree
@@ -227,7 +266,12 @@ extension Session {
         } catch {
             // What cannot be removed now is swept by the next writer; the first error is the one to report.
             try? area.discard()
-            throw error
+            switch error {
+            case let error as StoreError where error.isAboutImage:
+                throw OperationError.badImage(source, reason: error.description)
+            case let error as PathError: throw OperationError.badImage(source, reason: error.description)
+            default: throw error
+            }
         }
     }
 
@@ -242,6 +286,47 @@ extension Session {
             throw OperationError.otherArchitecture(
                 source, image: metadata.architecture.rawValue, wanted: wanted.rawValue)
         }
+    }
+
+    /// What is known of a package that was relocated.
+    func metadata(
+        of unpacked: UnpackedTree, _ relocated: RelocatedTree, options: ImportOptions
+    ) throws -> Metadata {
+        var finder = ExposureFinder(
+            tree: unpacked.tree, packages: unpacked.packages,
+            isWholeSystem: relocated.report.loader != nil, needsSetup: false,
+            entrypoint: unpacked.facts.entrypoint + unpacked.facts.command)
+        let (seeds, rules) = launchRules(
+            unpacked.hints + Hint.builtIn, tree: unpacked.tree, commands: finder.commandPaths)
+        finder.needsSetup = !seeds.isEmpty || !rules.isEmpty
+        let identity = unpacked.identity.salted(
+            (0..<Self.saltLimit).first { StorePath(unpacked.identity.salted($0)) == relocated.storePath } ?? 0
+        )
+        return Metadata(
+            storePath: relocated.storePath, identity: identity, source: unpacked.source,
+            sourceDigest: unpacked.facts.digest?.hex,
+            summary: unpacked.facts.summary ?? finder.mainPackage(identity.name.text)?.summary,
+            entrypoint: unpacked.facts.entrypoint,
+            exposure: try finder.exposure(for: identity.name.text, wanted: options.expose),
+            aliases: relocated.aliases.map { AliasRecord(name: $0.name, target: "\($0.target)") },
+            launch: LaunchFacts(
+                searchPath: finder.searchPath.map { "\($0)" }, dataPath: finder.dataPath.map { "\($0)" },
+                seeds: seeds.map { "\($0)" }, rules: rules),
+            omissions: Dictionary(
+                unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +),
+            hints: unpacked.hints.map { HintRecord(name: $0.name.text, digest: $0.digest.hex) })
+    }
+
+    /// What relocation did, as JSON.
+    func report(of unpacked: UnpackedTree, _ relocated: RelocatedTree) throws -> Bytes {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var relocation = relocated.report
+        relocation.dropped = Dictionary(
+            uniqueKeysWithValues: unpacked.area.builder.stripped.map { omission, paths in
+                (omission.rawValue, paths.map { "\($0)" })
+            })
+        return Array(try encoder.encode(relocation))
     }
 
     /// Relocates, with another salt each time an alias is taken by another store path of this store.
@@ -266,44 +351,16 @@ extension Session {
     /// Makes the relocated tree part of the store.
     private func register(
         _ unpacked: UnpackedTree, _ relocated: RelocatedTree, options: ImportOptions, in store: Store,
-        lease: Lease?, accept: (Metadata) throws -> Void
+        key: ImportedSource?, lease: Lease?, accept: (Metadata) throws -> Void
     ) throws -> Metadata {
-        var finder = ExposureFinder(
-            tree: unpacked.tree, packages: unpacked.packages,
-            isWholeSystem: relocated.report.loader != nil, needsSetup: false,
-            entrypoint: unpacked.facts.entrypoint + unpacked.facts.command)
-        let (seeds, rules) = launchRules(
-            unpacked.hints + Hint.builtIn, tree: unpacked.tree, commands: finder.commandPaths)
-        finder.needsSetup = !seeds.isEmpty || !rules.isEmpty
-        let identity = unpacked.identity.salted(
-            (0..<Self.saltLimit).first { StorePath(unpacked.identity.salted($0)) == relocated.storePath } ?? 0
-        )
-        let metadata = Metadata(
-            storePath: relocated.storePath, identity: identity, source: unpacked.source,
-            sourceDigest: unpacked.facts.digest?.hex,
-            summary: unpacked.facts.summary ?? finder.mainPackage(identity.name.text)?.summary,
-            entrypoint: unpacked.facts.entrypoint,
-            exposure: try finder.exposure(for: identity.name.text, wanted: options.expose),
-            aliases: relocated.aliases.map { AliasRecord(name: $0.name, target: "\($0.target)") },
-            launch: LaunchFacts(
-                searchPath: finder.searchPath.map { "\($0)" }, dataPath: finder.dataPath.map { "\($0)" },
-                seeds: seeds.map { "\($0)" }, rules: rules),
-            omissions: Dictionary(
-                unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +),
-            hints: unpacked.hints.map { HintRecord(name: $0.name.text, digest: $0.digest.hex) })
+        let metadata = try self.metadata(of: unpacked, relocated, options: options)
         try accept(metadata)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        var relocation = relocated.report
-        relocation.dropped = Dictionary(
-            uniqueKeysWithValues: unpacked.area.builder.stripped.map { omission, paths in
-                (omission.rawValue, paths.map { "\($0)" })
-            })
-        let report = Array(try encoder.encode(relocation))
+        let report = try self.report(of: unpacked, relocated)
         return try asWriter(of: store) {
             let metadata = try store.register(
                 unpacked.area, tree: relocated.tree, storePath: relocated.storePath, metadata: metadata,
-                sourceListing: unpacked.listing, report: report,
+                sourceListing: unpacked.listing, report: report, source: key,
+                location: Self.location(of: unpacked.source),
                 label: labeller(for: relocated.storePath, tree: relocated.tree, in: store))
             if let lease { _ = try store.keep(metadata.storePath, by: lease) }
             return metadata

@@ -88,6 +88,7 @@ extension Session {
                 try store.register(
                     area, tree: exported.tree, storePath: exported.storePath, metadata: metadata,
                     sourceListing: exported.sourceListing, report: exported.report,
+                    location: Self.location(of: source),
                     label: labeller(for: exported.storePath, tree: exported.tree, in: store))
             }
         } catch StoreError.aliasClash(let name, let owner) {

@@ -33,19 +33,24 @@ extension Session {
         let store = try openStore()
         let packages =
             names.isEmpty ? try store.packages() : try names.flatMap { try self.packages($0, in: store) }
-        var done = 0
-        progress.begin("verifying", total: packages.reduce(0) { $0 + $1.size })
-        defer { progress.end() }
-        return try packages.compactMap { package in
+        let results = try store.verify(packages, progress: progress)
+        return try zip(packages, results).compactMap { package, result in
             let problems = try unlessCollected(package, in: store) {
-                try store.verify(package).map { "\($0)" }
+                let found = try result.get()
+                for (kind, word) in [
+                    (Problem.Kind.shut, "not compared"), (.bytecode, "not part of the package"),
+                ] {
+                    let harmless = found.filter { $0.kind == kind }
+                    guard let first = harmless.first else { continue }
+                    let others = harmless.count == 1 ? "" : ", and \(harmless.count - 1) more"
+                    note("\(package.name): \(word): \(first)\(others)")
+                }
+                return found.filter(\.kind.isDamage).map { "\($0)" }
             }
             // What is missing of it is missing because it goes.
             guard let problems else { return nil }
             let isThere = try problems.isEmpty || store.package(baseName: package.baseName) != nil
             guard isThere else { return nil }
-            done += package.size
-            progress.advance(to: done)
             return Verification(
                 name: package.name, version: package.version,
                 storePath: StoreLayout.storeDirectory + "/" + package.baseName, problems: problems)
@@ -113,7 +118,7 @@ extension Session {
         throw OperationError.unknownPackage(text, remotes: [])
     }
 
-    private func packages(_ text: String, in store: Store) throws -> [Package] {
+    func packages(_ text: String, in store: Store) throws -> [Package] {
         if case .package(let name, nil) = PackageRequest(parsing: text) {
             let found = try store.packages(named: name)
             if !found.isEmpty { return found }

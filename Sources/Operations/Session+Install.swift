@@ -166,6 +166,8 @@ extension Session {
         case image(Image, source: String)
         /// A package of the store.
         case known(Package, Wanted)
+        /// A package of a store that this one lies over, and how it was asked for.
+        case based(String, OpenBase, text: String)
         case offer(Offer)
 
         /// What is to be fetched.
@@ -183,19 +185,23 @@ extension Session {
         case .image(let image, let source): return .image(image, source: source)
         case .offer(let offer): return try known(offer, wanted, options: options, in: store) ?? .offer(offer)
         case .package(let name, let version, let remote, let text):
-            let found = remote == nil ? try newest(name, version: version, in: store) : nil
+            let found = remote == nil ? try newestWhole(name, version: version, in: store) : nil
+            let based =
+                remote == nil ? try newestOfBases(name, version: version, beyond: found, in: store) : nil
+            let newest = based?.package ?? found
             let offer: Offer?
             do {
                 offer = try finder.offer(
                     of: name, version: version, remote: remote, ignoresHost: options.ignoresHost)
-            } catch let error as OperationError where found != nil {
+            } catch let error as OperationError where newest != nil {
                 // What is in the store may be shown all the same.
                 note("\(error)")
                 offer = nil
             }
-            if let offer, try found.map({ try offer.isNewer(than: $0.version) }) ?? true {
+            if let offer, try newest.map({ try offer.isNewer(than: $0.version) }) ?? true {
                 return try known(offer, wanted, options: options, in: store) ?? .offer(offer)
             }
+            if let based { return .based(based.package.baseName, based.base, text: text) }
             guard let found else { throw OperationError.unknownPackage(text, remotes: finder.names) }
             return .known(found, wanted)
         }
@@ -233,6 +239,12 @@ extension Session {
                 open(offer, from: files, options: options), from: offer.location, options: options,
                 into: store, lease: lease, accept: accept
             ).metadata
+        case .based(let baseName, let base, let text):
+            guard let package = try refer(to: baseName, in: base, from: store, accept: accept) else {
+                throw OperationError.unknownPackage(text, remotes: finder.names)
+            }
+            try checkSoundness(of: package, options: options, in: store)
+            return package
         case .known(let found, let wanted):
             guard try asWriter(of: store, { try store.keep(found.baseName, by: lease) }) else {
                 // Collected this moment: there may be another one.
@@ -316,6 +328,9 @@ extension Session {
         guard let release = try? HostTree("/").release(like: .newest) else { return [:] }
         return HostTree.record(release)
     }
+
+    /// What people know this host by.
+    static func hostName() -> String { hostRecord()["PRETTY_NAME"] ?? "" }
 
     func summary(
         of generation: Int, after: [Member], previous: Int?, before: [Member],

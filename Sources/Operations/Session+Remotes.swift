@@ -9,7 +9,7 @@ private import Synchronization
 public struct RemoteSummary: Encodable, Sendable {
     /// Its name.
     public let name: String
-    /// Its kind: `directory`, `sysext` or `catalog`.
+    /// Its kind: `directory`, `sysext`, `catalog` or `oci`.
     public let kind: String
     /// Where it is.
     public let location: String
@@ -108,11 +108,16 @@ extension Session {
     }
 
     private func states(of remotes: [ConfiguredRemote]) throws -> [RemoteState] {
-        let listings = try listings(of: remotes.filter { $0.description.kind != .directory })
+        let listings = try listings(of: remotes.filter(\.description.hasListing))
         return remotes.map { remote in
             let summary = RemoteSummary(remote)
             do {
                 guard let listing = try listings[remote.name]?.get() else {
+                    if remote.description.kind == .oci {
+                        if !isOffline { try Registry(remote, isOffline: false).check() }
+                        return RemoteState(
+                            remote: summary, files: nil, signer: nil, signed: nil, problem: nil)
+                    }
                     _ = try Descriptor.directory(remote.description.location.text)
                     return RemoteState(remote: summary, files: nil, signer: nil, signed: nil, problem: nil)
                 }
@@ -152,6 +157,12 @@ extension Session {
         _ name: String, place: String, options: RemoteOptions = RemoteOptions()
     ) throws -> RemoteState {
         let checked = try PackageName(name).text
+        var options = options
+        var place = place
+        if place.hasPrefix("docker://") {
+            options.kind = options.kind ?? .oci
+            place = "https://" + place.dropFirst("docker://".count)
+        }
         let isURL = place.contains("://")
         let location = try RemoteLocation(isURL ? place : Session.absolutePath(place))
         let kind = try options.kind ?? Self.kind(of: location, name: name)
@@ -176,7 +187,8 @@ extension Session {
             let file = [root, RemoteLayout.remotes, checked + RemoteLayout.suffix].joined(separator: "/")
             let remote = ConfiguredRemote(description, file: file, isOfRoot: true)
             var listing: RemoteListing?
-            if kind != .directory, !isOffline { listing = try listings(of: [remote])[checked]?.get() }
+            if description.hasListing, !isOffline { listing = try listings(of: [remote])[checked]?.get() }
+            if kind == .oci, !isOffline { try Registry(remote, isOffline: false).check() }
             let count = try kind == .sysext ? listing?.files().count : nil
             try asWriter(of: store) { try configuration.add(description, through: temporary) }
             return RemoteState(

@@ -21,7 +21,17 @@ extension Session {
         guard let command = description.commands.first else {
             throw OperationError.noSuchCommand(wanted, package: package.name)
         }
+        if try store.isCondemned(package.storePath) { try reprieve(package.storePath) }
         try Launcher.run(command, of: description, in: StoreView(root: root), arguments: arguments)
+    }
+
+    /// Has other hosts asked again whether they run a store path, since it runs here.
+    private func reprieve(_ baseName: String) throws {
+        do {
+            try openStoreForWriting().reprieve(baseName)
+        } catch StoreError.foreignStore, StoreError.readOnlyMount {
+            // Another user's: his to look after.
+        }
     }
 
     /// Runs a shell, or a command, that sees the store and finds the profile's commands.
@@ -159,8 +169,7 @@ extension Session {
             return
         }
         let place = try store.root.directory(beneath: StoreLayout.Name.temporary)
-        let temporary = ".\(StoreLayout.Name.program).\(getpid())"
-        try place.unlink(temporary)
+        let temporary = Descriptor.temporaryName(for: StoreLayout.Name.program)
         do {
             let copy = try place.open(beneath: temporary, flags: O_WRONLY | O_CREAT | O_EXCL)
             try copy.copyContents(of: own)

@@ -95,8 +95,22 @@ extension Session {
     private func isEmptyRoot(_ host: Host) throws -> Bool {
         try [
             StoreLayout.Name.manifests, StoreLayout.Name.profiles, StoreLayout.Name.hints,
-            StoreLayout.Name.collectionRoots, StoreLayout.Name.extensions, StoreLayout.Name.quarantine,
-        ].allSatisfy { try host.names(in: StoreLayout.systemRoot + "/" + $0).isEmpty }
+            StoreLayout.Name.extensions, StoreLayout.Name.quarantine,
+        ].allSatisfy { try host.names(in: StoreLayout.systemRoot + "/" + $0).isEmpty } && hasNoRoots(host)
+    }
+
+    /// Whether nobody else made a root, nor is another host known.
+    private func hasNoRoots(_ host: Host) throws -> Bool {
+        let place = [StoreLayout.systemRoot, StoreLayout.Name.collectionRoots].joined(separator: "/")
+        let own = MachineIdentity.current()
+        return try host.names(in: place).allSatisfy { name in
+            let names = try host.names(in: place + "/" + name)
+            switch name {
+            case StoreLayout.Name.automaticRoots: return names.isEmpty
+            case StoreLayout.Name.hosts: return names.allSatisfy { $0 == own }
+            default: return false
+            }
+        }
     }
 }
 

@@ -80,7 +80,13 @@ public struct Session {
     func openStoreForWriting() throws -> Store {
         // The system's store is for every user, however strict the administrator's umask is.
         if geteuid() == 0 { umask(0o022) }
-        return try Store.open(root: root, forWriting: true)
+        let store = try Store.open(root: root, forWriting: true)
+        if try store.isReportDue() {
+            try asWriter(of: store) {
+                try store.reportHost(name: Self.hostName(), outside: outsideRoots)
+            }
+        }
+        return store
     }
 
     /// Runs `body` as the one writer.

@@ -38,6 +38,11 @@ public struct BlobCache: Sendable {
         return file
     }
 
+    /// Gives a file another name, its digest's digits, in a directory of the same file system.
+    func link(_ digest: Digest, into place: Descriptor) throws {
+        try directory.link(Self.name(of: digest), to: place, as: digest.hex)
+    }
+
     /// Adds the whole of a file to a computation.
     ///
     /// - Returns: Its length.

@@ -11,11 +11,16 @@ public struct Fetcher: Sendable {
     /// Bytes that an image may have.
     static let longestImage = 1 << 40
 
-    let remote: RemoteDescription
+    private(set) var remote: RemoteDescription
     /// Whether nothing may be fetched.
     let isOffline: Bool
     /// Asked now and then; what it says ends transfers.
     public var isCancelled: @Sendable () -> Bool = { false }
+
+    /// Header fields of each request.
+    var fields: [String] = []
+    /// Bytes that an image may have.
+    var limit = Fetcher.longestImage
 
     /// Creates one.
     public init(_ remote: RemoteDescription, isOffline: Bool) {
@@ -90,6 +95,40 @@ public struct Fetcher: Sendable {
                 etag: outcome.head?.fields["etag"], date: outcome.head?.fields["last-modified"]))
     }
 
+    /// A server that wants to know who asks, and how it wants to be told.
+    struct Unauthorized: Error {
+        let challenge: String
+    }
+
+    /// A small answer at a URL, with the head of it.
+    ///
+    /// - Throws: ``Unauthorized`` where the server says how to say who asks; ``RemoteError``, `SystemError`.
+    func answer(_ url: String, fields: [String], limit: Int) throws -> (Bytes, Transfer.Head) {
+        guard !isOffline else { throw RemoteError.offline(what: url) }
+        var one = self
+        one.remote.location = .url(url)
+        one.remote.mirrors = []
+        return try one.attempt(url) { place in
+            var request = request(place.location.text)
+            request.fields += fields
+            var bytes: Bytes = []
+            let outcome = try Transfer().run(request, isCancelled: isCancelled, onHead: { _ in }) { chunk in
+                guard bytes.count + chunk.count <= limit else {
+                    throw RemoteError.tooLarge(url: url, limit: limit)
+                }
+                bytes.append(contentsOf: chunk)
+            }
+            if outcome.head?.status == 401, let challenge = outcome.head?.fields["www-authenticate"] {
+                throw Unauthorized(challenge: challenge)
+            }
+            try check(outcome, url)
+            guard let head = outcome.head else {
+                throw RemoteError.badAnswer(url: url, reason: "it has no status")
+            }
+            return (bytes, head)
+        }
+    }
+
     // MARK: - Images
 
     /// Fetches a file of a digest, or finds it in the cache.
@@ -152,8 +191,8 @@ public struct Fetcher: Sendable {
                 progress.expect(head.length.map { part.size + $0 })
             },
             onBody: { bytes in
-                guard part.size + bytes.count <= Self.longestImage else {
-                    throw RemoteError.tooLarge(url: url, limit: Self.longestImage)
+                guard part.size + bytes.count <= limit else {
+                    throw RemoteError.tooLarge(url: url, limit: limit)
                 }
                 try part.append(bytes)
                 progress.advance(to: part.size)
@@ -178,7 +217,8 @@ public struct Fetcher: Sendable {
     // MARK: - Places
 
     private func request(_ url: String) -> Transfer.Request {
-        Transfer.Request(url: url, timeout: remote.timeout, credentials: remote.credentials)
+        Transfer.Request(
+            url: url, fields: fields, timeout: remote.timeout, credentials: remote.credentials)
     }
 
     /// A failure of one place, after which others are asked.

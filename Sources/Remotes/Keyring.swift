@@ -51,47 +51,6 @@ struct Keyring {
             return bytes
         }
         if bytes.dropFirst(8).starts(with: "KBXf".utf8) { return bytes }
-        let begin = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
-        let lines = String(decoding: bytes, as: UTF8.self).split(
-            omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-        var result: Bytes = []
-        var text = ""
-        var state = 0
-        for line in lines.map({ $0.filter { !$0.isWhitespace || $0 == " " } }) {
-            if line == begin {
-                state = 1
-                text = ""
-            } else if state == 1 {
-                // Header fields end with an empty line.
-                if line.isEmpty { state = 2 }
-            } else if state == 2 {
-                if line.hasPrefix("-----END") || line.hasPrefix("=") {
-                    guard let block = base64(text) else { return nil }
-                    result += block
-                    state = 0
-                } else {
-                    text += line
-                }
-            }
-        }
-        return result.isEmpty ? nil : result
-    }
-
-    private static func base64(_ text: String) -> Bytes? {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var values = [UInt8?](repeating: nil, count: 256)
-        for (value, byte) in alphabet.enumerated() { values[Int(byte)] = UInt8(value) }
-        var result: Bytes = []
-        var (bits, count): (UInt32, Int) = (0, 0)
-        for byte in text.utf8 where byte != UInt8(ascii: "=") {
-            guard let value = values[Int(byte)] else { return nil }
-            bits = bits << 6 | UInt32(value)
-            count += 6
-            if count >= 8 {
-                count -= 8
-                result.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
-            }
-        }
-        return result
+        return OpenPGPText.decoded(bytes, kind: "PUBLIC KEY BLOCK")
     }
 }

@@ -127,7 +127,12 @@ public struct ListingReader: Sendable {
             try SignatureCheck(remote: remote.name, keyring: Keyring(of: remote, in: home)).verify(
                 signature, of: data, home: home.path)
         }
-        if let signed = verified.date { try checkAge(signed, remote) }
+        guard let signed = verified.date else {
+            throw RemoteError.badSignature(
+                remote: remote.name, reason: "the signature does not say when it was made",
+                hint: "ask who keeps the server to sign it with a current program")
+        }
+        try checkAge(signed, remote)
         if let date = checksums?.bestBefore, Self.isOver(date, now()) {
             throw RemoteError.expired(remote: remote.name, date: date)
         }
@@ -143,7 +148,8 @@ public struct ListingReader: Sendable {
                 reason: "it was signed on \(SeenListing.text(signed)), which is yet to come",
                 hint: "check this machine's clock; else ask who keeps the server")
         }
-        let root = try Descriptor.directory(root)
+        // Where there is no root yet, nothing was seen.
+        guard let root = try? Descriptor.directory(root) else { return }
         let location = remote.description.location.text
         let seen = try SeenListing.read(remote.name, root: root).flatMap {
             $0.location == location ? $0 : nil

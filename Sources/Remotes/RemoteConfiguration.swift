@@ -107,9 +107,11 @@ public struct RemoteConfiguration {
         if let known = try remotes().first(where: { $0.name == description.name }) {
             throw RemoteError.exists(known.name, file: known.file)
         }
-        try Descriptor.directory(directory).replaceFile(
+        let place = try Descriptor.directory(directory)
+        try place.replaceFile(
             description.name + RemoteLayout.suffix, contents: description.text.utf8, through: temporary,
             isDurable: true)
+        try place.synchronize()
     }
 
     /// Removes a remote of the root, with its key and what was seen of it.
@@ -120,7 +122,9 @@ public struct RemoteConfiguration {
         let ofRoot = try Descriptor.directory(root)
         // Also a file that cannot be read as a remote.
         if !name.contains("/"), try ofRoot.status(of: RemoteLayout.remotes + "/" + file) != nil {
-            try ofRoot.unlink(RemoteLayout.remotes + "/" + file)
+            let place = try ofRoot.directory(beneath: RemoteLayout.remotes)
+            try place.unlink(file)
+            try place.synchronize()
         } else {
             let remote = try remote(name)
             guard remote.isOfRoot else { throw RemoteError.ofHost(name, file: remote.file) }

@@ -40,6 +40,12 @@ public enum RemoteError: Error, Equatable, CustomStringConvertible {
     case ofHost(String, file: String)
     /// A place without anything that can be used.
     case nothingThere(String, reason: String)
+    /// An answer that is not what the protocol says.
+    case badAnswer(url: String, reason: String)
+    /// An image for other platforms.
+    case noPlatform(url: String, wanted: String, available: [String])
+    /// A registry that everybody between can alter.
+    case plainRegistry(String)
     /// A key file that holds no key.
     case noKey(file: String)
 
@@ -136,6 +142,21 @@ public enum RemoteError: Error, Equatable, CustomStringConvertible {
             """
             \(place) cannot be a remote: \(reason)
             hint: give a directory with images, the URL of one with a SHA256SUMS, or a catalog file
+            """
+        case .badAnswer(let url, let reason):
+            """
+            \(url) gives no sensible answer: \(reason)
+            hint: check that it is the right place
+            """
+        case .noPlatform(let url, let wanted, let available):
+            """
+            \(url) has nothing for \(wanted); it has \(available.joined(separator: ", "))
+            hint: choose one with --platform
+            """
+        case .plainRegistry(let url):
+            """
+            \(url) is a registry without TLS: whoever is between can put other images in the place of its own
+            hint: name it with https://, or say --insecure
             """
         case .noKey(let file):
             """

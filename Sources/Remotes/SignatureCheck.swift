@@ -5,7 +5,7 @@ private import Glibc
 struct VerifiedSignature {
     /// The key, by its fingerprint.
     let fingerprint: String
-    /// When it was made, in seconds since the epoch; `nil` where the program does not say.
+    /// When it was made, in seconds since the epoch; `nil` where it does not say.
     let date: Int?
 }
 
@@ -80,7 +80,9 @@ struct SignatureCheck {
             let lines = String(decoding: result.messages, as: UTF8.self).split(separator: "\n")
             throw failure(lines.first.map(String.init) ?? "sqv ended with \(result.status)")
         }
-        return VerifiedSignature(fingerprint: String(fingerprint), date: nil)
+        let bytes = try Descriptor.file(signature).readAll()
+        return VerifiedSignature(
+            fingerprint: String(fingerprint), date: SignatureDate.earliest(in: bytes))
     }
 
     private func failure(_ reason: String) -> RemoteError {

@@ -36,6 +36,10 @@ public struct CollectionPlan: Sendable {
     public internal(set) var spared: [String] = []
     /// Caches that no generation uses, by their key.
     public internal(set) var derived: [String] = []
+    /// Base names of store paths that nothing is known to need, and that stay until other hosts have said so, too.
+    public internal(set) var waiting: [String] = []
+    /// Those hosts, as people know them.
+    public internal(set) var silent: [String] = []
     /// Roots that are none.
     public internal(set) var dangling: [DanglingRoot] = []
     /// What could not be looked at.
@@ -44,8 +48,8 @@ public struct CollectionPlan: Sendable {
     /// Bytes that are freed, by what the index knows.
     public var freed: Int { doomed.reduce(0) { $0 + $1.freed } }
 
-    /// The objects that stay in use.
-    var counts = ObjectCounts()
+    /// The objects that stay in use, and others.
+    var objects = ObjectSet()
 }
 
 /// Which generations of a profile stay.

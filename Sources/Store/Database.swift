@@ -1,4 +1,7 @@
 internal import CSQLite
+internal import Files
+internal import Glibc
+internal import StoreLayout
 
 /// A value that SQLite stores.
 enum DatabaseValue {
@@ -30,25 +33,43 @@ public struct DatabaseError: Error, Equatable, CustomStringConvertible {
     public let message: String
     /// The statement, or what was attempted instead of one.
     public let statement: String
+    /// The system's reason (errno(3)); 0 where it had none.
+    public var systemCode: Int32 = 0
 
     /// SQLite's primary result code.
     public var primaryCode: Int32 { code & 0xff }
 
     /// Whether there was no room on the file system.
-    var isFull: Bool { primaryCode == SQLITE_FULL }
+    var isFull: Bool { primaryCode == SQLITE_FULL || [ENOSPC, EDQUOT].contains(systemCode) }
+
+    /// Whether a row contradicts others.
+    var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT }
+
+    /// Whether the file is no database, or not a whole one.
+    var isDamaged: Bool { [SQLITE_CORRUPT, SQLITE_NOTADB].contains(primaryCode) }
 
     /// What failed and why, and a hint in a line of its own.
     public var description: String {
+        if isDamaged {
+            return """
+                the index \(path) is damaged: \(message) (\(code))
+                hint: 'sxs index rebuild' makes it anew from the files; nothing else is lost
+                """
+        }
         let hint =
             switch primaryCode {
             case SQLITE_BUSY: "another program holds the index; try again when it has ended"
-            case SQLITE_FULL:
-                "the file system is full; free some space, perhaps with 'sxs gc', and try again; what was active still is"
-            case SQLITE_CORRUPT, SQLITE_NOTADB:
-                "move \(path) away; the next command that writes makes it anew from the manifests"
+            case SQLITE_FULL: SystemError.hint(for: ENOSPC)
+            case SQLITE_IOERR where systemCode != 0, SQLITE_CANTOPEN where systemCode != 0,
+                SQLITE_READONLY where systemCode != 0:
+                SystemError.hint(for: systemCode)
+            case SQLITE_READONLY:
+                "try again; if it does not help, look at the kernel's messages with 'dmesg'; what was active still is"
             default: "check that you may read and write \(path), or choose another store with --root DIR"
             }
-        return "the index \(path) failed at '\(statement.prefix(60))': \(message) (\(code))\nhint: \(hint)"
+        let system = systemCode == 0 ? "" : ": " + String(cString: strerror(systemCode)).lowercased()
+        return
+            "the index \(path) failed at '\(statement.prefix(60))': \(message)\(system) (\(code))\nhint: \(hint)"
     }
 }
 
@@ -62,36 +83,52 @@ final class Database {
         case writable
         /// Read, with what other processes write meanwhile.
         case readOnly
+        /// The same where it is another user's: its shared memory is not written either, though root could.
+        case guest
         /// Read as it lies there: for read-only file systems, where nothing can change it.
         case immutable
+        /// A private copy, whose log is written into it first.
+        case copy
     }
 
     let path: String
+    private let mode: Mode
     private let handle: OpaquePointer
     private var prepared: [String: Statement] = [:]
 
-    init(path: String, mode: Mode) throws {
-        self.path = path
+    /// Opens a database.
+    ///
+    /// - Parameter displayed: What messages call it, if that is not its path.
+    init(path: String, mode: Mode, displayed: String? = nil) throws {
+        self.path = displayed ?? path
+        self.mode = mode
         let flags =
             switch mode {
             case .writable: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+            case .copy: SQLITE_OPEN_READWRITE
             case .readOnly: SQLITE_OPEN_READONLY
-            case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+            case .guest, .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
             }
-        var opened: OpaquePointer?
-        let name = mode == .immutable ? Self.immutableURI(path) : path
-        let result = sqlite3_open_v2(name, &opened, flags, nil)
-        guard let opened, result == SQLITE_OK else {
-            let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+        let name =
+            switch mode {
+            case .guest: Self.uri(path, "readonly_shm")
+            case .immutable: Self.uri(path, "immutable")
+            default: path
+            }
+        var opened = try Self.open(name, displayed ?? path, flags)
+        if mode == .writable, sqlite3_db_readonly(opened, "main") == 1 {
+            // SQLite reads what it cannot open for writing, and does not say why it could not.
             sqlite3_close_v2(opened)
-            throw DatabaseError(path: path, code: result, message: message, statement: "open")
+            guard access(path, W_OK) == 0 else { throw SystemError("write to the index", path) }
+            // It was no lasting reason.
+            opened = try Self.open(name, path, flags)
         }
         handle = opened
         sqlite3_extended_result_codes(handle, 1)
         sqlite3_busy_timeout(handle, 10_000)
         _ = sxs_sqlite3_make_defensive(handle)
         if mode == .writable {
-            try execute("PRAGMA journal_mode = WAL")
+            try executeFirst("PRAGMA journal_mode = WAL")
             try execute("PRAGMA synchronous = FULL")
             // Emptied when the last connection closes: the next one would read all of it, and write it out again.
             try execute("PRAGMA journal_size_limit = 0")
@@ -102,17 +139,50 @@ final class Database {
             var isPersistent: Int32 = 1
             sqlite3_file_control(handle, "main", SQLITE_FCNTL_PERSIST_WAL, &isPersistent)
         }
+        if mode == .copy {
+            // Nobody else has it: no shared memory, and no log that would have to stay beside it.
+            try execute("PRAGMA locking_mode = EXCLUSIVE")
+            try execute("PRAGMA journal_mode = DELETE")
+            try execute("PRAGMA query_only = ON")
+        }
+        // Not in files, whose directory the environment would choose.
+        try execute("PRAGMA temp_store = MEMORY")
         try execute("PRAGMA foreign_keys = ON")
         try execute("PRAGMA trusted_schema = OFF")
     }
 
     deinit {
         prepared.removeAll()
+        if mode == .writable {
+            // Also where a reader keeps this from being the last connection, which would do it by itself: whoever mounts
+            // the directory read-only is to find all in the one file. What a reader still needs stays in the log.
+            sqlite3_busy_timeout(handle, 0)
+            sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+        }
         sqlite3_close_v2(handle)
     }
 
+    private static func open(_ name: String, _ path: String, _ flags: Int32) throws -> OpaquePointer {
+        var opened: OpaquePointer?
+        let result = sqlite3_open_v2(name, &opened, flags, nil)
+        guard let opened, result == SQLITE_OK else {
+            let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+            let systemCode = opened.map { sqlite3_system_errno($0) } ?? 0
+            sqlite3_close_v2(opened)
+            throw DatabaseError(
+                path: path, code: result, message: message, statement: "open", systemCode: systemCode)
+        }
+        return opened
+    }
+
+    /// Why the index, or what connections to it share, cannot be written; 0 where they can.
+    private func reasonNotToWrite() -> Int32 {
+        for name in [path, path + "-shm"] where access(name, W_OK) != 0 { return errno }
+        return 0
+    }
+
     /// `file:` with everything escaped that a URI would read otherwise.
-    private static func immutableURI(_ path: String) -> String {
+    private static func uri(_ path: String, _ option: String) -> String {
         var escaped = "file:"
         for byte in path.utf8 {
             switch byte {
@@ -123,40 +193,77 @@ final class Database {
                 escaped += digits.utf8.count == 1 ? "%0" + digits : "%" + digits
             }
         }
-        return escaped + "?immutable=1"
+        return escaped + "?\(option)=1"
     }
 
     /// The error of the last call.
     fileprivate func error(_ statement: String) -> DatabaseError {
-        DatabaseError(
-            path: path, code: sqlite3_extended_errcode(handle),
-            message: String(cString: sqlite3_errmsg(handle)), statement: statement)
+        // SQLite has it only of some failures; no call that succeeds changes it.
+        let last = errno
+        let code = sqlite3_extended_errcode(handle)
+        let systemCode =
+            switch code & 0xff {
+            case SQLITE_IOERR, SQLITE_CANTOPEN: last != 0 ? last : sqlite3_system_errno(handle)
+            case SQLITE_READONLY: reasonNotToWrite()
+            // SQLite keeps the number of the last error that had one.
+            default: Int32(0)
+            }
+        return DatabaseError(
+            path: path, code: code, message: String(cString: sqlite3_errmsg(handle)), statement: statement,
+            systemCode: systemCode)
     }
 
     /// Runs statements that give nothing back, separated by semicolons.
     func execute(_ sql: String) throws {
+        errno = 0
         guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw error(sql) }
+    }
+
+    /// Runs a statement that may be the first to need what SQLite keeps beside the index.
+    ///
+    /// SQLite opens again for reading what it cannot make, and then only knows that it is not there.
+    private func executeFirst(_ sql: String) throws {
+        do {
+            try execute(sql)
+        } catch let error as DatabaseError
+            where error.primaryCode == SQLITE_CANTOPEN && error.systemCode == ENOENT
+        {
+            for suffix in ["-wal", "-shm"] {
+                let made = Glibc.open(path + suffix, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
+                guard made >= 0 else { throw SystemError("create", path + suffix) }
+                close(made)
+            }
+            // It was no lasting reason.
+            try execute(sql)
+        }
     }
 
     /// Runs one statement; it stays prepared.
     func run(_ sql: String, _ values: [DatabaseValue] = []) throws {
-        _ = try query(sql, values) { _ in }
+        try forEach(sql, values) { _ in }
     }
 
     /// Runs one statement and reads every row; it stays prepared.
     func query<Result>(
         _ sql: String, _ values: [DatabaseValue] = [], _ read: (Row) throws -> Result
     ) throws -> [Result] {
+        var results: [Result] = []
+        try forEach(sql, values) { results.append(try read($0)) }
+        return results
+    }
+
+    /// Runs one statement and looks at every row; it stays prepared.
+    func forEach(_ sql: String, _ values: [DatabaseValue] = [], _ body: (Row) throws -> Void) throws {
         let statement = try prepare(sql)
         defer { statement.reset() }
         for (index, value) in values.enumerated() {
             guard statement.bind(value, at: Int32(index + 1)) == SQLITE_OK else { throw error(sql) }
         }
-        var results: [Result] = []
+        errno = 0
         while true {
             switch sqlite3_step(statement.handle) {
-            case SQLITE_ROW: results.append(try read(Row(statement: statement.handle)))
-            case SQLITE_DONE: return results
+            case SQLITE_ROW: try body(Row(statement: statement.handle))
+            case SQLITE_DONE: return
             default: throw error(sql)
             }
         }
@@ -167,9 +274,74 @@ final class Database {
         try query("PRAGMA user_version") { $0.integer(0) }.first ?? 0
     }
 
+    /// Runs `body` so that an error of it takes back what it did, and nothing more; part of a transaction.
+    func savepoint(_ body: () throws -> Void) throws {
+        try execute("SAVEPOINT part")
+        do {
+            try body()
+            try execute("RELEASE part")
+        } catch {
+            // The first error is the one to report.
+            try? execute("ROLLBACK TO part; RELEASE part")
+            throw error
+        }
+    }
+
+    /// What SQLite finds wrong with the file, and rows that refer to none.
+    func integrityProblems() throws -> [String] {
+        var problems = try query("PRAGMA integrity_check") { $0.text(0) }.filter { $0 != "ok" }
+        problems += try query("PRAGMA foreign_key_check") {
+            "a row of \($0.text(0)) refers to one of \($0.text(2)) that is not there"
+        }
+        return problems
+    }
+
+    /// Whether there is a table of a name.
+    func hasTable(_ name: String) throws -> Bool {
+        let sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return try !query(sql, [.text(name)]) { _ in true }.isEmpty
+    }
+
+    /// Brings the schema to the newest version.
+    ///
+    /// - Parameter prepare: Does what comes before a step's statements.
+    func migrate(_ prepare: (Schema.Migration.Preparation) throws -> Void = { _ in }) throws {
+        try transaction {
+            // Asked again under the lock: another process may have been faster.
+            for (index, migration) in Schema.migrations.enumerated() where try index >= userVersion() {
+                if let preparation = migration.preparation { try prepare(preparation) }
+                try execute(migration.sql)
+                try execute("PRAGMA user_version = \(index + 1)")
+            }
+        }
+    }
+
+    /// Puts everything that is in another database in the place of everything that is in this one, in one transaction:
+    /// who reads it meanwhile sees what was there before, and then all of the new.
+    ///
+    /// Source: sqlite.org/backup.html.
+    func replaceContents(with other: Database) throws {
+        prepared.removeAll()
+        guard let backup = sqlite3_backup_init(handle, "main", other.handle, "main") else {
+            throw error("copy of an index")
+        }
+        errno = 0
+        let result = sqlite3_backup_step(backup, -1)
+        let finished = sqlite3_backup_finish(backup)
+        guard result == SQLITE_DONE, finished == SQLITE_OK else {
+            let last = errno
+            let code = result == SQLITE_DONE ? finished : result
+            let hasReason = [SQLITE_IOERR, SQLITE_CANTOPEN].contains(code & 0xff)
+            throw DatabaseError(
+                path: path, code: code, message: String(cString: sqlite3_errstr(code)),
+                statement: "copy of an index",
+                systemCode: !hasReason ? 0 : last != 0 ? last : sqlite3_system_errno(handle))
+        }
+    }
+
     /// Runs `body` between BEGIN and COMMIT; an error rolls back.
     func transaction<Result>(_ body: () throws -> Result) throws -> Result {
-        try execute("BEGIN IMMEDIATE")
+        try executeFirst("BEGIN IMMEDIATE")
         do {
             let result = try body()
             try execute("COMMIT")
@@ -241,6 +413,13 @@ struct Row {
         UnsafeRawBufferPointer(
             start: sqlite3_column_blob(statement, column),
             count: Int(sqlite3_column_bytes(statement, column)))
+    }
+
+    /// The bytes of a text, valid only while the row is read.
+    func textBytes(_ column: Int32) -> UnsafeRawBufferPointer {
+        // Asked for before its length, which is that of the text as it is then.
+        let start = sqlite3_column_text(statement, column)
+        return UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, column)))
     }
 
     func optionalText(_ column: Int32) -> String? {

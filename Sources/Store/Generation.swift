@@ -82,4 +82,5 @@ struct GenerationDescription: Codable {
     var command: String
     var host: String?
     var hostRelease: [String: String]?
+    var machine: String?
 }

@@ -17,7 +17,7 @@ public final class ImportArea {
     private let temporary: Descriptor
     private var isDiscarded = false
 
-    init(in temporary: Descriptor, objects: Descriptor, minimumFree: Int) throws {
+    init(in temporary: Descriptor, objects: Descriptor?, minimumFree: Int) throws {
         try temporary.checkFreeSpace(minimumFree)
         self.temporary = temporary
         (name, directory) = try temporary.makeHeldDirectory()

@@ -17,10 +17,17 @@ enum JSON {
     ) throws -> Value {
         let bytes = try directory.open(beneath: name).readAll()
         do {
-            return try JSONDecoder().decode(type, from: Data(bytes))
+            return try decode(type, bytes)
         } catch let error as DecodingError {
             throw StoreError.damagedDescription(path: directory.path(of: name), reason: reason(error))
         }
+    }
+
+    /// Reads a value.
+    ///
+    /// - Throws: `DecodingError`.
+    static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: Bytes) throws -> Value {
+        try JSONDecoder().decode(type, from: Data(bytes))
     }
 
     private static func reason(_ error: DecodingError) -> String {

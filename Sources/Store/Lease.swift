@@ -43,7 +43,7 @@ extension Store {
         // Whoever collects has this lock from looking at leases until what is not kept is out of the index.
         try withWriterLock(command: "lease of \(baseName)") {
             guard try package(baseName: baseName) != nil,
-                try root.status(of: StoreLayout.Name.store + "/" + baseName) != nil
+                try isTreeThere(baseName)
             else { return false }
             try lease.add(baseName)
             return true

@@ -69,8 +69,8 @@ final class Materializer {
     }
 
     /// The inodes that no other store path has.
-    func newInodes() throws -> Set<TreeLabelling.Inode> {
-        Set(try made.compactMap { try staging.directory.status(of: $0.staged).map(TreeLabelling.Inode.init) })
+    func newInodes() throws -> Set<Inode> {
+        Set(try made.compactMap { try staging.directory.status(of: $0.staged).map(Inode.init) })
     }
 
     /// Moves new objects to where other imports find them.

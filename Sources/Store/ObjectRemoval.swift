@@ -8,12 +8,12 @@ final class ObjectRemoval: Sendable {
     // A class: threads share it.
 
     private let objects: Descriptor
-    private let counts: ObjectCounts
+    private let kept: ObjectSet
     private let result = Mutex<(count: Int, bytes: Int)>((0, 0))
 
-    init(in objects: Descriptor, _ counts: ObjectCounts) {
+    init(in objects: Descriptor, without kept: ObjectSet) {
         self.objects = objects
-        self.counts = counts
+        self.kept = kept
     }
 
     /// Looks through directories of objects.
@@ -29,7 +29,7 @@ final class ObjectRemoval: Sendable {
         try directory.forEachEntry { name, _, _ in
             all += 1
             // Used by a store path that is registered: not even looked at.
-            if let fingerprint = ObjectKey.fingerprint(fileName: name), counts.isUsed(fingerprint) { return }
+            if let fingerprint = ObjectKey.fingerprint(fileName: name), kept.isKept(fingerprint) { return }
             let text = name.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: CChar.self)
             var status = stat()
             guard fstatat(directory.number, text, &status, AT_SYMLINK_NOFOLLOW) == 0,

@@ -55,73 +55,6 @@ enum ObjectUses {
     }
 }
 
-/// How many store paths use each object: a hash table of fingerprints, which are evenly spread as they are.
-struct ObjectCounts: Sendable {
-    private var keys: [UInt64]
-    private var counts: [UInt32]
-    private var filled = 0
-
-    /// The count of an object that stays whatever goes.
-    private static let kept = UInt32.max
-
-    init() {
-        keys = Array(repeating: 0, count: 1 << 10)
-        counts = Array(repeating: 0, count: 1 << 10)
-    }
-
-    /// Notes that an object stays.
-    mutating func keep(_ fingerprint: UInt64) { counts[slot(adding: fingerprint)] = Self.kept }
-
-    /// Counts a user that may go.
-    mutating func add(_ fingerprint: UInt64) {
-        let slot = slot(adding: fingerprint)
-        if counts[slot] < Self.kept - 1 { counts[slot] += 1 }
-    }
-
-    /// Takes a user away; `true` if it was the last.
-    mutating func remove(_ fingerprint: UInt64) -> Bool {
-        let slot = slot(of: fingerprint)
-        guard counts[slot] != Self.kept, counts[slot] > 0 else { return false }
-        counts[slot] -= 1
-        return counts[slot] == 0
-    }
-
-    /// Whether an object has a user.
-    func isUsed(_ fingerprint: UInt64) -> Bool { counts[slot(of: fingerprint)] > 0 }
-
-    /// Where an object is, or would be.
-    private func slot(of fingerprint: UInt64) -> Int {
-        // 0 marks an empty place.
-        let key = fingerprint == 0 ? 1 : fingerprint
-        var slot = Int(truncatingIfNeeded: key) & (keys.count - 1)
-        while keys[slot] != 0, keys[slot] != key { slot = (slot + 1) & (keys.count - 1) }
-        return slot
-    }
-
-    private mutating func slot(adding fingerprint: UInt64) -> Int {
-        var place = slot(of: fingerprint)
-        guard keys[place] == 0 else { return place }
-        if filled * 2 >= keys.count {
-            grow()
-            place = slot(of: fingerprint)
-        }
-        keys[place] = fingerprint == 0 ? 1 : fingerprint
-        filled += 1
-        return place
-    }
-
-    private mutating func grow() {
-        let (oldKeys, oldCounts) = (keys, counts)
-        keys = Array(repeating: 0, count: oldKeys.count * 4)
-        counts = Array(repeating: 0, count: oldKeys.count * 4)
-        for (index, key) in oldKeys.enumerated() where key != 0 {
-            let place = slot(of: key)
-            keys[place] = key
-            counts[place] = oldCounts[index]
-        }
-    }
-}
-
 extension Store {
     /// Notes the objects of a registered store path.
     func enter(_ uses: [ObjectUse], of baseName: String) throws {
@@ -152,16 +85,19 @@ extension Store {
         }
     }
 
-    private func objectUsesFromListing(of baseName: String) throws -> [ObjectUse] {
+    /// The objects of a store path, as its listing has them.
+    func objectUsesFromListing(of baseName: String) throws -> [ObjectUse] {
+        // Those of a reference are another store's.
+        guard try reference(baseName) == nil else { return [] }
         let name = [StoreLayout.Name.manifests, baseName, StoreLayout.Name.listing].joined(separator: "/")
         return try ObjectUses.inListing(root.open(beneath: name).readAll(limit: .max))
     }
 
-    /// Reads what is noted of the objects of all store paths, by row of the index.
+    /// Reads what is noted of the objects of all store paths, in the order of their rows in the index.
     func forEachObjectUses(_ body: (_ package: Int, _ uses: UnsafeRawBufferPointer) -> Void) throws {
         // An index that nobody wrote since the table came has none.
         guard try database.userVersion() >= Self.objectsVersion else { return }
-        _ = try database.query("SELECT package, objects FROM package_objects") { row in
+        try database.forEach("SELECT package, objects FROM package_objects ORDER BY package") { row in
             body(row.integer(0), row.bytes(1))
         }
     }

@@ -27,10 +27,12 @@ extension Store {
     ///   - command: What others that wait are told.
     ///   - retention: Which generations stay.
     ///   - limit: Bytes after which no more store paths go; `nil` for all.
+    ///   - hostName: What people know this host by.
     ///   - onWait: Told who holds the lock, before waiting.
     ///   - outside: Looks for roots that are not the store's own; asked when nobody else can write.
     public func collectGarbage(
-        command: String, retention: Retention, limit: Int?, onWait: (String) -> Void,
+        command: String, retention: Retention, limit: Int?, hostName: String = "",
+        onWait: (String) -> Void,
         outside: () throws -> FoundRoots
     ) throws -> Collection {
         let temporary = try temporary()
@@ -39,17 +41,20 @@ extension Store {
         defer { try? temporary.removeTree(name) }
         let plan = try withWriterLock(command: command, onWait: onWait) {
             try enterMissingObjectUses()
-            var plan = try planCollection(retention: retention, outside: outside(), limit: limit)
+            let found = try outside()
+            var plan = try planCollection(retention: retention, outside: found, limit: limit)
+            try condemn(plan.waiting, name: hostName, found: found)
             for (profile, generations) in Dictionary(grouping: plan.generations, by: \.profile) {
                 try moveGenerations(generations.map(\.number), of: profile, to: area)
             }
             try carryOut(&plan, to: area, outside: outside)
             try dropDanglingRoots(plan.dangling)
+            try renewRegistrations()
             return plan
         }
         try area.removeContents()
         var collection = Collection(plan: plan)
-        try removeObjects(without: plan.counts, command, onWait, &collection)
+        try removeObjects(without: plan.objects, command, onWait, &collection)
         makeReserve()
         return collection
     }
@@ -88,12 +93,31 @@ extension Store {
         let manifests = try root.directory(beneath: StoreLayout.Name.manifests)
         let shims = try root.directory(beneath: StoreLayout.Name.shims)
         if !plan.doomed.isEmpty {
+            let hosts = Set(try otherHosts().map(\.id))
             let registeredAliases = try unregister(plan.doomed)
-            let place = try Self.makePlace("tree", in: area)
-            let modes = try plan.doomed.map { try moveAside($0.baseName, in: trees, to: place) }
-            let used = try outside().roots
+            var modes: [mode_t?] = []
+            var used: RootsByStorePath
+            do {
+                for path in plan.doomed {
+                    modes.append(try moveAside(path.baseName, in: trees, to: area, as: "tree"))
+                }
+                // Also by roots that users made meanwhile, who have no lock; and by hosts that nobody knew.
+                used = try outside().roots
+                used.merge(try fileRoots().roots) { $0 + $1 }
+                if try otherHosts().contains(where: { !hosts.contains($0.id) }) {
+                    for path in plan.doomed { used[path.baseName] = used[path.baseName] ?? [] }
+                }
+            } catch {
+                // Nobody knows whether a program uses them by now. What cannot be brought back is not in the index, as
+                // after a crash.
+                modes += [mode_t?](repeating: nil, count: plan.doomed.count - modes.count)
+                for (path, mode) in zip(plan.doomed, modes) {
+                    try? bringBack(path, mode: mode, from: area, to: trees)
+                }
+                throw error
+            }
             for (path, mode) in zip(plan.doomed, modes) where used[path.baseName] != nil {
-                try bringBack(path, mode: mode, from: place, to: trees)
+                try bringBack(path, mode: mode, from: area, to: trees)
             }
             plan.spared += plan.doomed.map(\.baseName).filter { used[$0] != nil }
             plan.doomed.removeAll { used[$0.baseName] != nil }
@@ -113,43 +137,55 @@ extension Store {
         try move(plan.derived, in: derived, to: area, as: "derived")
     }
 
-    private static func makePlace(_ name: String, in area: Descriptor) throws -> Descriptor {
-        try area.makeDirectory(name, mode: 0o700, existing: false)
-        return try area.directory(beneath: name)
-    }
-
     private func move(
         _ names: [String], in directory: Descriptor, to area: Descriptor, as kind: String
     ) throws {
-        let place = try Self.makePlace(kind, in: area)
-        for name in names { _ = try moveAside(name, in: directory, to: place) }
+        for name in names { _ = try moveAside(name, in: directory, to: area, as: kind) }
     }
+
+    /// The name that something of a kind has where it was moved to.
+    ///
+    /// No directory for each kind: there may be no inode for one.
+    private static func nameAside(_ name: String, _ kind: String) -> String { "\(kind)-\(name)" }
 
     /// Moves an entry; gives the permissions that it had, `nil` where there was none.
     private func moveAside(
-        _ name: String, in directory: Descriptor, to place: Descriptor
+        _ name: String, in directory: Descriptor, to area: Descriptor, as kind: String
     ) throws -> mode_t? {
         guard let status = try directory.status(of: name) else { return nil }
-        if status.st_mode & S_IFMT == S_IFDIR, status.st_mode & 0o200 == 0 {
-            // To move a directory, its owner must be able to write to it.
+        do {
+            try directory.rename(name, to: area, as: Self.nameAside(name, kind))
+        } catch let error as SystemError where [EACCES, EPERM].contains(error.code) {
+            // To move a directory, its owner must be able to write to it, unless that is root.
             try directory.directory(beneath: name).setMode(0o755)
+            try directory.rename(name, to: area, as: Self.nameAside(name, kind))
         }
-        try directory.rename(name, to: place, as: name)
         return status.st_mode & 0o777
     }
 
     /// Puts a store path back that a program has begun to use, with its place in the index.
     private func bringBack(
-        _ path: CollectionPlan.Doomed, mode: mode_t?, from place: Descriptor, to trees: Descriptor
+        _ path: CollectionPlan.Doomed, mode: mode_t?, from area: Descriptor, to trees: Descriptor
     ) throws {
-        guard let mode else { return }
-        try place.rename(path.baseName, to: trees, as: path.baseName)
-        try trees.directory(beneath: path.baseName).setMode(UInt32(mode))
-        guard path.row != nil else { return }
+        if let mode {
+            let name = Self.nameAside(path.baseName, "tree")
+            let isReference = try area.status(of: name).map { $0.st_mode & S_IFMT == S_IFLNK } ?? false
+            try area.rename(name, to: trees, as: path.baseName)
+            if !isReference { try trees.directory(beneath: path.baseName).setMode(UInt32(mode)) }
+        }
+        guard path.row != nil, try trees.status(of: path.baseName) != nil else { return }
         let manifest = try root.directory(
             beneath: StoreLayout.Name.manifests + "/" + path.baseName)
         let metadata = try JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: manifest)
-        try database.transaction { try insert(metadata, registered: Timestamp.now) }
+        let uses = try? objectUsesFromListing(of: path.baseName)
+        let next = try nextNumber()
+        var registration =
+            Registration.read(in: manifest) ?? Registration(number: next, registered: Timestamp.now)
+        registration.number = path.row ?? registration.number
+        try database.transaction {
+            try insert(metadata, registration)
+            if let uses { try enter(uses, of: path.baseName) }
+        }
     }
 
     /// The aliases of a store path that is not registered, as its manifest has them.
@@ -182,9 +218,9 @@ extension Store {
 
     /// Removes the objects without another link, those of a crashed import among them.
     ///
-    /// - Parameter counts: Objects that need not be looked at, because a store path has them.
+    /// - Parameter kept: Objects that need not be looked at, because a store path has them.
     private func removeObjects(
-        without counts: ObjectCounts, _ command: String, _ onWait: (String) -> Void,
+        without kept: ObjectSet, _ command: String, _ onWait: (String) -> Void,
         _ collection: inout Collection
     ) throws {
         let objects = try root.directory(beneath: StoreLayout.Name.objects)
@@ -194,7 +230,7 @@ extension Store {
         for start in stride(from: 0, to: names.count, by: Self.slice) {
             // An import that is about to link to an object has this lock.
             let removal = try withWriterLock(command: command, onWait: onWait) {
-                try ObjectRemoval(in: objects, counts).run(
+                try ObjectRemoval(in: objects, without: kept).run(
                     names[start..<min(start + Self.slice, names.count)])
             }
             collection.freed += removal.bytes

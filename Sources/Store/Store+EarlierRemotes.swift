@@ -6,8 +6,7 @@ extension Store {
     public func earlierRemotes() throws -> [RemoteDescription] { try Self.remotes(of: database) }
 
     private static func remotes(of database: Database) throws -> [RemoteDescription] {
-        let tables = try database.query("SELECT 1 FROM sqlite_schema WHERE name = 'remote'") { _ in true }
-        guard !tables.isEmpty else { return [] }
+        guard try database.hasTable("remote") else { return [] }
         return try database.query("SELECT name, location FROM remote ORDER BY name") { row in
             // There was one kind.
             RemoteDescription(name: row.text(0), kind: .directory, location: .path(row.text(1)))

@@ -65,6 +65,7 @@ extension Store {
         }
         // Before its store paths go.
         try directory.synchronize()
+        try database.transaction { try forget(gone, of: profile) }
     }
 
     /// Changes the one thing of a generation that is ever changed, by putting a new file in the old one's place.

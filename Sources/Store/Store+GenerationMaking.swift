@@ -124,26 +124,27 @@ extension Store {
             guard let number = Self.generationNumber(entry.text), known.insert(number).inserted else {
                 continue
             }
-            try adopt(number, of: profile, in: directory)
+            let generation = try read(number, of: profile, in: directory)
+            try database.transaction { try insert(generation) }
         }
         return (known.max() ?? 0) + 1
     }
 
-    /// Enters the generation of a directory into the index.
-    func adopt(_ number: Int, of profile: ProfileName, in directory: Descriptor) throws {
+    /// The generation of a directory, as its files describe it.
+    func read(_ number: Int, of profile: ProfileName, in directory: Descriptor) throws -> Generation {
         let name = "\(StoreLayout.Name.generationPrefix)\(number)"
         let place = try directory.directory(beneath: name)
         let description = try JSON.decode(
             GenerationDescription.self, from: StoreLayout.Name.generationDescription, in: place)
         let packages = try GenerationListing.read(in: place)
-        let generation = Generation(
+        return Generation(
             profile: profile, number: number, parent: description.parent,
             created: Timestamp.seconds(description.created) ?? 0, command: description.command,
             packages: packages.map(\.baseName))
-        try database.transaction { try insert(generation) }
     }
 
-    private func insert(_ generation: Generation) throws {
+    /// Enters a generation into the index; part of a transaction.
+    func insert(_ generation: Generation) throws {
         let profile = DatabaseValue.text(generation.profile.text)
         // One of this number may have been deleted a moment ago.
         try database.run(
@@ -246,7 +247,8 @@ extension Store {
         let description = GenerationDescription(
             formatVersion: StoreLayout.formatVersion, profile: generation.profile.text,
             number: generation.number, parent: generation.parent, created: Timestamp.text(generation.created),
-            command: generation.command, host: host["PRETTY_NAME"], hostRelease: host.isEmpty ? nil : host)
+            command: generation.command, host: host["PRETTY_NAME"], hostRelease: host.isEmpty ? nil : host,
+            machine: MachineIdentity.current())
         let files = [
             (StoreLayout.Name.generationDescription, try JSON.encode(description)),
             (StoreLayout.Name.generationPackages, GenerationListing.text(packages, extensions: extensions)),

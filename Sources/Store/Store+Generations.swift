@@ -114,10 +114,37 @@ extension Store {
             _ = try generationDirectory(number, of: profile)
             let directory = try root.directory(beneath: "\(StoreLayout.Name.profiles)/\(profile)")
             let target = "\(StoreLayout.Name.generationPrefix)\(number)"
+            let previous = try directory.readSymlink(StoreLayout.Name.current)
             try directory.replaceSymlink(
                 StoreLayout.Name.current, target: target.utf8, through: temporary())
-            try directory.synchronize()
-            try directory.unlink(StoreLayout.Name.pending)
+            do {
+                try directory.synchronize()
+            } catch {
+                do {
+                    try switchBack(to: previous, in: directory)
+                } catch let second {
+                    throw StoreError.cannotSwitchBack(
+                        profile: profile.text, number: number, reason: "\(error)".sentence,
+                        second: "\(second)".sentence)
+                }
+                throw error
+            }
+            // The next writer takes the mark away, where it says nothing new.
+            try? directory.unlink(StoreLayout.Name.pending)
         }
     }
+
+    /// Undoes a switch that may not be on the disk.
+    private func switchBack(to target: Bytes?, in profile: Descriptor) throws {
+        if let target {
+            try profile.replaceSymlink(StoreLayout.Name.current, target: target, through: temporary())
+        } else {
+            try profile.unlink(StoreLayout.Name.current)
+        }
+    }
+}
+
+extension String {
+    /// An error's sentence, without its hint.
+    fileprivate var sentence: String { split(separator: "\n").first.map(String.init) ?? self }
 }

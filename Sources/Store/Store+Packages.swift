@@ -66,7 +66,12 @@ extension Store {
     /// Whether a store path is registered and its tree is there.
     public func contains(_ storePath: StorePath) throws -> Bool {
         guard try package(baseName: storePath.baseName) != nil else { return false }
-        return try root.status(of: StoreLayout.Name.store + "/" + storePath.baseName) != nil
+        return try isTreeThere(storePath.baseName)
+    }
+
+    /// Whether the store path of a base name is registered and its tree is there, here or in a base.
+    public func has(_ baseName: String) throws -> Bool {
+        try package(baseName: baseName) != nil && isTreeThere(baseName)
     }
 
     /// Everything that is known of a registered store path.
@@ -81,10 +86,12 @@ extension Store {
         return try root.directory(beneath: StoreLayout.Name.manifests + "/" + baseName)
     }
 
-    /// The tree of a registered store path.
+    /// The tree of a registered store path, in this store or in a base.
+    ///
+    /// - Throws: ``StoreError/lostTree(baseName:place:source:)`` where the base does not have it.
     public func tree(of baseName: String) throws -> Descriptor {
         guard try package(baseName: baseName) != nil else { throw StoreError.unknownPackage(baseName) }
-        return try root.directory(beneath: StoreLayout.Name.store + "/" + baseName)
+        return try openTree(baseName)
     }
 
     /// The base name of the store path that has an alias; `nil` if the alias is free.
@@ -120,9 +127,17 @@ public struct ImportedSource: Sendable, Hashable {
         self.hints = hints ?? ""
     }
 
-    fileprivate var values: [DatabaseValue] {
-        [.text(digest), .text(name), .text(version), .text(architecture), .text(hints)]
+    /// What it consists of, in order.
+    var fields: [String] { [digest, name, version, architecture, hints] }
+
+    /// Reads ``fields``; `nil` for another number of them.
+    init?(fields: [String]) {
+        guard fields.count == 5 else { return nil }
+        self.init(
+            digest: fields[0], name: fields[1], version: fields[2], architecture: fields[3], hints: fields[4])
     }
+
+    var values: [DatabaseValue] { fields.map { .text($0) } }
 }
 
 extension Store {
@@ -139,11 +154,25 @@ extension Store {
     /// Notes which store path importing `source` gave, so that importing it again need not read it.
     public func record(_ source: ImportedSource, gave baseName: String) throws {
         try withWriterLock(command: "note of a source") {
-            let sql = """
-                INSERT OR REPLACE INTO source (digest, name, version, architecture, hints, package)
-                SELECT ?, ?, ?, ?, ?, id FROM package WHERE base_name = ?
-                """
-            try database.run(sql, source.values + [.text(baseName)])
+            let earlier = try package(from: source)
+            guard earlier != baseName, var registration = try registration(of: baseName) else { return }
+            // Files first. One that a crash leaves in two files is that of the later registration.
+            registration.sources.insert(source)
+            try write(registration, of: baseName)
+            if let earlier, var other = try self.registration(of: earlier) {
+                other.sources.remove(source)
+                try write(other, of: earlier)
+            }
+            try database.transaction { try enter(source, of: registration.number) }
         }
+    }
+
+    /// Notes in the index which package importing `source` gave.
+    func enter(_ source: ImportedSource, of package: Int) throws {
+        let sql = """
+            INSERT OR REPLACE INTO source (digest, name, version, architecture, hints, package)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """
+        try database.run(sql, source.values + [.integer(package)])
     }
 }

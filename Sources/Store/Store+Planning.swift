@@ -3,15 +3,6 @@ internal import Glibc
 internal import StoreLayout
 
 extension Store {
-    /// A store path that is in the index or on disk.
-    private struct Candidate {
-        let baseName: String
-        var row: Int?
-        var name: String?
-        var version: String?
-        var size = 0
-    }
-
     /// Finds out what a garbage collection would do.
     ///
     /// What a crash left in `objects/` is found only when it is done. Linear in store paths and objects.
@@ -29,74 +20,85 @@ extension Store {
         roots.merge(outside)
         plan.dangling = roots.dangling
         plan.unseen = roots.unseen
-        let generations = try keptByGenerations(without: plan.generations)
+        let all = try Candidates(in: self)
+        let others = Dictionary(
+            roots.roots.compactMap { name, roots in all.names.number(of: name).map { ($0, roots) } },
+            uniquingKeysWith: { first, _ in first })
+        let generations = try keptByGenerations(all.names, without: plan.generations)
 
-        var doomed: [Candidate] = []
-        var liveRows: Set<Int> = []
-        for candidate in try candidates() {
-            let others = roots.roots[candidate.baseName] ?? []
-            if let generation = generations[candidate.baseName] {
-                let root = generationRoot(
-                    generation.number, of: generation.profile, isActive: generation.isActive)
-                plan.kept.append(
-                    CollectionPlan.Kept(
-                        baseName: candidate.baseName, root: root, others: generation.count - 1 + others.count)
-                )
-            } else if let first = others.first {
-                plan.kept.append(
-                    CollectionPlan.Kept(baseName: candidate.baseName, root: first, others: others.count - 1))
-            } else {
-                doomed.append(candidate)
-                continue
+        let hostsToWaitFor = try hostsToWaitFor()
+        var awaited: [Int: [OtherHost]] = [:]
+        var isKept = [Bool](repeating: false, count: all.names.count)
+        for number in 0..<all.names.count {
+            isKept[number] = generations.keepers[number].count > 0 || others[number] != nil
+            guard !isKept[number], number < all.registered.count, let hostsToWaitFor else { continue }
+            let hosts = hostsToWaitFor(all.names[number])
+            guard !hosts.isEmpty else { continue }
+            isKept[number] = true
+            awaited[number] = hosts
+            plan.waiting.append(all.names[number])
+            for host in hosts where !plan.silent.contains(host.displayed) {
+                plan.silent.append(host.displayed)
             }
-            if let row = candidate.row { liveRows.insert(row) }
         }
-        plan.kept.sort { $0.baseName < $1.baseName }
-        try choose(doomed, live: liveRows, limit: limit, &plan)
+        plan.kept = all.names.sorted(isKept.indices.filter { isKept[$0] }).compactMap { number in
+            if let hosts = awaited[number], let host = hosts.first {
+                let chain = [host.displayed, "which has not said since that it does not run it"]
+                return CollectionPlan.Kept(
+                    baseName: all.names[number], root: CollectionRoot(kind: .host, chain: chain),
+                    others: hosts.count - 1)
+            }
+            let others = others[number] ?? []
+            let keeper = generations.keepers[number]
+            let root =
+                keeper.count > 0
+                ? generationRoot(
+                    keeper.number, of: generations.profiles[keeper.profile],
+                    isActive: keeper.isActive)
+                : others.first
+            return root.map {
+                CollectionPlan.Kept(
+                    baseName: all.names[number], root: $0, others: keeper.count + others.count - 1)
+            }
+        }
+        try choose(all, keeping: isKept, limit: limit, &plan)
         plan.derived = try unusedDerived()
         return plan
     }
 
-    /// Everything that might go: rows of the index, in the order they were made, after what only is on disk.
-    private func candidates() throws -> [Candidate] {
-        let registered = try database.query(
-            "SELECT base_name, id, name, version, size FROM package ORDER BY id"
-        ) {
-            Candidate(
-                baseName: $0.text(0), row: $0.integer(1), name: $0.text(2), version: $0.text(3),
-                size: $0.integer(4))
-        }
-        var known = Set(registered.lazy.map(\.baseName))
-        var strays: [Candidate] = []
-        for place in [StoreLayout.Name.store, StoreLayout.Name.manifests, StoreLayout.Name.shims] {
-            try root.directory(beneath: place).forEachEntry { name, _, _ in
-                let name = String(decoding: name, as: UTF8.self)
-                guard StorePath.isBaseName(name), known.insert(name).inserted else { return }
-                strays.append(Candidate(baseName: name))
-            }
-        }
-        return strays.sorted { $0.baseName < $1.baseName } + registered
+    /// What generations keep a store path.
+    private struct Keeper {
+        /// Which of the profiles that the newest is of, or the active one.
+        var profile = 0
+        /// That generation's number.
+        var number = 0
+        var isActive = false
+        /// How many generations there are.
+        var count = 0
     }
 
-    /// By base name: the newest generation of a profile that has it, and how many have it.
+    /// By number of a base name: the newest generation of a profile that has it, and how many have it.
     private func keptByGenerations(
-        without gone: [Generation]
-    ) throws -> [String: (profile: String, number: Int, isActive: Bool, count: Int)] {
-        var kept: [String: (profile: String, number: Int, isActive: Bool, count: Int)] = [:]
-        let active = Dictionary(
-            uniqueKeysWithValues: try profiles().map { ($0.text, try currentNumber(of: $0)) })
-        let isGone = Set(gone.map { "\($0.number) \($0.profile)" })
-        let enter = { (name: String, profile: String, number: Int, count: Int) in
+        _ names: NameTable, without gone: [Generation]
+    ) throws -> (keepers: [Keeper], profiles: [String]) {
+        var keepers = [Keeper](repeating: Keeper(), count: names.count)
+        var profiles: [String] = []
+        var active: [Int?] = []
+        for profile in try self.profiles() {
+            profiles.append(profile.text)
+            active.append(try currentNumber(of: profile))
+        }
+        let numbers = Dictionary(uniqueKeysWithValues: profiles.enumerated().map { ($1, $0) })
+        let enter = { (name: UnsafeRawBufferPointer, profile: Int, number: Int, count: Int) in
+            // A generation may list what a crash or a hand removed.
+            guard let index = names.number(of: name) else { return }
             let isActive = active[profile] == number
-            if let other = kept[name] {
-                // The active one says most.
-                let isBetter = isActive && !other.isActive
-                kept[name] =
-                    isBetter
-                    ? (profile, number, true, other.count + count)
-                    : (other.profile, other.number, other.isActive, other.count + count)
-            } else {
-                kept[name] = (profile, number, isActive, count)
+            keepers[index].count += count
+            // The active one says most.
+            if keepers[index].count == count || isActive && !keepers[index].isActive {
+                keepers[index].profile = profile
+                keepers[index].number = number
+                keepers[index].isActive = isActive
             }
         }
         if gone.isEmpty {
@@ -104,53 +106,81 @@ extension Store {
                 SELECT base_name, profile, max(number), count(DISTINCT number) FROM generation_package
                 GROUP BY base_name, profile
                 """
-            _ = try database.query(sql) { enter($0.text(0), $0.text(1), $0.integer(2), $0.integer(3)) }
+            try database.forEach(sql) {
+                guard let profile = numbers[$0.text(1)] else { return }
+                enter($0.textBytes(0), profile, $0.integer(2), $0.integer(3))
+            }
         } else {
+            let isGone = Set(gone.map { "\($0.number) \($0.profile)" })
             let sql =
                 "SELECT DISTINCT base_name, profile, number FROM generation_package ORDER BY number DESC"
-            _ = try database.query(sql) { row in
-                guard !isGone.contains("\(row.integer(2)) \(row.text(1))") else { return }
-                enter(row.text(0), row.text(1), row.integer(2), 1)
+            try database.forEach(sql) { row in
+                guard let profile = numbers[row.text(1)], !isGone.contains("\(row.integer(2)) \(row.text(1))")
+                else { return }
+                enter(row.textBytes(0), profile, row.integer(2), 1)
             }
         }
-        return kept
+        return (keepers, profiles)
     }
 
-    /// Decides which store paths go, and what that frees.
+    /// Decides which store paths go, and what that frees: each object with the last store path that has it.
     private func choose(
-        _ candidates: [Candidate], live: Set<Int>, limit: Int?, _ plan: inout CollectionPlan
+        _ all: Candidates, keeping isKept: [Bool], limit: Int?, _ plan: inout CollectionPlan
     ) throws {
-        let rows = Set(candidates.compactMap(\.row))
-        var counts = ObjectCounts()
-        var uses: [Int: Bytes] = [:]
+        var objects = ObjectSet()
+        // Of those that go: the uses of each, one after the other.
+        var uses: Bytes = []
+        var ranges = [Range<Int>](repeating: 0..<0, count: all.registered.count)
+        var number = 0
         try forEachObjectUses { row, bytes in
-            if rows.contains(row) {
-                uses[row] = Array(bytes)
-                ObjectUses.forEach(in: bytes) { counts.add($0.fingerprint) }
-            } else if live.contains(row) {
-                ObjectUses.forEach(in: bytes) { counts.keep($0.fingerprint) }
+            // Both are in the order of rows.
+            while number < all.registered.count, all.registered[number].row < row { number += 1 }
+            guard number < all.registered.count, all.registered[number].row == row else { return }
+            if isKept[number] {
+                ObjectUses.forEach(in: bytes) { objects.keep($0.fingerprint) }
+            } else {
+                let start = uses.count
+                uses.append(contentsOf: bytes)
+                ranges[number] = start..<uses.count
+            }
+        }
+        var sizes = [Int](repeating: 0, count: all.registered.count)
+        for number in all.registered.indices.reversed() where !ranges[number].isEmpty {
+            uses.withUnsafeBytes { uses in
+                ObjectUses.forEach(in: UnsafeRawBufferPointer(rebasing: uses[ranges[number]])) { use in
+                    if objects.claim(use.fingerprint) { sizes[number] += use.size }
+                }
             }
         }
         var freed = 0
-        for candidate in candidates {
+        // What a crash left comes first: nothing is known of what it has.
+        for number in Array(all.registered.count..<all.names.count) + Array(all.registered.indices)
+        where !isKept[number] {
+            let name = all.names[number]
             if let limit, freed >= limit {
-                plan.spared.append(candidate.baseName)
-                continue
-            }
-            var doomed = CollectionPlan.Doomed(
-                baseName: candidate.baseName, name: candidate.name, version: candidate.version,
-                size: candidate.size, freed: 0, row: candidate.row)
-            if let bytes = candidate.row.flatMap({ uses[$0] }) {
-                bytes.withUnsafeBytes { bytes in
-                    ObjectUses.forEach(in: bytes) { use in
-                        if counts.remove(use.fingerprint) { doomed.freed += use.size }
+                plan.spared.append(name)
+                guard number < all.registered.count else { continue }
+                uses.withUnsafeBytes { uses in
+                    ObjectUses.forEach(in: UnsafeRawBufferPointer(rebasing: uses[ranges[number]])) {
+                        objects.keep($0.fingerprint)
                     }
                 }
+                continue
             }
-            freed += doomed.freed
-            plan.doomed.append(doomed)
+            guard number < all.registered.count else {
+                plan.doomed.append(
+                    CollectionPlan.Doomed(
+                        baseName: name, name: nil, version: nil, size: 0, freed: 0, row: nil))
+                continue
+            }
+            let package = all.registered[number]
+            plan.doomed.append(
+                CollectionPlan.Doomed(
+                    baseName: name, name: package.name, version: package.version, size: package.size,
+                    freed: sizes[number], row: package.row))
+            freed += sizes[number]
         }
-        plan.counts = counts
+        plan.objects = objects
     }
 
     /// The generations that a rule lets go: never the active one, nor that a rollback goes to.
@@ -196,5 +226,36 @@ extension Store {
             }
         }
         return false
+    }
+}
+
+/// Everything that might go: what is in the index, in the order it was registered, and then what only is on disk.
+private struct Candidates {
+    struct Registered {
+        let row: Int
+        let name: String
+        let version: String
+        let size: Int
+    }
+
+    /// Base names; those of ``registered`` are the first.
+    private(set) var names = NameTable()
+    private(set) var registered: [Registered] = []
+
+    init(in store: Store) throws {
+        try store.database.forEach("SELECT base_name, id, name, version, size FROM package ORDER BY id") {
+            names.insert($0.textBytes(0))
+            registered.append(
+                Registered(row: $0.integer(1), name: $0.text(2), version: $0.text(3), size: $0.integer(4)))
+        }
+        var strays: Set<String> = []
+        for place in [StoreLayout.Name.store, StoreLayout.Name.manifests, StoreLayout.Name.shims] {
+            try store.root.directory(beneath: place).forEachEntry { name, _, _ in
+                guard names.number(of: name) == nil else { return }
+                let name = String(decoding: name, as: UTF8.self)
+                if StorePath.isBaseName(name) { strays.insert(name) }
+            }
+        }
+        for var name in strays.sorted() { name.withUTF8 { _ = names.insert(UnsafeRawBufferPointer($0)) } }
     }
 }

@@ -15,17 +15,19 @@ extension Store {
     ///   - metadata: What is known of it; the listing's digest and the sizes are filled in.
     ///   - sourceListing: The canonical listing of the tree before relocation.
     ///   - report: What relocation did, as JSON.
+    ///   - source: What was imported, so that importing it again need not read it; `nil` where that has no digest.
+    ///   - location: Where the image is, for a repair; `nil` where nobody will find it there.
     ///   - label: The label of each of its paths; `nil` on hosts without labels. Objects of other store paths keep theirs.
     /// - Returns: The metadata as they are kept.
     /// - Throws: ``StoreError/aliasClash(name:owner:)`` before anything is changed, and others.
     @discardableResult
     public func register(
         _ area: ImportArea, tree: Tree, storePath: StorePath, metadata: Metadata, sourceListing: Bytes,
-        report: Bytes, label: Labeller? = nil
+        report: Bytes, source: ImportedSource? = nil, location: String? = nil, label: Labeller? = nil
     ) throws -> Metadata {
         try withWriterLock(command: "import of \(storePath.baseName)") {
             if try contains(storePath) { return try self.metadata(of: storePath.baseName) }
-            try checkAliases(metadata.aliases, of: storePath)
+            try checkAliases(metadata.aliases, of: storePath.baseName)
             var metadata = metadata
             let listing = TreeListing.render(tree, mode: \.storedMode) { id in
                 (area.staging[id].size, area.staging[id].digest)
@@ -34,11 +36,16 @@ extension Store {
             metadata.listingDigest = Digest(hashing: listing).hex
             (metadata.size, metadata.fileCount) = try Self.measure(tree, area.staging)
 
+            let registration = Registration(
+                number: try nextNumber(), registered: Timestamp.now, location: location,
+                sources: source.map { [$0] } ?? [])
+
             try area.directory.makeDirectory("manifest", mode: 0o700, existing: false)
             let manifest = try area.directory.directory(beneath: "manifest")
             for (name, contents) in [
                 (StoreLayout.Name.sourceListing, sourceListing), (StoreLayout.Name.listing, listing),
                 (StoreLayout.Name.metadata, try JSON.encode(metadata)), (StoreLayout.Name.report, report),
+                (StoreLayout.Name.registration, registration.text),
             ] {
                 let file = try manifest.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
                 try contents.withUnsafeBytes { try file.write($0) }
@@ -65,7 +72,9 @@ extension Store {
                         digest: content.digest, mode: node.storedMode, attributes: node.attributes)
                     return (key, content.size)
                 })
-            try commit(area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, materializer, uses)
+            try commit(
+                area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, registration, materializer,
+                uses)
             return metadata
         }
     }
@@ -73,7 +82,7 @@ extension Store {
     /// The steps that others see, each undone if a later one fails.
     private func commit(
         _ area: ImportArea, _ top: Descriptor, _ mode: UInt16, _ storePath: StorePath, _ metadata: Metadata,
-        _ materializer: Materializer, _ uses: [ObjectUse]
+        _ registration: Registration, _ materializer: Materializer, _ uses: [ObjectUse]
     ) throws {
         let base = storePath.baseName
         let trees = try root.directory(beneath: StoreLayout.Name.store)
@@ -86,7 +95,7 @@ extension Store {
             undo.append { materializer.withdrawObjects() }
             try materializer.commitObjects()
 
-            try setAside(base, in: manifests, as: "old-manifest", area)
+            try setAside(base, in: manifests, as: "old-manifest", area.directory)
             try area.directory.rename("manifest", to: manifests, as: base)
             undo.append { try? manifests.rename(base, to: area.directory, as: "manifest") }
 
@@ -98,7 +107,7 @@ extension Store {
                 try aliases.replaceSymlink(alias.name, target: target, through: area.directory)
                 undo.append { try? aliases.unlink(alias.name) }
             }
-            try setAside(base, in: trees, as: "old-tree", area)
+            try setAside(base, in: trees, as: "old-tree", area.directory)
             try area.directory.rename("tree", to: trees, as: base)
             undo.append {
                 try? top.setMode(0o755)
@@ -109,7 +118,7 @@ extension Store {
 
             for directory in [top, trees, manifests, aliases] { try directory.synchronize() }
             try database.transaction {
-                try insert(metadata, registered: Timestamp.now)
+                try insert(metadata, registration)
                 try enter(uses, of: base)
             }
         } catch {
@@ -118,18 +127,17 @@ extension Store {
         }
     }
 
-    /// Moves what an interrupted import left at `name` into the import area.
-    private func setAside(
-        _ name: String, in directory: Descriptor, as newName: String, _ area: ImportArea
+    /// Moves what an interrupted import left at `name` into a directory below `tmp`, or a reference to a lost tree.
+    func setAside(
+        _ name: String, in directory: Descriptor, as newName: String, _ area: Descriptor
     ) throws {
-        guard try directory.status(of: name) != nil else { return }
-        try directory.directory(beneath: name).setMode(0o755)
-        try directory.rename(name, to: area.directory, as: newName)
+        guard let status = try directory.status(of: name) else { return }
+        if status.st_mode & S_IFMT == S_IFDIR { try directory.directory(beneath: name).setMode(0o755) }
+        try directory.rename(name, to: area, as: newName)
     }
 
     /// Refuses names that are not allowed, and aliases that another registered store path has.
-    private func checkAliases(_ records: [AliasRecord], of storePath: StorePath) throws {
-        let base = storePath.baseName
+    func checkAliases(_ records: [AliasRecord], of base: String) throws {
         for alias in records {
             let isAllowed = alias.name.utf8.allSatisfy {
                 (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
@@ -162,25 +170,32 @@ extension Store {
     }
 
     /// Enters a store path into the index, in place of an older entry of it.
-    func insert(_ metadata: Metadata, registered: Int) throws {
+    func insert(_ metadata: Metadata, _ registration: Registration) throws {
         let sql = """
-            INSERT INTO package (base_name, name, version, architecture, tree, listing, alias_salt, size,
+            INSERT INTO package (id, base_name, name, version, architecture, tree, listing, alias_salt, size,
                 file_count, source, source_digest, summary, registered)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """
         try database.run("DELETE FROM package WHERE base_name = ?", [.text(metadata.storePath)])
         let values: [DatabaseValue] = [
-            .text(metadata.storePath), .text(metadata.name), .text(metadata.version),
+            .integer(registration.number), .text(metadata.storePath), .text(metadata.name),
+            .text(metadata.version),
             .text(metadata.architecture.rawValue), .text(metadata.tree), .text(metadata.listingDigest),
             .integer(metadata.aliasSalt), .integer(metadata.size), .integer(metadata.fileCount),
             .text(metadata.source), .optional(metadata.sourceDigest), .optional(metadata.summary),
-            .integer(registered),
+            .integer(registration.registered),
         ]
-        let ids = try database.query(sql, values) { $0.integer(0) }
+        try database.run(sql, values)
         for alias in metadata.aliases {
             try database.run(
                 "INSERT INTO alias (name, package, target) VALUES (?, ?, ?)",
-                [.text(alias.name), .optional(ids.first), .text(alias.target)])
+                [.text(alias.name), .integer(registration.number), .text(alias.target)])
         }
+        for source in registration.sources { try enter(source, of: registration.number) }
+    }
+
+    /// The row that the next registration gets; known before it is in the index, because it is in its file, too.
+    func nextNumber() throws -> Int {
+        try database.query("SELECT coalesce(max(id), 0) + 1 FROM package") { $0.integer(0) }.first ?? 1
     }
 }

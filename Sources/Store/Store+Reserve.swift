@@ -29,6 +29,26 @@ extension Store {
     }
 }
 
+extension Store {
+    /// Throws if an image cannot fit, however much of it the store has already.
+    ///
+    /// - Parameters:
+    ///   - image: What errors call it.
+    ///   - minimumFree: Bytes that stay free.
+    ///   - size: Bytes of its files, given what is free: `nil` where they are no more than that.
+    /// - Throws: ``StoreError/noRoom(image:size:path:free:)``, or what `size` throws.
+    public func checkRoom(
+        for image: String, minimumFree: Int, size: (_ free: Int) throws -> Int?
+    ) throws {
+        let free = try root.freeSpace() - minimumFree
+        guard let size = try size(free), try !root.mayCompress() else { return }
+        // Each file may be one that a store path has.
+        let known = try database.query("SELECT coalesce(sum(size), 0) FROM package") { $0.integer(0) }
+        guard size - (known.first ?? 0) > free else { return }
+        throw StoreError.noRoom(image: image, size: size, path: path, free: max(0, free))
+    }
+}
+
 extension Descriptor {
     /// Throws unless an amount of space is free.
     ///

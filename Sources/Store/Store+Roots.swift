@@ -57,6 +57,7 @@ extension Store {
             }
         }
         try lookAtLinks(TreePath.root, depth: 0, &found)
+        try addHostRoots(to: &found)
         return found
     }
 
@@ -113,9 +114,14 @@ extension Store {
             place.bytes.isEmpty ? top : try top.open(beneath: place.bytes, flags: O_RDONLY | O_DIRECTORY)
         for entry in try directory.list() {
             let path = place.appending(entry.name)
-            guard let status = try directory.status(of: entry.name) else { continue }
+            // What hosts say is looked at by itself.
+            guard path != Self.hostReports, let status = try directory.status(of: entry.name) else {
+                continue
+            }
             if status.st_mode & S_IFMT == S_IFDIR {
-                if depth < Self.depthLimit { try lookAtLinks(path, depth: depth + 1, &found) }
+                if depth < Self.depthLimit {
+                    try looking(at: path, &found) { try lookAtLinks(path, depth: depth + 1, &$0) }
+                }
                 continue
             }
             var chain = ["\(StoreLayout.Name.collectionRoots)/\(path)"]
@@ -123,8 +129,21 @@ extension Store {
             if status.st_mode & S_IFMT == S_IFLNK {
                 names = storePaths(atEndOf: directory.path + "/" + entry.text, &chain)
             } else if status.st_mode & S_IFMT == S_IFREG {
-                names = StorePathMention.baseNames(
-                    in: try directory.open(beneath: entry.name).readAll(limit: Self.textLimit))
+                var text: Bytes?
+                try looking(at: path, &found) { _ in text = try Self.text(entry.name, in: directory) }
+                guard let text else { continue }
+                if let layer = Layer(text) {
+                    chain.append("the store at \(layer.root)")
+                    if layer.isGone(since: status.st_mtim.tv_sec), path.isWithin(Self.automaticRoots) {
+                        found.dangling.append(
+                            DanglingRoot(
+                                path: "\(path)",
+                                reason: "the store at \(layer.root), which it is of, is not there",
+                                isAutomatic: true))
+                        continue
+                    }
+                }
+                names = StorePathMention.baseNames(in: text)
             } else {
                 names = []
             }
@@ -142,6 +161,29 @@ extension Store {
         }
     }
 
+    /// Looks at what may be another user's; what that one does not let be seen is said.
+    private func looking(
+        at path: TreePath, _ found: inout FoundRoots, _ body: (inout FoundRoots) throws -> Void
+    ) throws {
+        do {
+            try body(&found)
+        } catch let error as SystemError where [EACCES, EPERM, EFBIG, ENXIO].contains(error.code) {
+            found.unseen.append("\(StoreLayout.Name.collectionRoots)/\(path)")
+        } catch let error as SystemError where [ENOENT, ELOOP, ENOTDIR].contains(error.code) {
+            // It has gone, or become something else, this moment.
+        }
+    }
+
+    /// A file of `gcroots/`, or `nil` where it is none by now.
+    ///
+    /// Whoever made it may put a pipe in its place.
+    private static func text(_ name: Bytes, in directory: Descriptor) throws -> Bytes? {
+        let file = try directory.open(beneath: name, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        guard try file.status().st_mode & S_IFMT == S_IFREG else { return nil }
+        return try file.readAll(limit: textLimit)
+    }
+
+    private static let hostReports = TreePath.root.appending(StoreLayout.Name.hosts.utf8)
     private static let automaticRoots = TreePath.root.appending(StoreLayout.Name.automaticRoots.utf8)
 
     /// Base names of the store paths that a link leads to: by its name, or as a profile or generation of another root.
@@ -185,7 +227,38 @@ extension Store {
     /// Removes links of `gcroots/auto` that lead nowhere.
     func dropDanglingRoots(_ dangling: [DanglingRoot]) throws {
         let top = try root.directory(beneath: StoreLayout.Name.collectionRoots)
-        for entry in dangling where entry.isAutomatic { try top.unlink(entry.path) }
+        for entry in dangling where entry.isAutomatic {
+            // Directories there may be a user's, who could put a link in the place of one.
+            let parts = entry.path.split(separator: "/")
+            let parent = try? top.directory(beneath: parts.dropLast().joined(separator: "/"))
+            try parent?.unlink(String(parts.last ?? ""))
+        }
+    }
+}
+
+/// A store that lies over this one, as a file of `gcroots/auto` tells.
+private struct Layer {
+    let root: String
+    private let machine: String?
+
+    /// `nil` for any other text.
+    init?(_ text: Bytes) {
+        let lines = String(decoding: text.prefix(1 << 16), as: UTF8.self).split(separator: "\n")
+        guard lines.first.map({ $0 == Store.layerHeading }) == true else { return nil }
+        let value = { (word: String) in
+            lines.first { $0.hasPrefix(word + " ") }.map { String($0.dropFirst(word.count + 1)) }
+        }
+        guard let root = value("root"), root.hasPrefix("/") else { return nil }
+        (self.root, machine) = (root, value("machine"))
+    }
+
+    /// Whether its directory has not been there for long, on the host that it is on.
+    func isGone(since time: Int) -> Bool {
+        guard machine == MachineIdentity.current(), Timestamp.now - time > StoreLayout.leasePeriod else {
+            return false
+        }
+        var status = stat()
+        return lstat(root, &status) != 0 && errno == ENOENT
     }
 }
 

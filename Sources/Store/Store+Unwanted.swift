@@ -20,6 +20,15 @@ extension Store {
         }
     }
 
+    /// Takes the notes back of generations whose directories are gone; part of a transaction.
+    func forget(_ generations: some Sequence<Int>, of profile: ProfileName) throws {
+        for number in generations {
+            try database.run(
+                "DELETE FROM deleted_generation WHERE profile = ? AND number = ?",
+                [.text(profile.text), .integer(number)])
+        }
+    }
+
     /// Removes what interrupted commands left of generations.
     func sweepGenerations() throws {
         try unregisterPending()
@@ -28,18 +37,19 @@ extension Store {
         }
         guard !gone.isEmpty else { return }
         let temporary = try temporary()
-        let (name, area) = try temporary.makeHeldDirectory()
-        // Swept by the next writer if it cannot be removed now.
-        defer { try? temporary.removeTree(name) }
+        // Straight into `tmp`, where nobody else removes anything now: there may be no inode for a directory of its own.
+        var moved: [String] = []
         for (profile, number) in gone {
             let directory = try root.directory(beneath: "\(StoreLayout.Name.profiles)/\(profile)")
             let generation = "\(StoreLayout.Name.generationPrefix)\(number)"
             guard try directory.status(of: generation) != nil else { continue }
-            try directory.rename(generation, to: area, as: "\(profile)-\(generation)")
+            let name = String(UInt64.random(in: .min ... .max), radix: 36) + "-" + generation
+            try directory.rename(generation, to: temporary, as: name)
+            moved.append(name)
             try directory.synchronize()
         }
         try database.transaction { try database.run("DELETE FROM deleted_generation") }
-        try area.removeContents()
+        for name in moved { try temporary.removeTree(name) }
     }
 
     /// Takes generations back that a crash kept from becoming the active one: nobody was told of them.

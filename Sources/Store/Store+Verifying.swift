@@ -1,6 +1,7 @@
 public import Files
 internal import Glibc
 internal import StoreLayout
+internal import Synchronization
 
 /// Something in a store path that is not as it was registered.
 public struct Problem: Sendable, Hashable, CustomStringConvertible {
@@ -26,6 +27,13 @@ public struct Problem: Sendable, Hashable, CustomStringConvertible {
         case alias = "the alias is missing or leads elsewhere"
         /// It cannot be read.
         case unreadable = "cannot be read"
+        /// Another user may not read it: no damage, but not compared.
+        case shut = "may be read by its owner only"
+        /// Python keeps what it has compiled beside the source wherever it may write: as root, in the store, too.
+        case bytecode = "compiled by Python, which ran as root"
+
+        /// Whether anything of the package is wrong.
+        public var isDamage: Bool { self != .shut && self != .bytecode }
     }
 
     /// The path it concerns, in the tree; of an alias its name.
@@ -48,42 +56,169 @@ extension Store {
     ///
     /// - Returns: What is wrong, by path; nothing if all is well.
     public func verify(_ package: Package, progress: any Progress = NoProgress()) throws -> [Problem] {
-        let manifest = try manifest(of: package.baseName)
+        try verify([package], progress: progress)[0].get()
+    }
+
+    /// Reads all of registered store paths, on all processors, and compares them with their listings.
+    ///
+    /// Contents that several files share are read once.
+    ///
+    /// - Returns: For each store path what is wrong, by path; an error where it could not be looked at.
+    public func verify(
+        _ packages: [Package], progress: any Progress = NoProgress()
+    ) throws -> [Result<[Problem], any Error>] {
+        try examine(packages, progress: progress).map { result in
+            result.map { $0.problems }
+        }
+    }
+
+    /// What is wrong with a store path, and where.
+    struct Examined: Sendable {
+        /// What is wrong with its manifest and aliases.
+        var manifest: [Problem] = []
+        /// What is wrong with its tree.
+        var tree: [TreeProblem] = []
+        /// All of it, for people.
+        var problems: [Problem] {
+            manifest + tree.map { Problem(path: $0.path.description, kind: $0.kind) }
+        }
+    }
+
+    /// A piece of the work on store paths.
+    private enum Piece: Sendable {
+        case package(Int)
+        case part(Int, TreeVerification, Range<Int>)
+    }
+
+    /// Reads all of registered store paths.
+    func examine(
+        _ packages: [Package], progress: any Progress
+    ) throws -> [Result<Examined, any Error>] {
+        let contents = ReadContents()
+        let size = packages.reduce(0) { $0 + $1.size }
+        let title = packages.count == 1 ? "verifying \(packages[0].name)" : "verifying"
+        progress.begin(title, total: size)
+        defer { progress.end() }
+        // Whoever has no other index to ask than this one: SQLite's connection is this thread's.
+        let aliases = try root.directory(beneath: StoreLayout.Name.aliases)
+        let root = root
+        let results = Mutex<[Result<Examined, any Error>?]>(Array(repeating: nil, count: packages.count))
+        // The last is taken first.
+        let queue = WorkQueue(packages.indices.reversed().map { Piece.package($0) }, threadLimit: .max)
+        let reporter = ThreadProgress(progress)
+        try queue.run { piece in
+            switch piece {
+            case .package(let index):
+                var examined = Examined()
+                let tree = Result {
+                    try Self.begin(packages[index], in: root, aliases, &examined) {
+                        entry, file, status, buffer in
+                        guard case .file(_, let digest) = entry.kind else { return nil }
+                        return try contents.digest(of: file, status, buffer) == digest ? nil : .content
+                    }
+                }
+                if case .success(let tree?) = tree, tree.pieces.isEmpty { examined.tree += tree.problems }
+                let begun = examined
+                results.withLock { $0[index] = tree.map { _ in begun } }
+                guard case .success(let tree?) = tree else { break }
+                for part in tree.pieces.reversed() { queue.add(.part(index, tree, part)) }
+            case .part(let index, let tree, let range):
+                // What is known of one tree is dropped before that of many others is there.
+                guard tree.look(at: range) else { break }
+                let problems = tree.problems
+                results.withLock { results in
+                    results[index] = results[index]?.map { examined in
+                        var examined = examined
+                        examined.tree += problems
+                        return examined
+                    }
+                }
+            }
+            reporter.advance(to: contents.count.load(ordering: .relaxed))
+        }
+        return results.withLock { $0 }.map { $0 ?? .success(Examined()) }
+    }
+
+    /// Looks at the manifest and aliases of a store path.
+    ///
+    /// - Returns: Its tree, the directories of which have been looked at; `nil` where there is nothing to compare.
+    static func begin(
+        _ package: Package, in root: Descriptor, _ aliases: Descriptor, _ examined: inout Examined,
+        _ check: @escaping TreeVerification.ContentCheck
+    ) throws -> TreeVerification? {
+        let base = package.baseName
+        let manifest = try root.directory(beneath: StoreLayout.Name.manifests + "/" + base)
+        guard let listing = try self.listing(of: package, in: manifest, &examined.manifest) else {
+            return nil
+        }
+        let metadata = try? JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: manifest)
+        if let metadata, metadata.isOf(package) {
+            examined.manifest += problems(ofAliases: metadata, in: aliases)
+        } else {
+            examined.manifest.append(Problem(path: StoreLayout.Name.metadata, kind: .manifest))
+        }
+        let source = try? manifest.open(beneath: StoreLayout.Name.sourceListing).readAll(limit: .max)
+        if source.map({ Digest(hashing: $0).hex }) != package.tree {
+            examined.manifest.append(
+                Problem(path: StoreLayout.Name.sourceListing, kind: source == nil ? .missing : .manifest))
+        }
+        if try manifest.status(of: StoreLayout.Name.report) == nil {
+            examined.manifest.append(Problem(path: StoreLayout.Name.report, kind: .missing))
+        }
+        let name = StoreLayout.Name.store + "/" + base
+        guard let status = try root.status(of: name), [S_IFDIR, S_IFLNK].contains(status.st_mode & S_IFMT),
+            let top = try openTree(base, in: root)
+        else {
+            examined.tree.append(TreeProblem(path: .root, kind: .missing))
+            return nil
+        }
+        return try TreeVerification(
+            top: top, entries: try TreeListing.parse(listing),
+            checkContent: check)
+    }
+
+    /// The listing of a store path, if it is the one that was registered.
+    static func listing(
+        of package: Package, in manifest: Descriptor, _ problems: inout [Problem]
+    ) throws -> Bytes? {
         guard try manifest.status(of: StoreLayout.Name.listing) != nil else {
-            return [Problem(path: StoreLayout.Name.listing, kind: .missing)]
+            problems.append(Problem(path: StoreLayout.Name.listing, kind: .missing))
+            return nil
         }
         let listing = try manifest.open(beneath: StoreLayout.Name.listing).readAll(limit: .max)
         guard Digest(hashing: listing).hex == package.listingDigest else {
-            return [Problem(path: StoreLayout.Name.listing, kind: .manifest)]
+            problems.append(Problem(path: StoreLayout.Name.listing, kind: .manifest))
+            return nil
         }
-        var problems: [Problem] = []
-        if let metadata = try? metadata(of: package.baseName), metadata.storePath == package.baseName,
-            metadata.listingDigest == package.listingDigest,
-            metadata.identity.map({ StorePath($0).baseName }) == package.baseName
-        {
-            problems += try verifyAliases(metadata)
-        } else {
-            problems.append(Problem(path: StoreLayout.Name.metadata, kind: .manifest))
-        }
-        let name = StoreLayout.Name.store + "/" + package.baseName
-        guard let status = try root.status(of: name), status.st_mode & S_IFMT == S_IFDIR else {
-            return problems + [Problem(path: ".", kind: .missing)]
-        }
-        progress.begin("verifying \(package.name)", total: package.size)
-        defer { progress.end() }
-        var verification = TreeVerification(
-            top: try root.directory(beneath: name), entries: try TreeListing.parse(listing))
-        try verification.run(progress)
-        return problems + verification.problems
+        return listing
     }
 
-    private func verifyAliases(_ metadata: Metadata) throws -> [Problem] {
-        let aliases = try root.directory(beneath: StoreLayout.Name.aliases)
-        return metadata.aliases.compactMap { alias in
+    static func problems(ofAliases metadata: Metadata, in aliases: Descriptor) -> [Problem] {
+        metadata.aliases.compactMap { alias in
             // A file in the place of a link cannot be read as one: that is a problem too.
             let target = try? aliases.readSymlink(alias.name)
             let isRight = target == Self.target(of: alias, in: metadata.storePath)
             return isRight ? nil : Problem(path: alias.name, kind: .alias)
         }
+    }
+}
+
+extension Metadata {
+    /// Whether they are those of a registered package.
+    func isOf(_ package: Package) -> Bool {
+        storePath == package.baseName && listingDigest == package.listingDigest
+            && identity.map { StorePath($0).baseName } == package.baseName
+    }
+}
+
+/// Hands on what one thread reports, and nothing of the others: they are no business of who shows it.
+final class ThreadProgress: @unchecked Sendable {
+    private let progress: any Progress
+    private let thread = pthread_self()
+
+    init(_ progress: any Progress) { self.progress = progress }
+
+    func advance(to bytes: Int) {
+        if pthread_equal(thread, pthread_self()) != 0 { progress.advance(to: bytes) }
     }
 }

@@ -1,4 +1,3 @@
-internal import CSQLite
 public import Files
 internal import Glibc
 internal import StoreLayout
@@ -15,15 +14,21 @@ public final class Store {
     /// The root's path.
     public let path: String
 
+    /// The user whom the root belongs to; `nil` where that cannot be asked.
+    public var owner: Int? { (try? root.status()).map { Int($0.st_uid) } }
+
     let isWritable: Bool
-    let database: Database
+    var database: Database
+    /// The file that ``database`` was opened on; `nil` where that is not the root's index.
+    private var indexFile: Inode?
     private var writerLock: Descriptor?
 
-    private init(root: Descriptor, path: String, isWritable: Bool, database: Database) {
+    init(root: Descriptor, path: String, isWritable: Bool, database: Database, indexFile: Inode? = nil) {
         self.root = root
         self.path = path
         self.isWritable = isWritable
         self.database = database
+        self.indexFile = indexFile
     }
 
     /// Opens a store.
@@ -35,6 +40,23 @@ public final class Store {
     /// - Throws: ``StoreError``, `SystemError`, ``DatabaseError``.
     public static func open(root path: String, forWriting: Bool, onFullDisk: Bool = false) throws -> Store {
         if forWriting { try makeDirectories(path) }
+        let (root, isNew) = try openRoot(path, forWriting: forWriting)
+        guard forWriting else {
+            return Store(
+                root: root, path: path, isWritable: false, database: try readableIndex(path, in: root))
+        }
+        if onFullDisk { try releaseReserve(in: root) }
+        try makeDirectories(in: root, withFormat: isNew)
+        let (database, file) = try writableIndex(path, in: root)
+        let store = Store(root: root, path: path, isWritable: true, database: database, indexFile: file)
+        try store.rebuildIndexIfEmpty()
+        try store.enterHost()
+        if !onFullDisk { store.makeReserve() }
+        return store
+    }
+
+    /// Opens the root of a store, and finds out whether it has to become one.
+    static func openRoot(_ path: String, forWriting: Bool) throws -> (root: Descriptor, isNew: Bool) {
         let root: Descriptor
         do {
             root = try Descriptor.directory(path)
@@ -42,9 +64,7 @@ public final class Store {
             throw StoreError.noStore(path: path)
         }
         // Asked beforehand, because SQLite opens what it may not write for reading, and says so only later.
-        if forWriting, faccessat(root.number, ".", W_OK, 0) != 0 {
-            throw SystemError("write to the store", path)
-        }
+        if forWriting { try checkOwner(of: root) }
         let version = try formatVersion(of: root)
         if let version, version > StoreLayout.formatVersion {
             throw StoreError.newerFormat(path: path, version: version)
@@ -53,25 +73,21 @@ public final class Store {
             guard try isFree(root) else { throw StoreError.notAStore(path: path) }
             guard forWriting else { throw StoreError.noStore(path: path) }
         }
-        guard forWriting else {
-            return Store(root: root, path: path, isWritable: false, database: try readableIndex(path))
-        }
-        if onFullDisk { try releaseReserve(in: root) }
+        return (root, version == nil)
+    }
+
+    /// Makes the directories of a root, as far as they are missing, and then a store of it.
+    static func makeDirectories(in root: Descriptor, withFormat isNew: Bool) throws {
         for (name, mode) in StoreLayout.directories where try root.status(of: name) == nil {
             try root.makeDirectory(name, mode: mode)
             // Whatever the umask: others read a system's store.
             try root.directory(beneath: name).setMode(mode)
         }
-        if version == nil {
-            try root.replaceFile(
-                StoreLayout.Name.format, contents: "\(StoreLayout.formatVersion)\n".utf8,
-                through: root.directory(beneath: StoreLayout.Name.temporary), isDurable: true)
-        }
-        let store = Store(
-            root: root, path: path, isWritable: true, database: try writableIndex(path, in: root))
-        try store.rebuildIndexIfEmpty()
-        if !onFullDisk { store.makeReserve() }
-        return store
+        if geteuid() == 0 { try openRootsToUsers(in: root) }
+        guard isNew else { return }
+        try root.replaceFile(
+            StoreLayout.Name.format, contents: "\(StoreLayout.formatVersion)\n".utf8,
+            through: root.directory(beneath: StoreLayout.Name.temporary), isDurable: true)
     }
 
     /// Makes a directory and its parents, as `mkdir -p` does.
@@ -108,51 +124,18 @@ public final class Store {
 
     // MARK: - The index
 
-    private static func writableIndex(_ path: String, in root: Descriptor) throws -> Database {
-        let name = StoreLayout.Name.index
-        if try root.status(of: name) == nil {
-            // Made here, because the write-ahead log gets its mode from this file.
-            try root.open(beneath: name, flags: O_WRONLY | O_CREAT, mode: 0o644).setMode(0o644)
+    /// Opens the index again if another file has its name: whoever had the lock before made it anew.
+    private func reopenIndexIfReplaced() throws {
+        guard let indexFile, try root.status(of: StoreLayout.Name.index).map(Inode.init) != indexFile else {
+            return
         }
-        let database = try Database(path: path + "/" + name, mode: .writable)
-        guard try database.userVersion() < Schema.version else {
-            try check(database, path)
-            return database
-        }
-        try database.transaction {
-            // Asked again under the lock: another process may have been faster.
-            for (index, migration) in Schema.migrations.enumerated() where try index >= database.userVersion()
-            {
-                if migration.preparation == .remotesToFiles { try writeRemotes(of: database, in: root) }
-                try database.execute(migration.sql)
-                try database.execute("PRAGMA user_version = \(index + 1)")
-            }
-        }
-        return database
+        try openIndex()
+        try rebuildIndexIfEmpty()
     }
 
-    private static func readableIndex(_ path: String) throws -> Database {
-        let name = path + "/" + StoreLayout.Name.index
-        do {
-            let database = try Database(path: name, mode: .readOnly)
-            try check(database, path)
-            return database
-        } catch let error as DatabaseError
-            where [SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_IOERR].contains(error.primaryCode)
-        {
-            // Shared memory cannot be had on a read-only file system.
-            var status = stat()
-            guard stat(name, &status) == 0 else { throw StoreError.noIndex(path: path) }
-            let database = try Database(path: name, mode: .immutable)
-            try check(database, path)
-            return database
-        }
-    }
-
-    private static func check(_ database: Database, _ path: String) throws {
-        let version = try database.userVersion()
-        guard version <= Schema.version else { throw StoreError.newerFormat(path: path, version: version) }
-        guard version > 0 else { throw StoreError.noIndex(path: path) }
+    /// Opens the root's index, for writing, in place of what was open.
+    func openIndex() throws {
+        (database, indexFile) = try Self.writableIndex(path, in: root)
     }
 
     // MARK: - The writer
@@ -168,7 +151,9 @@ public final class Store {
     ) throws -> Result {
         guard isWritable else { throw StoreError.readOnly(path: path) }
         guard writerLock == nil else { return try body() }
-        let lock = try root.open(beneath: StoreLayout.Name.lock, flags: O_RDWR | O_CREAT, mode: 0o644)
+        let lock = try root.open(beneath: StoreLayout.Name.lock, flags: O_RDWR | O_CREAT, mode: 0o600)
+        // Who can open it can hold it, and keep every writer waiting.
+        if try lock.status().st_mode & 0o077 != 0 { try lock.setMode(0o600) }
         if !(try lock.tryLock()) {
             let text = try lock.readAll(limit: 64 << 10)
             onWait(text.isEmpty ? "another sxs" : text.filter { $0 != 0x0a }.displayed)
@@ -182,19 +167,24 @@ public final class Store {
             try? lock.setSize(0)
             writerLock = nil
         }
+        try reopenIndexIfReplaced()
         try ImportArea.sweep(try temporary())
         try sweepGenerations()
+        try writeMissingRegistrations()
         return try body()
     }
 
     /// Begins an import: a place for an image's contents, outside everything that others see.
     ///
-    /// - Parameter minimumFree: Bytes that stay free on the file system.
+    /// - Parameters:
+    ///   - minimumFree: Bytes that stay free on the file system.
+    ///   - isSharing: Whether contents that the store has are taken from there: not where those may be damaged.
     /// - Throws: ``StoreError/tooLittleSpace(path:free:wanted:)`` here, or while it is filled.
-    public func makeImport(minimumFree: Int = 0) throws -> ImportArea {
+    public func makeImport(minimumFree: Int = 0, isSharing: Bool = true) throws -> ImportArea {
         guard isWritable else { throw StoreError.readOnly(path: path) }
         return try ImportArea(
-            in: try temporary(), objects: try root.directory(beneath: StoreLayout.Name.objects),
+            in: try temporary(),
+            objects: isSharing ? try root.directory(beneath: StoreLayout.Name.objects) : nil,
             minimumFree: minimumFree)
     }
 

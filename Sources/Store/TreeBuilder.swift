@@ -27,6 +27,10 @@ public final class TreeBuilder: TreeSink {
     private let objects: Descriptor?
     /// Bytes that stay free on the file system.
     private let minimumFree: Int
+    /// Bytes of paths that may be looked up behind links: an image can make each of its paths lead through thousands.
+    private static let linkLimit = 4 << 30
+    /// Bytes of those that were.
+    private var linked = 0
     /// Bytes written since that was looked at.
     private var unchecked = 0
     private var entries = 0
@@ -284,10 +288,15 @@ public final class TreeBuilder: TreeSink {
                 continue
             }
             // XATTR_NAME_MAX and XATTR_SIZE_MAX of linux/limits.h.
-            guard attribute.name.count <= 255, !attribute.name.contains(where: { $0 <= 0x20 || $0 == 0x7f }),
+            guard attribute.name.count <= 255, !attribute.name.elementsEqual("user.".utf8),
+                !attribute.name.contains(where: { $0 <= 0x20 || $0 == 0x7f }),
                 attribute.value.count <= 65_536
             else { throw StoreError.badAttribute(path) }
             kept[attribute.name] = attribute
+        }
+        // XATTR_LIST_MAX: their names, each with a NUL, are listed at once.
+        guard kept.keys.reduce(0, { $0 + $1.count + 1 }) <= 65_536 else {
+            throw StoreError.badAttribute(path)
         }
         return kept.values.sorted { $0.name.lexicographicallyPrecedes($1.name) }
     }
@@ -326,6 +335,8 @@ public final class TreeBuilder: TreeSink {
                 continue
             }
             let next = current.appending(component)
+            linked += next.bytes.count
+            guard linked <= Self.linkLimit else { throw StoreError.tooManyLinks(path) }
             guard let node = tree[next] else {
                 current = next
                 continue

@@ -17,18 +17,6 @@ struct TreeLabelling {
     /// The label of each shared inode that was met.
     private var given: [Inode: Bytes] = [:]
 
-    /// A file by its number.
-    struct Inode: Hashable {
-        private let device: UInt64
-        private let number: UInt64
-
-        /// The inode that a status is of.
-        init(_ status: stat) {
-            device = UInt64(status.st_dev)
-            number = UInt64(status.st_ino)
-        }
-    }
-
     /// Prepares to give labels.
     ///
     /// - Parameters:

@@ -14,6 +14,16 @@ enum Program {
             // Like a shell: 127 for a program that is not there, 126 for one that cannot run.
             Console.fail(error, status: (error as? LaunchError)?.exitStatus ?? 126)
         }
+        // Only now: whoever starts a launcher in such a state has himself to thank for what the program does.
+        guard getuid() == geteuid(), getgid() == getegid() else {
+            Console.note(
+                """
+                it was started with the rights of user \(geteuid()) and group \(getegid()) by user \(getuid()) and group \(getgid()): \
+                what that one's environment and arguments say would be done with these rights
+                hint: let it be started by a program that becomes one user and group entirely, such as sudo or setpriv
+                """)
+            Glibc.exit(1)
+        }
         do {
             if try UnitGenerator.runIfGenerator(Launcher.arguments) { return }
             if Launcher.arguments.dropFirst().first?.elementsEqual("elf".utf8) == true {
@@ -57,13 +67,14 @@ struct SXS: ParsableCommand {
             DiffCommand.self,
             RollbackCommand.self, SwitchCommand.self, ActivateCommand.self, RunCommand.self,
             ShellCommand.self, ImportCommand.self,
-            ExportCommand.self,
+            ExportCommand.self, BaseCommand.self,
             PathInfoCommand.self, ReportCommand.self, VerifyCommand.self, RemoteCommand.self,
             ELFCommand.self, HintCommand.self, SetupCommand.self, DoctorCommand.self, ExplainCommand.self,
             CheckCommand.self, RelabelCommand.self, AdoptCommand.self, CollectCommand.self,
             WhyAliveCommand.self, UpgradeCommand.self, OutdatedCommand.self, PinCommand.self,
             UnpinCommand.self,
             SearchCommand.self, RepositoryCommand.self, KeyCommand.self,
+            IndexCommand.self, RepairCommand.self,
         ])
 
     /// The program's version.

@@ -2,6 +2,7 @@ internal import Activation
 internal import ArgumentParser
 internal import Files
 private import Glibc
+internal import Images
 internal import Operations
 internal import StoreLayout
 
@@ -72,12 +73,40 @@ struct ImageOptions: ParsableArguments {
             valueName: "size"))
     var minFree: ByteCount?
 
+    @Option(
+        help: ArgumentHelp(
+            "Bytes that the files of an image may have (default: 128GiB).", valueName: "size"))
+    var maxSize: ByteCount?
+
+    @Option(
+        help: ArgumentHelp(
+            "Files that an image may have, directories included (default: 1000000).", valueName: "number"))
+    var maxFiles: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "How many times its own size an image of more than 256 MiB may unpack to (default: 200).",
+            valueName: "number"))
+    var maxRatio: Int?
+
+    func validate() throws {
+        guard (maxFiles ?? 1) > 0 else { throw ValidationError("--max-files has to be at least 1") }
+        guard (maxRatio ?? 1) > 0 else { throw ValidationError("--max-ratio has to be at least 1") }
+    }
+
+    private var limits: ImageLimits {
+        let usual = ImageLimits()
+        return ImageLimits(
+            size: maxSize?.bytes ?? usual.size, files: maxFiles ?? usual.files,
+            ratio: maxRatio ?? usual.ratio)
+    }
+
     func options() throws -> ImportOptions {
         ImportOptions(
             name: try name.map { try PackageName($0) },
             version: try packageVersion.map { try PackageVersion($0) },
             platform: try platform.map { try Architecture(parsing: $0) },
             expose: expose.flatMap { $0.split(separator: ",").map(String.init) }, isStrict: strict,
-            minimumFree: minFree?.bytes ?? 0)
+            minimumFree: minFree?.bytes ?? 0, limits: limits)
     }
 }

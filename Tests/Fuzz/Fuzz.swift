@@ -1,16 +1,37 @@
-// What libFuzzer calls: each input is read, edited, and relocated as a program of an image. Built by Scripts/fuzz only.
+// What libFuzzer calls: each input goes to the target that SXS_FUZZ_TARGET names. Built by Scripts/fuzz only.
 
 import Files
 import Foundation
 import FuzzChecks
 
-/// Made once: a loader of this machine makes the relocator rewrite interpreters and caches too.
-private nonisolated(unsafe) let rewriter: RewriterCheck = {
-    guard let path = ProcessInfo.processInfo.environment["SXS_FUZZ_LOADER"],
+private let environment = ProcessInfo.processInfo.environment
+
+/// ELF files are read, edited, and relocated as a program of an image; a loader of this machine makes the relocator
+/// rewrite interpreters and caches too.
+private func elfTarget() -> FuzzTarget {
+    guard let path = environment["SXS_FUZZ_LOADER"],
         let loader = try? Data(contentsOf: URL(fileURLWithPath: path)),
-        let check = try? RewriterCheck(loader: Array(loader))
+        let rewriter = try? RewriterCheck(loader: Array(loader))
     else { fatalError("SXS_FUZZ_LOADER names no loader") }
-    return check
+    nonisolated(unsafe) let check = rewriter
+    return FuzzTarget("elf") { input in
+        try input.withUnsafeBytes { bytes in
+            checkReading(bytes)
+            guard bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else { return }
+            try checkEditing(bytes)
+            try check.check(input)
+        }
+    }
+}
+
+/// Made once.
+private let target: FuzzTarget = {
+    let name = environment["SXS_FUZZ_TARGET"] ?? ""
+    if name == "elf" { return elfTarget() }
+    guard let target = FuzzTarget.all.first(where: { $0.name == name }) else {
+        fatalError("SXS_FUZZ_TARGET is none of elf, \(FuzzTarget.all.map(\.name).joined(separator: ", "))")
+    }
+    return target
 }()
 
 @_silgen_name("LLVMFuzzerRunDriver")
@@ -21,7 +42,7 @@ private func runDriver(
 ) -> CInt
 
 /// The package manager calls a program's main like this; libFuzzer's own has no place then.
-@_cdecl("elf_fuzz_main")
+@_cdecl("sxs_fuzz_main")
 public func main(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
     var count = count
     var arguments = arguments
@@ -29,12 +50,8 @@ public func main(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutableP
 }
 
 private func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    let bytes = UnsafeRawBufferPointer(start: start, count: count)
-    checkReading(bytes)
-    guard bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else { return 0 }
     do {
-        try checkEditing(bytes)
-        try rewriter.check(Array(bytes))
+        try target.check(Bytes(UnsafeRawBufferPointer(start: start, count: count)))
     } catch {
         fatalError("\(error)")
     }

@@ -31,6 +31,45 @@ public struct Mutator: RandomNumberGenerator {
         return bytes
     }
 
+    /// A damaged copy of bytes of any kind, with parts of others in it.
+    public mutating func mutateAnything(_ original: [UInt8], others: [[UInt8]]) -> [UInt8] {
+        var bytes = original
+        for _ in 0...below(4) {
+            guard !bytes.isEmpty else { return bytes }
+            switch below(9) {
+            case 0: bytes[below(bytes.count)] ^= 1 << UInt8(below(8))
+            case 1: bytes[below(bytes.count)] = UInt8(truncatingIfNeeded: next())
+            case 2: put(&bytes, at: below(bytes.count), width: [1, 2, 4, 8][below(4)])
+            case 3: bytes.removeLast(below(bytes.count))
+            case 4:
+                let start = below(bytes.count)
+                bytes.removeSubrange(start..<min(bytes.count, start + 1 + below(64)))
+            case 5:
+                let start = below(bytes.count)
+                let part = Array(bytes[start..<min(bytes.count, start + 1 + below(512))])
+                bytes.insert(contentsOf: part, at: below(bytes.count))
+            case 6:
+                guard let other = others.randomElement(using: &self), !other.isEmpty else { continue }
+                let start = below(other.count)
+                let part = other[start..<min(other.count, start + 1 + below(512))]
+                let place = below(bytes.count)
+                bytes.replaceSubrange(place..<min(bytes.count, place + part.count), with: part)
+            case 7:
+                // A number in digits, as headers and documents of text have it.
+                let digits = Array(
+                    ["0", "-1", "9223372036854775807", "18446744073709551616", "1e9"][below(5)].utf8)
+                let place = bytes.firstIndex { (0x31...0x39).contains($0) } ?? 0
+                bytes.replaceSubrange(place..<min(bytes.count, place + 1 + below(4)), with: digits)
+            default:
+                let place = below(bytes.count)
+                bytes.insert(
+                    contentsOf: Array(["../", "/", "\n", "\0", "=", "\"", "[", "%s"][below(8)].utf8),
+                    at: place)
+            }
+        }
+        return bytes
+    }
+
     private mutating func mutateOnce(_ bytes: inout [UInt8]) {
         let wide = bytes[4] == 2
         let programs = (offset: word(bytes, at: wide ? 32 : 28, wide), count: half(bytes, at: wide ? 56 : 44))

@@ -62,6 +62,24 @@ public final class RewriterCheck {
     /// - Throws: ``RewriterFault``, or what the relocator throws.
     @discardableResult
     public func check(_ bytes: Bytes) throws -> RelocationReport.File? {
+        var file: RelocationReport.File?
+        try relocate(bytes, at: Self.place) { after, relocated in
+            file = relocated.report.files.first { $0.path == "\(Self.place)" }
+            try Self.compare(bytes, after, file: file, aliases: relocated.aliases)
+        }
+        return file
+    }
+
+    /// Relocates an image that has these bytes at a path: what became of them, `nil` where the file is gone.
+    public func relocate(_ bytes: Bytes, at path: TreePath) throws -> Bytes? {
+        var result: Bytes?
+        try relocate(bytes, at: path) { after, _ in result = after }
+        return result
+    }
+
+    private func relocate(
+        _ bytes: Bytes, at path: TreePath, look: (Bytes, RelocatedTree) throws -> Void
+    ) throws {
         let staging = Staging(try Descriptor.directory(directory.path))
         defer {
             for number in staging.contents.indices {
@@ -87,17 +105,14 @@ public final class RewriterCheck {
                 Tree.Node(kind: .symlink(target: target), mode: 0o777),
                 at: try TreePath(parsing: "usr/lib/\(other)".utf8))
         }
-        try add(Prepared(bytes), at: Self.place, to: &tree, staging)
+        try add(Prepared(bytes), at: path, to: &tree, staging)
         let identity = StorePath.Identity(
             tree: Digest(hashing: []), name: try PackageName("odd"), version: try PackageVersion("1"),
             architecture: .any)
         let relocated = try Relocator.relocate(
             tree, staging: staging, to: StorePath(identity), progress: NoProgress(), isTaken: { _ in false })
-        guard case .file(let id) = relocated.tree[Self.place]?.kind else { return nil }
-        let after = try staging.open(id).readAll(limit: .max)
-        let file = relocated.report.files.first { $0.path == "\(Self.place)" }
-        try Self.compare(bytes, after, file: file, aliases: relocated.aliases)
-        return file
+        guard case .file(let id) = relocated.tree[path]?.kind else { return }
+        try look(staging.open(id).readAll(limit: .max), relocated)
     }
 
     private func add(_ file: Prepared, at path: TreePath, to tree: inout Tree, _ staging: Staging) throws {

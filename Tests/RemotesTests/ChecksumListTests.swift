@@ -1,4 +1,5 @@
 import Files
+import StoreLayout
 import Testing
 
 @testable import Remotes
@@ -75,6 +76,46 @@ import Testing
         "-----BEGIN PGP SIGNATURE-----\n\nxjME\n-----END PGP SIGNATURE-----\n",
     ])
     func whatIsNoKeyIsNone(text: String) { #expect(Keyring.binary(Bytes(text.utf8)) == nil) }
+}
+
+@Suite struct SignatureDateTests {
+    /// A signature packet of version 4 with parts that are signed.
+    private func signature(_ parts: Bytes, old: Bool = false) -> Bytes {
+        let body: Bytes = [4, 0, 22, 8, 0, UInt8(parts.count)] + parts + [0, 0, 1, 2]
+        return (old ? [0x88, UInt8(body.count)] : [0xc2, UInt8(body.count)]) + body
+    }
+
+    private static let first: Bytes = [5, 2, 0, 0, 1, 0]
+    private static let second: Bytes = [2, 27, 1, 5, 0x82, 0, 0, 2, 0]
+
+    @Test func theEarliestCounts() {
+        #expect(SignatureDate.earliest(in: signature(Self.first)) == 256)
+        #expect(SignatureDate.earliest(in: signature(Self.second, old: true)) == 512)
+        #expect(SignatureDate.earliest(in: signature(Self.second) + signature(Self.first)) == 256)
+        // A mark before it is another packet.
+        #expect(SignatureDate.earliest(in: [0xca, 3, 0x50, 0x47, 0x50] + signature(Self.second)) == 512)
+    }
+
+    @Test func whatDoesNotSayHasNone() {
+        #expect(SignatureDate.earliest(in: []) == nil)
+        #expect(SignatureDate.earliest(in: signature([2, 27, 1])) == nil)
+        #expect(SignatureDate.earliest(in: signature(Self.first) + signature([])) == nil)
+    }
+
+    @Test(arguments: 1..<18)
+    func cutAnywhereItHasNone(length: Int) {
+        #expect(SignatureDate.earliest(in: Bytes(signature(Self.first).prefix(length))) == nil)
+    }
+
+    @Test func lengthsThatLieAreNoTrap() {
+        for byte in signature(Self.second).indices {
+            for value: UInt8 in [0, 1, 127, 191, 192, 223, 224, 254, 255] {
+                var bytes = signature(Self.second)
+                bytes[byte] = value
+                _ = SignatureDate.earliest(in: bytes)
+            }
+        }
+    }
 }
 
 @Suite struct ImageMetadataTests {

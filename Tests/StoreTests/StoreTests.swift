@@ -62,7 +62,7 @@ import Testing
         for suffix in ["-wal", "-shm"] { try root.unlink("index.sqlite\(suffix)") }
         try root.replaceFile("index.sqlite", contents: Bytes(repeating: 7, count: 8192))
         let error = #expect(throws: DatabaseError.self) { try fixture.store() }
-        #expect(error?.description.contains("hint: move") == true)
+        #expect(error?.description.contains("hint: 'sxs index rebuild'") == true)
     }
 
     @Test func aReaderChangesNothing() throws {

@@ -46,6 +46,8 @@ import Testing
         ("ln -sfn elsewhere usr/link", "usr/link", .target),
         ("touch usr/new", "usr/new", .extra),
         ("mkdir -p new/deep", "new", .extra),
+        ("mkdir usr/__pycache__", "usr/__pycache__", .bytecode),
+        ("touch usr/a.pyc", "usr/a.pyc", .extra),
         ("chmod 4555 usr/bin/run", "usr/bin/run", .mode),
         ("setfattr -x user.note usr/share/text", "usr/share/text", .attributes),
         ("setfattr -n user.more -v 1 usr/share", "usr/share", .attributes),

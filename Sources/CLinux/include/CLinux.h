@@ -25,6 +25,7 @@ int sxs_syncfs(int fd);
 ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size);
 ssize_t sxs_flistxattr(int fd, char *list, size_t size);
 int sxs_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
+int sxs_fremovexattr(int fd, const char *name);
 
 /* The same of name in a directory, which may be a symbolic link; needs /proc. */
 ssize_t sxs_getxattrat(int dirfd, const char *name, const char *attribute, void *value, size_t size);
@@ -35,6 +36,12 @@ int sxs_rename_new(int from, const char *name, int to, const char *new_name);
 
 /* renameat2(2) with RENAME_EXCHANGE: each of two gets the other's name, in one step. */
 int sxs_exchange(int from, const char *name, int to, const char *other);
+
+/* getdents64(2): entries of a directory from its offset on, each 8 bytes inode, 8 offset, 2 length, 1 type, name. */
+long sxs_getdents(int fd, void *buffer, unsigned long size);
+
+/* What kind of file system a file is on (statfs(2)): -1 where that cannot be told, else f_type, in 32 bits. */
+long long sxs_file_system_kind(int fd);
 
 /* Opens the directory that is at path below what is mounted there last, such
    as /usr below merged extensions; needs privileges and /proc. */

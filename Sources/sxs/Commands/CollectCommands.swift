@@ -13,7 +13,8 @@ struct CollectCommand: ParsableCommand {
             Examples:
               sxs gc --dry-run                      what would go, and why the rest stays
               sxs gc --keep-generations 3           of each profile
-              sxs gc --older-than 30d --max-free 2G
+              sxs gc --older-than 30d --max-freed 2G
+              sxs gc --max-free 20G                 until so much is free
             """)
 
     @Flag(help: "Remove nothing; show what would go, and why the rest stays.")
@@ -31,6 +32,12 @@ struct CollectCommand: ParsableCommand {
     var olderThan: TimeSpan?
 
     @Option(help: ArgumentHelp("Stop when so much is freed (500M, 2GiB).", valueName: "size"))
+    var maxFreed: ByteCount?
+
+    @Option(
+        help: ArgumentHelp(
+            "Stop when so much is free on the store's file system; nothing goes where it is already.",
+            valueName: "size"))
     var maxFree: ByteCount?
 
     @OptionGroup var shared: SharedOptions
@@ -46,9 +53,10 @@ struct CollectCommand: ParsableCommand {
         options.isDryRun = dryRun
         options.kept = keepGenerations
         options.age = olderThan?.seconds
-        options.limit = maxFree?.bytes
+        options.limit = maxFreed?.bytes
+        options.wantedFree = maxFree?.bytes
         let report = try shared.session().collectGarbage(options)
-        if shared.json { return try Console.printJSON(report) }
+        if shared.json { return Console.print(report.json()) }
         show(report)
     }
 
@@ -83,6 +91,13 @@ struct CollectCommand: ParsableCommand {
             "\(report.removed.count) store \(report.removed.count == 1 ? "path" : "paths")\(caches)\(fetched): \(Console.size(report.freed)) \(verb)"
         )
         Console.print(lines.joined(separator: "\n"))
+        if report.waiting > 0 {
+            Console.note(
+                "\(report.waiting) store \(report.waiting == 1 ? "path stays" : "paths stay") until it is known that they do not run on "
+                    + report.silentHosts.joined(separator: ", ")
+                    + "\nhint: run 'sxs gc' there, then here again; of a host that is gone, remove the file in gcroots/hosts"
+            )
+        }
         for unseen in report.unseen { Console.note("could not be looked at: \(unseen)") }
     }
 }

@@ -34,13 +34,14 @@ struct RemoteCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "add", abstract: "Add a place in which 'install NAME' looks.",
             discussion: """
-                The place is a directory of images, the URL of a sysext store (images beside a SHA256SUMS), or a catalog \
-                file. The listing of a store has to be signed (SHA256SUMS.gpg, .asc or .sig) with a key of --key, of \
+                The place is a directory of images, the URL of a sysext store (images beside a SHA256SUMS), a catalog \
+                file, or docker://HOST/PREFIX for a registry of OCI images. The listing of a store has to be signed (SHA256SUMS.gpg, .asc or .sig) with a key of --key, of \
                 /etc/sxs/trusted.gpg.d, or of systemd's import-pubring.gpg.
 
                 Examples:
                   sxs remote add local /srv/images
                   sxs remote add tools https://example.org/extensions --key ./tools.asc
+                  sxs remote add chainguard docker://cgr.dev/chainguard
                   sxs remote add old http://example.org/unsigned --insecure --mirror http://mirror.example.org/unsigned
                 """)
 
@@ -50,7 +51,7 @@ struct RemoteCommand: ParsableCommand {
         @Argument(help: ArgumentHelp("The directory, file or URL.", valueName: "place"))
         var place: String
 
-        @Option(help: "What it is: directory, sysext or catalog; by default found out.")
+        @Option(help: "What it is: directory, sysext, catalog or oci; by default found out.")
         var kind: String?
 
         @Option(help: ArgumentHelp("A file with the OpenPGP key that signs its listing.", valueName: "file"))

@@ -144,7 +144,7 @@ struct VerifyCommand: ParsableCommand {
             }
         }
         if results.contains(where: { !$0.problems.isEmpty }) {
-            Console.note("hint: import the image again to mend a package")
+            Console.note("hint: 'sxs repair' mends packages from whole copies of their files")
             throw ExitCode(1)
         }
     }

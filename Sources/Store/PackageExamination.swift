@@ -1,0 +1,182 @@
+internal import Files
+internal import Glibc
+internal import StoreLayout
+internal import Synchronization
+
+/// What the index says of a store path, to be compared with its files.
+struct IndexedPackage: Sendable {
+    let package: Package
+    /// Its row, when it was registered, and its sources.
+    let registration: Registration
+    let aliases: [AliasRecord]
+    /// Its objects; `nil` where the next garbage collection notes them.
+    let objects: Bytes?
+    /// Whether the file of its registration has yet to be written.
+    let isUnfiled: Bool
+}
+
+/// Compares a registered store path with its manifest, and its tree with its objects.
+struct PackageExamination {
+    private(set) var found: [Inconsistency] = []
+
+    private let indexed: IndexedPackage
+    private let root: Descriptor
+    private let owner: uid_t
+    private let objects: ObjectExamination?
+
+    /// Prepares the comparison.
+    ///
+    /// - Parameters:
+    ///   - objects: All objects, whose contents were read; `nil` to read no contents.
+    init(_ indexed: IndexedPackage, in root: Descriptor, owner: uid_t, objects: ObjectExamination?) {
+        (self.indexed, self.root, self.owner, self.objects) = (indexed, root, owner, objects)
+    }
+
+    private var package: Package { indexed.package }
+    private var base: String { indexed.package.baseName }
+
+    private mutating func report(
+        _ code: String, _ path: String, _ what: String, _ severity: Inconsistency.Severity = .error,
+        _ remedy: Inconsistency.Remedy? = nil
+    ) {
+        found.append(Inconsistency(severity, code, path, what, remedy ?? .repair(base)))
+    }
+
+    /// Compares everything.
+    mutating func run() throws {
+        let place = StoreLayout.Name.manifests + "/" + base
+        guard let status = try root.status(of: place), status.st_mode & S_IFMT == S_IFDIR else {
+            return report("manifest", place, "the manifest of a registered store path is missing")
+        }
+        let manifest = try root.directory(beneath: place)
+        checkSafety(status, place)
+        for name in StoreLayout.manifestFiles {
+            guard let status = try manifest.status(of: name), status.st_mode & S_IFMT == S_IFREG else {
+                if name == StoreLayout.Name.registration, !indexed.isUnfiled {
+                    report("manifest", place + "/" + name, "it is missing")
+                }
+                continue
+            }
+            checkSafety(status, place + "/" + name)
+        }
+        compareRegistration(Registration.read(in: manifest), at: place, isThere: manifest)
+        let extra = Mutex<[Inconsistency]>([])
+        var examined = Store.Examined()
+        let tree = try Store.begin(
+            package, in: root, try root.directory(beneath: StoreLayout.Name.aliases), &examined
+        ) { [indexed, root, owner, objects] entry, file, status, buffer in
+            let (kind, more) = try Self.compare(
+                entry, file, status, buffer, indexed.package.baseName, in: root, owner: owner, objects)
+            if let more { extra.withLock { $0.append(more) } }
+            return kind
+        }
+        for problem in examined.manifest {
+            let isAlias = problem.kind == .alias
+            report(
+                isAlias ? "alias" : "manifest",
+                (isAlias ? StoreLayout.Name.aliases : place) + "/" + problem.path, problem.kind.rawValue)
+        }
+        for problem in examined.tree { report(problem) }
+        if let metadata = try? JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: manifest),
+            metadata.isOf(package)
+        {
+            compareRows(metadata, at: place)
+        }
+        guard let tree else { return }
+        for piece in tree.pieces { _ = tree.look(at: piece) }
+        for problem in tree.problems { report(problem) }
+        found += extra.withLock { $0 }
+        try compareObjects(tree.entries, at: place)
+    }
+
+    private mutating func report(_ problem: TreeProblem) {
+        let path = [StoreLayout.Name.store, base, problem.path.description].joined(separator: "/")
+        report("tree", path, problem.kind.rawValue, problem.kind.isDamage ? .error : .note)
+    }
+
+    private mutating func checkSafety(_ status: stat, _ path: String) {
+        guard status.st_mode & 0o6022 != 0 || status.st_uid != owner else { return }
+        report("unsafe", path, Store.unsafe(status, owner), .error, .byHand("chown and chmod it"))
+    }
+
+    /// Compares a file of the tree with its object.
+    private static func compare(
+        _ entry: ListedEntry, _ file: Descriptor, _ status: stat, _ buffer: UnsafeMutableRawBufferPointer,
+        _ base: String, in root: Descriptor, owner: uid_t, _ objects: ObjectExamination?
+    ) throws -> (Problem.Kind?, Inconsistency?) {
+        guard case .file(let size, let digest) = entry.kind else { return (nil, nil) }
+        let path = [StoreLayout.Name.store, base, entry.path.description].joined(separator: "/")
+        if status.st_uid != owner {
+            return (
+                nil, Inconsistency(.error, "unsafe", path, Store.unsafe(status, owner), .byHand("chown it"))
+            )
+        }
+        guard size > 0 else { return (nil, nil) }
+        let key = ObjectKey(digest: digest, mode: entry.mode, attributes: entry.attributes)
+        let inode = Inode(status)
+        var number = 0
+        while let object = try root.status(
+            of: [StoreLayout.Name.objects, key.directoryName, key.fileName(number: number)].joined(
+                separator: "/"))
+        {
+            if Inode(object) == inode {
+                // Its contents were read with those of all objects.
+                return (objects?.isDamaged(inode) == true ? .content : nil, nil)
+            }
+            number += 1
+        }
+        let isWhole = try objects == nil || ReadContents().digest(of: file, status, buffer) == digest
+        // With a label of its own it cannot be.
+        let isLabelled = try file.attributes().contains { $0.name == ExtendedAttribute.labelName }
+        guard isWhole, !isLabelled else { return (isWhole ? nil : .content, nil) }
+        return (
+            nil,
+            Inconsistency(
+                .note, "unlinked", path, "it is no link to its object, and takes room of its own",
+                .repair(base))
+        )
+    }
+
+    private mutating func compareRegistration(
+        _ file: Registration?, at place: String, isThere manifest: Descriptor
+    ) {
+        let path = place + "/" + StoreLayout.Name.registration
+        guard var file else {
+            let isThere = (try? manifest.status(of: StoreLayout.Name.registration)) != nil
+            if isThere { report("manifest", path, "it cannot be read") }
+            return
+        }
+        file.location = nil
+        var row = indexed.registration
+        row.location = nil
+        guard file != row, !indexed.isUnfiled else { return }
+        report("index", path, "the index says something else", .error, .rebuildIndex)
+    }
+
+    private mutating func compareRows(_ metadata: Metadata, at place: String) {
+        let isSame =
+            metadata.name == package.name && metadata.version == package.version
+            && metadata.architecture == package.architecture && metadata.tree == package.tree
+            && metadata.aliasSalt == package.aliasSalt && metadata.size == package.size
+            && metadata.fileCount == package.fileCount && metadata.source == package.source
+            && metadata.sourceDigest == package.sourceDigest && metadata.summary == package.summary
+        let path = place + "/" + StoreLayout.Name.metadata
+        if !isSame { report("index", path, "the index says something else", .error, .rebuildIndex) }
+        if metadata.aliases.sorted(by: { $0.name < $1.name }) != indexed.aliases {
+            report("index", path, "the index has other aliases", .error, .rebuildIndex)
+        }
+    }
+
+    private mutating func compareObjects(_ entries: [ListedEntry], at place: String) throws {
+        guard let noted = indexed.objects else { return }
+        let uses = ObjectUses.unique(
+            entries.lazy.compactMap { entry in
+                guard case .file(let size, let digest) = entry.kind else { return nil }
+                return (ObjectKey(digest: digest, mode: entry.mode, attributes: entry.attributes), size)
+            })
+        guard ObjectUses.encode(uses) != noted else { return }
+        report(
+            "index", place + "/" + StoreLayout.Name.listing, "the index has other objects", .error,
+            .rebuildIndex)
+    }
+}
