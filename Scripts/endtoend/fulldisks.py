@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import crashes
+from . import collecting, crashes
 from .crashes import Broken
 
 class Disk:
@@ -67,17 +67,7 @@ class Disk:
 
     def fill(self, left=0):
         """Takes all space but for some bytes."""
-        space = os.statvfs(self.top)
-        with open(self.top / "ballast", "wb", buffering=0) as file:
-            size = space.f_bavail * space.f_frsize - left
-            if size > 0:
-                os.posix_fallocate(file.fileno(), 0, max(1, size - (64 << 10)))
-            file.seek(0, os.SEEK_END)
-            try:
-                while left == 0:
-                    file.write(b"x" * 4096)
-            except OSError:
-                pass
+        collecting.fill(self.top, left)
 
     def fill_inodes(self):
         """Takes all inodes; how many."""

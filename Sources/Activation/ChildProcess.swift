@@ -22,21 +22,13 @@ enum ChildProcess {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO)
-        // The command line ignores SIGPIPE, which a program would inherit.
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGPIPE)
-        posix_spawnattr_setsigdefault(&attributes, &signals)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
-        var texts: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
-        defer { texts.forEach { free($0) } }
-        var process: pid_t = 0
-        let code = posix_spawn(&process, program, &actions, &attributes, &texts, sxs_environ())
-        close(ends[1])
-        guard code == 0 else { throw SystemError("run", program, code: code) }
+        let process: pid_t
+        do {
+            // Else its end would not be seen.
+            defer { close(ends[1]) }
+            process = try SpawnedProgram.start(
+                program, arguments, actions: &actions, environment: sxs_environ())
+        }
         // What is printed past a megabyte is not kept, but read: the program is not to wait for ever.
         var output: Bytes = []
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)

@@ -1,4 +1,4 @@
-internal import Glibc
+public import Glibc
 private import Synchronization
 
 /// A program of the host that runs beside this one, with its output on descriptors.
@@ -59,6 +59,23 @@ public final class SpawnedProgram {
         posix_spawn_file_actions_adddup2(&actions, pipes[2].write.number, STDERR_FILENO)
         // Last, because any of the others may be number 3 here.
         posix_spawn_file_actions_adddup2(&actions, pipes[3].write.number, STDERR_FILENO + 1)
+        var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
+        defer { variables.forEach { free($0) } }
+        let process = try start(file, arguments, actions: &actions, environment: &variables)
+        return (pipes[1...].map(\.read), process)
+    }
+
+    /// Starts a program.
+    ///
+    /// - Parameters:
+    ///   - file: Its absolute path.
+    ///   - arguments: Its arguments, without its name.
+    ///   - actions: What is done with descriptors.
+    ///   - environment: Strings `NAME=VALUE`, and a null pointer.
+    public static func start(
+        _ file: String, _ arguments: [String], actions: UnsafePointer<posix_spawn_file_actions_t>,
+        environment: UnsafePointer<UnsafeMutablePointer<CChar>?>?
+    ) throws -> pid_t {
         // The command line ignores SIGPIPE, which a program would inherit.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -69,12 +86,11 @@ public final class SpawnedProgram {
         posix_spawnattr_setsigdefault(&attributes, &signals)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
         var words: [UnsafeMutablePointer<CChar>?] = ([file] + arguments).map { strdup($0) } + [nil]
-        var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
-        defer { (words + variables).forEach { free($0) } }
+        defer { words.forEach { free($0) } }
         var process: pid_t = 0
-        let code = posix_spawn(&process, file, &actions, &attributes, &words, &variables)
+        let code = posix_spawn(&process, file, actions, &attributes, &words, environment)
         guard code == 0 else { throw SystemError("run", file, code: code) }
-        return (pipes[1...].map(\.read), process)
+        return process
     }
 
     /// Waits for its end.

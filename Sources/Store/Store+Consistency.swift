@@ -48,10 +48,8 @@ extension Store {
         var generations = GenerationExamination(in: root, registered: registered)
         let known = try profiles()
         for profile in known {
-            let deleted = try database.query(
-                "SELECT number FROM deleted_generation WHERE profile = ?", [.text(profile.text)]
-            ) { $0.integer(0) }
-            try generations.look(at: profile, self.generations(of: profile), deleted: Set(deleted))
+            try generations.look(
+                at: profile, self.generations(of: profile), deleted: deletedGenerations(of: profile))
         }
         for entry in try root.directory(beneath: StoreLayout.Name.profiles).list() {
             guard let profile = try? ProfileName(entry.text), !known.contains(profile) else { continue }
@@ -234,6 +232,16 @@ extension Store {
             }
         }
         return found
+    }
+
+    /// Generations whose directories go with the next command that writes; none in an index from before there was a note
+    /// of them.
+    private func deletedGenerations(of profile: ProfileName) throws -> Set<Int> {
+        guard try database.hasTable("deleted_generation") else { return [] }
+        return Set(
+            try database.query(
+                "SELECT number FROM deleted_generation WHERE profile = ?", [.text(profile.text)]
+            ) { $0.integer(0) })
     }
 
     /// Base names of all that generations show.

@@ -116,8 +116,9 @@ extension Store {
         }
         let report = HostReport(
             boot: MachineIdentity.currentBoot(), number: number, name: name, uses: uses)
+        // One that a loss of power empties would keep others waiting for a host that is perhaps no more.
         try root.directory(beneath: Self.hostsName).replaceFile(
-            id, contents: report.text, through: temporary())
+            id, contents: report.text, through: temporary(), isDurable: true)
     }
 
     /// A number higher than those of all reports and condemnations.
