@@ -80,7 +80,8 @@ let package = Package(
         .executableTarget(
             name: "sxs",
             dependencies: [
-                "Operations", "Files", "StoreLayout", "Images", "Activation", "Relocation", "CLauncher",
+                "Operations", "Files", "StoreLayout", "Images", "Activation", "Relocation", "Remotes",
+                "CLauncher",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

@@ -1,14 +1,12 @@
 internal import Files
 public import Remotes
-private import Glibc
 internal import Store
 internal import StoreLayout
 
 extension Session {
     /// The keys of the root and those that the host trusts.
     public func keys() throws -> [KnownKey] {
-        // Without a root the host's count.
-        try KeyStore(root: Descriptor.directory(access(root, F_OK) == 0 ? root : "/")).keys()
+        try KeyStore(root: root).keys()
     }
 
     /// Makes a key that signs repositories.
@@ -16,7 +14,7 @@ extension Session {
         let name = try PackageName(name).text
         let store = try openStoreForWriting()
         return try asWriter(of: store) {
-            try KeyStore(root: store.root).generate(name, through: store.root.directory(beneath: StoreLayout.Name.temporary))
+            try KeyStore(root: root).generate(name, through: Descriptor.directory(root + "/" + StoreLayout.Name.temporary))
         }
     }
 
@@ -37,7 +35,7 @@ extension Session {
         let checked = try PackageName(title).text
         let store = try openStoreForWriting()
         return try asWriter(of: store) {
-            try KeyStore(root: store.root).trust(verifying, as: checked, through: store.root.directory(beneath: StoreLayout.Name.temporary))
+            try KeyStore(root: root).trust(verifying, as: checked, through: Descriptor.directory(root + "/" + StoreLayout.Name.temporary))
         }
     }
 
@@ -45,12 +43,12 @@ extension Session {
     public func removeKey(_ name: String) throws {
         let name = try PackageName(name).text
         let store = try openStoreForWriting()
-        try asWriter(of: store) { try KeyStore(root: store.root).remove(name) }
+        try asWriter(of: store) { try KeyStore(root: root).remove(name) }
     }
 
     /// The file of a secret key, by the name of one of this root's or by its path.
     func secretKey(_ text: String) throws -> String {
         guard !text.contains("/") else { return try Session.absolutePath(text) }
-        return try KeyStore(root: Descriptor.directory(root)).secretKey(text)
+        return try KeyStore(root: root).secretKey(text)
     }
 }

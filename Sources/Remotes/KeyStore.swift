@@ -20,13 +20,13 @@ public struct KnownKey: Encodable, Sendable {
 
 /// Keys of minisign(1) in a root: its user's own, which sign, and those whose signatures are taken.
 public struct KeyStore {
-    private static let own = RemoteLayout.keys + "/own"
-    private static let trusted = RemoteLayout.keys + "/trusted"
+    private static let own = RemoteLayout.keys + "/" + RemoteLayout.ownKeys
+    private static let trusted = RemoteLayout.keys + "/" + RemoteLayout.trustedKeys
 
-    private let root: Descriptor
+    private let root: String
 
-    /// Opens those of a root.
-    public init(root: Descriptor) { self.root = root }
+    /// Looks at a root, which need not be there.
+    public init(root: String) { self.root = root }
 
     /// All keys: the user's own first, each by name; then those that the root and the host trust.
     public func keys() throws -> [KnownKey] {
@@ -54,7 +54,7 @@ public struct KeyStore {
         try ([directory(Self.trusted)] + RemoteLayout.minisignDirectories).flatMap(Self.files)
     }
 
-    private func directory(_ name: String) -> String { root.path(of: name) }
+    private func directory(_ name: String) -> String { root + "/" + name }
 
     private static func secret(beside path: String) -> String {
         String(path.dropLast(RemoteLayout.publicSuffix.count)) + RemoteLayout.secretSuffix
@@ -128,6 +128,7 @@ public struct KeyStore {
     /// - Throws: ``KeyError``, `SystemError`.
     public func remove(_ name: String) throws {
         let file = name + RemoteLayout.publicSuffix
+        let root = try Descriptor.directory(root)
         for directory in [Self.trusted, Self.own] where try root.status(of: directory + "/" + file) != nil {
             // The secret first: without it the key is none of ours any more.
             try root.unlink(directory + "/" + name + RemoteLayout.secretSuffix)
@@ -140,46 +141,9 @@ public struct KeyStore {
     }
 
     private func made(_ name: String, mode: UInt32) throws -> Descriptor {
+        let root = try Descriptor.directory(root)
         try root.makeDirectory(RemoteLayout.keys, mode: 0o755)
         try root.makeDirectory(name, mode: mode)
         return try root.directory(beneath: name)
-    }
-}
-
-/// Why a key cannot be made, trusted or removed.
-public enum KeyError: Error, Equatable, CustomStringConvertible {
-    /// One of that name is there already.
-    case exists(String)
-    /// None of that name is there.
-    case unknown(String, known: [String])
-    /// A file that holds no key.
-    case noKey(String)
-    /// One that the host trusts, which is not this root's to remove.
-    case ofHost(String, file: String)
-
-    /// What is wrong, and what to do.
-    public var description: String {
-        switch self {
-        case .exists(let name):
-            """
-            there is a key '\(name)' already
-            hint: give another name, or 'sxs key remove \(name)' before
-            """
-        case .unknown(let name, let known):
-            """
-            there is no key '\(name)' here
-            hint: \(known.isEmpty ? "'sxs key generate NAME' makes one" : "there is \(known.joined(separator: ", "))")
-            """
-        case .noKey(let path):
-            """
-            \(path) holds no public key of minisign
-            hint: it has two lines, the second of which begins with RW; 'sxs key list' shows such keys
-            """
-        case .ofHost(let name, let file):
-            """
-            the key '\(name)' is trusted by this host, not by this root
-            hint: as root, remove \(file)
-            """
-        }
     }
 }

@@ -46,17 +46,34 @@ public struct RepositoryIndex: Codable, Sendable, Equatable {
         }
     }
 
+    /// A name that stands for several packages.
+    public struct Collection: Codable, Sendable, Equatable {
+        /// What it is for.
+        public var summary: String?
+        /// The packages.
+        public var packages: [String]
+    }
+
     /// See ``format``.
-    var format = Self.format
+    private var format = Self.format
+    /// Counts the listings that were written.
+    public var serial: Int
+    /// When this one was, in seconds since the epoch.
+    public var updated: Int
     /// What the repository is called.
     public var title: String?
     /// The images, by name, the newest version first.
     public var packages: [Package]
-    /// Names that stand for several packages.
-    public var collections: [String: [String]]
+    /// Collections, by name.
+    public var collections: [String: Collection]
 
     /// Creates an index.
-    public init(title: String?, packages: [Package], collections: [String: [String]]) {
+    init(
+        serial: Int = 0, updated: Int = 0, title: String? = nil, packages: [Package] = [],
+        collections: [String: Collection] = [:]
+    ) {
+        self.serial = serial
+        self.updated = updated
         self.title = title
         self.packages = packages
         self.collections = collections

@@ -21,7 +21,8 @@ import Testing
             "Remotes",
         ],
         "sxs": [
-            "Files", "StoreLayout", "Operations", "Images", "Relocation", "Activation", "ArgumentParser",
+            "Files", "StoreLayout", "Operations", "Images", "Relocation", "Activation", "Remotes",
+            "ArgumentParser",
         ],
     ]
 

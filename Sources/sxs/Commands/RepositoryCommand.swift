@@ -14,12 +14,12 @@ struct RepositoryOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The key of GnuPG that signs it, for systemd and sysextmgr.", valueName: "key"))
     var openpgpKey: String?
 
-    @Option(help: ArgumentHelp("Days for which a listing is good; sign it again in time.", valueName: "days"))
+    @Option(help: ArgumentHelp("Days for which a listing is good, 0 for ever; sign it again in time.", valueName: "days"))
     var validDays: Int?
 
     func validate() throws {
-        guard validDays.map({ (1...36500).contains($0) }) ?? true else {
-            throw ValidationError("--valid-days takes a number from 1 to 36500")
+        guard validDays.map({ (0...36500).contains($0) }) ?? true else {
+            throw ValidationError("--valid-days takes a number from 1 to 36500, or 0 for ever")
         }
         for text in [title, key, openpgpKey].compactMap({ $0 }) where text.utf8.contains(where: { $0 < 0x20 }) {
             throw ValidationError("'\(text.utf8.displayed)' has control characters")
@@ -27,10 +27,11 @@ struct RepositoryOptions: ParsableArguments {
     }
 
     func apply(to description: inout RepositoryDescription) {
-        if let title { description.title = title }
-        if let key { description.key = key }
-        if let openpgpKey { description.openPGPKey = openpgpKey }
-        if let validDays { description.validDays = validDays }
+        let said = { (text: String) in text.isEmpty ? nil : text }
+        if let title { description.title = said(title) }
+        if let key { description.key = said(key) }
+        if let openpgpKey { description.openPGPKey = said(openpgpKey) }
+        if let validDays { description.validDays = validDays == 0 ? nil : validDays }
     }
 }
 
@@ -39,7 +40,8 @@ struct RepositoryCommand: ParsableCommand {
         commandName: "repo", abstract: "Keep a directory of images that others install from.",
         discussion: """
             Any web server can serve it; sxs, systemd-sysupdate and sysextmgr read it: images NAME-VERSION.ARCH.raw, \
-            SHA256SUMS with its signatures, a .json beside each image, and index.json to search.
+            SHA256SUMS with its signatures, a .json beside each image, and index.json to search. All that a command changes is \
+            there at once, or not at all.
 
             Examples:
               sxs key generate me
@@ -48,6 +50,7 @@ struct RepositoryCommand: ParsableCommand {
             """,
         subcommands: [
             Init.self, Add.self, Remove.self, Index.self, List.self, Set.self, Collection.self, Transfer.self,
+            Serve.self,
         ])
 
     struct Init: ParsableCommand {
@@ -111,7 +114,7 @@ struct RepositoryCommand: ParsableCommand {
 
         @Argument(help: ArgumentHelp("The repository.", valueName: "directory"))
         var directory: String
-        @Argument(help: ArgumentHelp("Files, packages, or PACKAGE@VERSION.", valueName: "name"))
+        @Argument(help: ArgumentHelp("Files, packages, PACKAGE@VERSION, or collections.", valueName: "name"))
         var names: [String]
         @OptionGroup var shared: SharedOptions
 
@@ -151,9 +154,18 @@ struct RepositoryCommand: ParsableCommand {
         @OptionGroup var shared: SharedOptions
 
         func run() throws {
-            let packages = try shared.session().repositoryPackages(directory)
-            guard !shared.json else { return try Console.printJSON(packages) }
-            for package in packages { Console.print(package.line) }
+            let index = try shared.session().repositoryIndex(directory)
+            guard !shared.json else { return try Console.printJSON(index) }
+            var rows = index.packages.map { package in
+                [
+                    package.name, package.version, package.architecture ?? "any", Console.size(package.size),
+                    package.summary ?? "",
+                ]
+            }
+            rows += index.collections.sorted { $0.key < $1.key }.map { name, collection in
+                [name, "collection", "", "", collection.packages.joined(separator: " ")]
+            }
+            if !rows.isEmpty { Console.print(Console.table(rows)) }
         }
     }
 
@@ -161,8 +173,11 @@ struct RepositoryCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "set", abstract: "Change how a repository is called and signed.",
             discussion: """
-                Example:
+                An empty text takes a name or key away.
+
+                Examples:
                   sxs repo set /srv/images --key me --valid-days 30
+                  sxs repo set /srv/images --openpgp-key images@example.org
                 """)
 
         @Argument(help: ArgumentHelp("The repository.", valueName: "directory"))
@@ -191,10 +206,19 @@ struct RepositoryCommand: ParsableCommand {
         var name: String
         @Argument(help: ArgumentHelp("The packages.", valueName: "package"))
         var packages: [String] = []
+        @Option(help: ArgumentHelp("What it is for.", valueName: "text"))
+        var summary: String?
         @OptionGroup var shared: SharedOptions
 
+        func validate() throws {
+            guard !(summary ?? "").utf8.contains(where: { $0 < 0x20 }) else {
+                throw ValidationError("--summary takes one line")
+            }
+        }
+
         func run() throws {
-            try shared.session().setCollection(name, of: packages, in: directory).show(json: shared.json)
+            try shared.session().setCollection(name, of: packages, summary: summary, in: directory)
+                .show(json: shared.json)
         }
     }
 
@@ -221,10 +245,32 @@ struct RepositoryCommand: ParsableCommand {
     }
 }
 
-extension RepositoryIndex.Package {
-    /// What it is, in one line.
-    var line: String {
-        [name, version, architecture, Console.size(size), summary].compactMap { $0 }.joined(separator: "  ")
+extension RepositoryCommand {
+    struct Serve: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "serve", abstract: "Serve a repository by HTTP, for trying out.",
+            discussion: """
+                To this machine alone, unless another address is named. For real use, any web server does it.
+
+                Examples:
+                  sxs repo serve /srv/images
+                  sxs repo serve /srv/images --address 0.0.0.0 --port 8080
+                """)
+
+        @Argument(help: ArgumentHelp("The repository.", valueName: "directory"))
+        var directory: String
+        @Option(help: "The address to listen on.")
+        var address = "127.0.0.1"
+        @Option(help: "The port; 0 for any that is free.")
+        var port: UInt16 = 8000
+        @OptionGroup var shared: SharedOptions
+
+        func run() throws {
+            let server = try shared.session().repositoryServer(
+                directory, address: address, port: port, log: { Console.note($0) })
+            Console.print(server.url)
+            try server.run()
+        }
     }
 }
 
