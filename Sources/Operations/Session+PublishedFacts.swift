@@ -12,6 +12,10 @@ extension Session {
     func publishedFacts(of path: String, strictly: Bool) throws -> Repository.Facts {
         let fileName = path.split(separator: "/").last.map(String.init) ?? path
         let naming = ImageNaming(fileName: fileName)
+        guard let suffix = RemoteLayout.imageSuffixes.first(where: { fileName.hasSuffix($0) }) else {
+            throw RepositoryError.unfit(
+                path, reason: "its name does not end in \(RemoteLayout.imageSuffixes.joined(separator: ", "))")
+        }
         let outline: ImageOutline
         do {
             guard fileName.hasSuffix(ExtensionLayout.imageSuffix) else {
@@ -27,7 +31,7 @@ extension Session {
             }
             return Repository.Facts(
                 name: name, version: version, architecture: naming.architecture ?? .any, summary: nil,
-                commands: [], release: [:])
+                commands: [], release: [:], suffix: suffix)
         }
         let releases = outline.tree.names(in: ExtensionLayout.releases).map { String(decoding: $0, as: UTF8.self) }
             .filter { $0.hasPrefix(ExtensionLayout.releasePrefix) }

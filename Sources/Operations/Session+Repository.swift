@@ -31,7 +31,13 @@ extension Session {
         var description = description
         if let key = description.key { description.key = try secretKey(key) }
         try Repository.make(path, description)
-        return try publish(repository(path))
+        do {
+            return try publish(repository(path))
+        } catch {
+            // The first error is the one to report.
+            try? Repository.unmake(path)
+            throw error
+        }
     }
 
     private func repository(_ path: String) throws -> Repository {
@@ -47,39 +53,50 @@ extension Session {
     ///   - keep: Versions of each of these names that stay, the newest ones; `nil` for all.
     public func addToRepository(_ path: String, _ names: [String], keep: Int? = nil) throws -> RepositoryReport {
         let repository = try repository(path)
-        var added: [(file: String, name: String)] = []
+        var added: [(file: String, isNew: Bool, name: String)] = []
         // All is looked at before any of it is there for others to be listed.
         let images = try names.map { name -> (path: String, facts: Repository.Facts)? in
             guard ImageNaming.isImage(fileName: name) || name.contains("/") else { return nil }
             let image = try Session.absolutePath(name)
             return (image, try publishedFacts(of: image, strictly: true))
         }
-        for (name, image) in zip(names, images) {
-            if let image {
-                added.append((try repository.add(Descriptor.file(image.path), image.facts), image.facts.name))
-            } else {
-                added.append(try addPackage(name, to: repository))
+        var report: RepositoryReport
+        do {
+            for (name, image) in zip(names, images) {
+                if let image {
+                    let (file, isNew) = try repository.add(Descriptor.file(image.path), image.facts)
+                    added.append((file, isNew, image.facts.name))
+                } else {
+                    added.append(try addPackage(name, to: repository))
+                }
             }
-        }
-        let touched = Set(added.map(\.name))
-        var report = try publish(repository) { packages in
-            guard let keep else { return [] }
-            let groups = Dictionary(grouping: packages.filter { touched.contains($0.name) }) {
-                [$0.name, $0.architecture ?? ""]
+            let touched = Set(added.map(\.name))
+            report = try publish(repository) { packages in
+                guard let keep else { return [] }
+                let groups = Dictionary(grouping: packages.filter { touched.contains($0.name) }) {
+                    [$0.name, $0.architecture ?? ""]
+                }
+                return groups.values.flatMap { $0.dropFirst(keep).map(\.file) }
             }
-            return groups.values.flatMap { $0.dropFirst(keep).map(\.file) }
+        } catch {
+            // All of it or nothing; the first error is the one to report.
+            try? repository.discard(added.filter(\.isNew).map(\.file))
+            throw error
         }
         report.added = added.map(\.file).filter { !report.removed.contains($0) }
         return report
     }
 
-    private func addPackage(_ name: String, to repository: Repository) throws -> (file: String, name: String) {
+    private func addPackage(
+        _ name: String, to repository: Repository
+    ) throws -> (file: String, isNew: Bool, name: String) {
         try repository.withArea { _, place in
             var options = ExportOptions()
             options.output = place
             let exported = try export(name, options: options)
             let facts = try publishedFacts(of: exported.path, strictly: true)
-            return (try repository.add(Descriptor.file(exported.path), facts), facts.name)
+            let (file, isNew) = try repository.add(Descriptor.file(exported.path), facts)
+            return (file, isNew, facts.name)
         }
     }
 
@@ -114,8 +131,15 @@ extension Session {
         var wanted = repository.description
         change(&wanted)
         if let key = wanted.key, key != repository.description.key { wanted.key = try secretKey(key) }
+        let before = repository.description
         try repository.describe { $0 = wanted }
-        return try publish(repository)
+        do {
+            return try publish(repository)
+        } catch {
+            // What cannot be signed so is not to stand in the way of the next command.
+            try? repository.describe { $0 = before }
+            throw error
+        }
     }
 
     /// Has a name stand for several packages; for none it is forgotten.

@@ -47,8 +47,12 @@ extension Repository {
             throw RepositoryError.brokenCollection(entry.collection.name, missing: missing)
         }
         // Servers tell versions of a file by its time in seconds, and readers take no older listing than they saw.
+        // Also where the index was lost.
+        let numbers = try own.list().map(\.text).filter { $0.hasPrefix(Self.listingPrefix) }.compactMap {
+            Int($0.dropFirst(Self.listingPrefix.count))
+        }
         let index = RepositoryIndex(
-            serial: previous.serial + 1, updated: max(time, previous.updated + 1), title: description.title,
+            serial: max(previous.serial, numbers.max() ?? 0) + 1, updated: max(time, previous.updated + 1), title: description.title,
             packages: packages,
             collections: Dictionary(
                 uniqueKeysWithValues: found.map { entry in

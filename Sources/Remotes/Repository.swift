@@ -36,11 +36,13 @@ public final class Repository {
         public var commands: [String]
         /// The fields of its extension-release.
         public var release: [String: String]
+        /// The end of its file's name, which says how it is compressed.
+        public var suffix: String
 
         /// Describes an image.
         public init(
             name: String, version: String, architecture: Architecture, summary: String?, commands: [String],
-            release: [String: String]
+            release: [String: String], suffix: String = ExtensionLayout.imageSuffix
         ) {
             self.name = name
             self.version = version
@@ -48,11 +50,12 @@ public final class Repository {
             self.summary = summary
             self.commands = commands
             self.release = release
+            self.suffix = suffix
         }
 
         /// The name of its file in a repository: `NAME-VERSION.ARCHITECTURE.raw`.
         public var fileName: String {
-            "\(name)-\(version)" + (architecture == .any ? "" : ".\(architecture)") + ExtensionLayout.imageSuffix
+            "\(name)-\(version)" + (architecture == .any ? "" : ".\(architecture)") + suffix
         }
     }
 
@@ -119,6 +122,11 @@ public final class Repository {
         try own.removeTree(name)
     }
 
+    /// Makes a directory of images that was none before no repository again.
+    public static func unmake(_ path: String) throws {
+        try Descriptor.directory(path).removeTree(RepositoryDescription.directory)
+    }
+
     /// Changes what its keeper decided.
     public func describe(_ change: (inout RepositoryDescription) -> Void) throws {
         var wanted = description
@@ -182,9 +190,9 @@ public final class Repository {
 
     /// Copies an image into the repository; the listing is to be written then.
     ///
-    /// - Returns: The name of its file.
+    /// - Returns: The name of its file, and whether it was not there before.
     /// - Throws: ``RepositoryError/taken(_:in:)`` if another image is there by that name, `SystemError`.
-    public func add(_ source: Descriptor, _ facts: Facts) throws -> String {
+    public func add(_ source: Descriptor, _ facts: Facts) throws -> (file: String, isNew: Bool) {
         let name = facts.fileName
         return try withArea { area, _ in
             let copy = try area.open(beneath: "image", flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o644)
@@ -195,12 +203,18 @@ public final class Repository {
                 guard try digest(name, in: directory) == digest("image", in: area) else {
                     throw RepositoryError.taken(name, in: path)
                 }
-                return name
+                return (name, false)
             }
             try area.rename("image", to: directory, asNew: name)
             try directory.synchronize()
-            return name
+            return (name, true)
         }
+    }
+
+    /// Takes back images that were added, if the listing does not name them.
+    public func discard(_ files: [String]) throws {
+        let named = Set(try Self.index(in: own, of: path).packages.map(\.file))
+        for file in files where !named.contains(file) { try directory.unlink(file) }
     }
 
     /// Removes files that the listing does not name any more.
