@@ -1,6 +1,7 @@
 """Repositories of `sxs repo`, and who reads them: sxs, minisign, gpgv, sha256sum, curl, systemd-sysupdate."""
 
 import base64
+import gzip
 import hashlib
 import json
 import os
@@ -85,13 +86,16 @@ def walk(tests):
     output = repository.sxs("add", "hello", repository.image("other", "1"))
     say(f"+ hello-{version}.{tests.arch}.raw" in output and "signed by the key" in output and "good until" in output, output)
     names = repository.check()
-    say(f"other-1.{tests.arch}.raw.json" in names and "index.json" in names, f"{names}")
+    say(f"other-1.{tests.arch}.manifest.gz" in names and "index.json" in names, f"{names}")
     index = json.loads((repository.path / "index.json").read_text())
     say(index["title"] == "Images of the house" and index["serial"] == 2, f"{index}")
     hello = next(p for p in index["packages"] if p["name"] == "hello")
     say("hello" in hello["commands"] and hello["summary"] and hello["release"]["ID"] == "_any", f"{hello}")
     record = json.loads((repository.path / f"other-1.{tests.arch}.raw.json").read_text())
     say(record["image_name"] == f"other-1.{tests.arch}.raw" and record["sysext"]["SYSEXT_VERSION_ID"] == "1", f"{record}")
+    manifest = json.loads(gzip.decompress((repository.path / f"other-1.{tests.arch}.manifest.gz").read_bytes()))
+    say(manifest["config"] == {"name": "other", "version": "1", "architecture": tests.arch}
+        and manifest["extension"] == record["sysext"], f"{manifest}")
     store = repository.client()
     say(store.json("remote", "show", "r")["serial"] == 2, "the number of the listing")
     store.sxs("install", "hello", "other")
@@ -150,7 +154,6 @@ def signatures(tests):
     store.sxs("remote", "add", "r", repository.url)
     say(store.json("remote", "show", "r")["signer"] == store.json("key", "list")[0]["identifier"], "the signer")
     # From one kind to the other and back: the same listing is no older for its other signature.
-    signed = {}
     store.sxs("remote", "remove", "r")
     store.sxs("remote", "add", "r", repository.url)
     (repository.path / "SHA256SUMS.minisig").rename(tests.directory / "aside")
@@ -160,7 +163,6 @@ def signatures(tests):
     store.sxs("remote", "refresh")
     store.sxs("key", "remove", "me")
     refused(store, "remote", "refresh", words=["no key to verify"])
-    del signed
     # minisign's own key signs, too, and its own program signs with ours.
     minisign = tests.directory / "minisign"
     subprocess.run(["minisign", "-G", "-W", "-p", f"{minisign}.pub", "-s", f"{minisign}.key"], check=True, capture_output=True)
@@ -209,7 +211,7 @@ def trust(tests):
     refused(store, *add, words=["signed with the key", "which is not trusted", "sxs key trust"])
     store.sxs("key", "generate", "other")
     refused(store, *add, "--key", store.root / "keys/own/other.pub", words=["which is not trusted"])
-    refused(store, *add, "--key", tests.keys.public, words=["has no signature"] if False else ["not to be trusted"])
+    refused(store, *add, "--key", tests.keys.public, words=["which is not trusted"])
     lines = good.splitlines()
     for text, words in [
         ("\n".join([lines[0], packed(lines[1], 20), *lines[2:]]) + "\n", ["not over this listing"]),
@@ -342,8 +344,7 @@ def searches(tests):
     index.unlink()
     index.write_text('{"format": 1}')
     other = repository.client()
-    say([p["summary"] for p in other.json("search", "jq")[:1]] in ([None], [[]]) or "summary" not in other.json("search", "jq")[0],
-        "an index that nobody signed was taken")
+    say("summary" not in other.json("search", "jq")[0], "an index that nobody signed was taken")
 
 
 def bad_input(tests):

@@ -201,9 +201,8 @@ extension Session {
             note(
                 "systemd-sysupdate before 258 passes over versions with '~' or '^', such as \(name) \(package.version)")
         }
-        // Each form of file names that there is, for an architecture and for all.
-        let forms = Set(packages.map { $0.architecture == nil ? "" : ".%a" }).sorted(by: >)
-        let patterns = forms.map { "\(name)-@v\($0)\(ExtensionLayout.imageSuffix)" }
+        let patterns = try filePatterns(of: packages, in: path)
+        let targets = Set(patterns.map { $0.pattern.dropLast($0.compression.count) }).sorted(by: >)
         return """
             [Transfer]
             Verify=\(description.openPGPKey == nil ? "no" : "yes")
@@ -211,16 +210,38 @@ extension Session {
             [Source]
             Type=url-file
             Path=\(location.text.replacing("%", with: "%%"))/
-            MatchPattern=\(patterns.joined(separator: " "))
+            MatchPattern=\(patterns.map(\.pattern).joined(separator: " "))
 
             [Target]
             Type=regular-file
             Path=\(AdoptionLayout.imageStore)
-            MatchPattern=\(patterns.joined(separator: " "))
+            MatchPattern=\(targets.joined(separator: " "))
             CurrentSymlink=\(Anchor.directory)/\(name)\(ExtensionLayout.imageSuffix)
             Mode=0644
             InstancesMax=2
             """
+    }
+
+    /// Patterns of the forms of file names that images of a package have.
+    private func filePatterns(
+        of packages: [RepositoryIndex.Package], in path: String
+    ) throws -> [(pattern: String, compression: String)] {
+        var found: [String: String] = [:]
+        let isForArchitectures = packages.contains { $0.architecture != nil }
+        for package in packages {
+            let start = "\(package.name)-\(package.version)"
+            let middle = package.architecture.map { ".\($0)" } ?? ""
+            let suffix = RemoteLayout.imageSuffixes.first { package.file == start + middle + $0 }
+            // `@v.raw` would find images of every architecture.
+            guard let suffix, package.architecture != nil || !isForArchitectures else {
+                note("systemd-sysupdate will not find \(package.file), which is named otherwise than most")
+                continue
+            }
+            let pattern = "\(package.name)-@v" + (package.architecture == nil ? "" : ".%a") + suffix
+            found[pattern] = String(suffix.dropFirst(ExtensionLayout.imageSuffix.count))
+        }
+        guard !found.isEmpty else { throw RepositoryError.unknown(packages.first?.name ?? "", in: path) }
+        return found.sorted { $0.key > $1.key }.map { ($0.key, $0.value) }
     }
 
     private func publish(

@@ -72,6 +72,15 @@ extension Repository {
         return outcome
     }
 
+    /// The files beside an image that say what hosts it is for.
+    static func companions(of file: String) -> (record: String, manifest: String) {
+        var stem = file
+        if let suffix = RemoteLayout.imageSuffixes.first(where: { file.hasSuffix($0) }) {
+            stem.removeLast(suffix.count)
+        }
+        return (file + RemoteLayout.jsonSuffix, stem + RemoteLayout.manifestSuffix)
+    }
+
     private static func sorted(_ packages: [RepositoryIndex.Package]) throws -> [RepositoryIndex.Package] {
         try packages.sorted { left, right in
             guard left.name == right.name else { return left.name < right.name }
@@ -120,13 +129,16 @@ extension Repository {
     ) throws -> Outcome {
         var listed = collections
         for package in index.packages {
-            let record = try RepositoryIndex.text(ImageRecord(image_name: package.file, sysext: package.release))
-            let name = package.file + RemoteLayout.jsonSuffix
-            if try directory.status(of: name) == nil || directory.open(beneath: name).readAll() != record {
-                try replace(name, in: directory, with: record)
-            }
             listed.append((package.file, package.digest))
-            listed.append((name, Digest(hashing: record).hex))
+            let record = ImageRecord(image_name: package.file, sysext: package.release)
+            let manifest = try ImageManifest(package).compressed()
+            let names = Self.companions(of: package.file)
+            for (name, bytes) in [(names.record, try RepositoryIndex.text(record)), (names.manifest, manifest)]
+            where try directory.status(of: name) == nil || directory.open(beneath: name).readAll() != bytes {
+                try replace(name, in: directory, with: bytes)
+            }
+            // Not the record: the sysupdate of systemd 257 takes `hello-1.raw.json` for `hello-1.raw`.
+            listed.append((names.manifest, Digest(hashing: manifest).hex))
         }
         let text = try index.text()
         listed.append((RemoteLayout.index, Digest(hashing: text).hex))

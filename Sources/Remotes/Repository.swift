@@ -6,7 +6,8 @@ public import StoreLayout
 /// A directory of images that is published: sxs, systemd-sysupdate and sysextmgr read it.
 ///
 ///     emacs-28.2.x86-64.raw         an image
-///     emacs-28.2.x86-64.raw.json    what it says of the hosts that it is for, for sysextmgr
+///     emacs-28.2.x86-64.manifest.gz what it says of the hosts that it is for, as mkosi writes it
+///     emacs-28.2.x86-64.raw.json    the same for sysextmgr; not listed
 ///     debug.collection              a name that stands for several packages
 ///     SHA256SUMS  SHA256SUMS.gpg  SHA256SUMS.minisig  index.json
 ///                                   links through .sxs/current
@@ -237,8 +238,8 @@ public final class Repository {
         let index = try Self.index(in: own, of: path)
         let named = Set(index.packages.map(\.file) + index.collections.keys.map { $0 + RemoteLayout.collectionSuffix })
         for file in text.split(separator: "\n").map(String.init) where !named.contains(file) && !file.contains("/") {
-            try directory.unlink(file)
-            try directory.unlink(file + RemoteLayout.jsonSuffix)
+            let names = Self.companions(of: file)
+            for name in [file, names.record, names.manifest] { try directory.unlink(name) }
         }
         try own.unlink(Self.removed)
     }

@@ -1,5 +1,6 @@
 public import Files
 private import FoundationEssentials
+private import Glibc
 
 /// What a repository says of its images, for those who look for something: `index.json`.
 public struct RepositoryIndex: Codable, Sendable, Equatable {
@@ -98,10 +99,44 @@ public struct RepositoryIndex: Codable, Sendable, Equatable {
     }
 }
 
-/// What sysextmgr reads of an image: `<image>.json`.
+/// What is beside an image for sysextmgr: `<image>.json`.
 ///
 /// Source: sysextmgrcli(1), `create-json`.
 struct ImageRecord: Encodable {
     let image_name: String
     let sysext: [String: String]
+}
+
+/// The same as mkosi has it: `<image>.manifest.gz`, which is read first, and is listed.
+///
+/// Source: mkosi(1), "manifest"; sysextmgr 1.3, `src/images-list.c`.
+struct ImageManifest: Encodable {
+    struct Configuration: Encodable {
+        let name: String
+        let architecture: String?
+        let version: String
+    }
+
+    var manifest_version = 1
+    let config: Configuration
+    let `extension`: [String: String]
+    var packages: [String] = []
+
+    init(_ package: RepositoryIndex.Package) {
+        config = Configuration(
+            name: package.name, architecture: package.architecture, version: package.version)
+        `extension` = package.release
+    }
+
+    /// Its text, compressed.
+    ///
+    /// Source: RFC 1952.
+    func compressed() throws -> Bytes {
+        let text = try RepositoryIndex.text(self)
+        guard let packed = Deflate.deflated(text) else { throw SystemError("compress", config.name, code: ENOMEM) }
+        let head: Bytes = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]
+        let numbers = [Deflate.checksum(text), UInt32(truncatingIfNeeded: text.count)]
+        return head + packed
+            + numbers.flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> UInt32($0 * 8)) } }
+    }
 }
