@@ -16,7 +16,9 @@ public struct MatchPattern: Sendable, Equatable {
         let isHex: @Sendable (UInt8) -> Bool = {
             (0x30...0x39).contains($0) || (0x61...0x66).contains($0 | 0x20)
         }
-        let isWord: @Sendable (UInt8) -> Bool = { (0x61...0x7a).contains($0 | 0x20) || (0x30...0x39).contains($0) }
+        let isWord: @Sendable (UInt8) -> Bool = {
+            (0x61...0x7a).contains($0 | 0x20) || (0x30...0x39).contains($0)
+        }
         return [
             "v": { _ in true }, "u": { isHex($0) || $0 == UInt8(ascii: "-") },
             "f": { isHex($0) || $0 | 0x20 == UInt8(ascii: "x") }, "t": isDigit, "m": isDigit, "s": isDigit,
@@ -48,7 +50,9 @@ public struct MatchPattern: Sendable, Equatable {
             } else if character == "@" {
                 isField = true
             } else {
-                guard character.isASCII, !character.isNewline, !"/$*?[]!\\|".contains(character) else { return nil }
+                guard character.isASCII, !character.isNewline, !"/$*?[]!\\|".contains(character) else {
+                    return nil
+                }
                 literal.append(character)
             }
         }
@@ -73,7 +77,9 @@ public struct MatchPattern: Sendable, Equatable {
                     guard let end else { return nil }
                     value = rest[..<end]
                 }
-                guard !value.isEmpty, value.allSatisfy(Self.fields[field] ?? { _ in false }) else { return nil }
+                guard !value.isEmpty, value.allSatisfy(Self.fields[field] ?? { _ in false }) else {
+                    return nil
+                }
                 let text = String(decoding: value, as: UTF8.self)
                 if field == "v" {
                     guard (try? PackageVersion(text)) != nil else { return nil }

@@ -104,13 +104,16 @@ public struct RemoteDescription: Sendable, Equatable {
         patterns = values.words("Patterns", in: Self.section)
         package = value("Package")
         if let bad = patterns.first(where: { MatchPattern(parsing: $0) == nil }) {
-            throw .value(file, "Patterns", bad, "what MatchPattern= may be in sysupdate.d(5), without directories")
+            throw .value(
+                file, "Patterns", bad, "what MatchPattern= may be in sysupdate.d(5), without directories")
         }
-        guard patterns.isEmpty == (package == nil), package.map({ (try? PackageName($0)) != nil }) ?? true else {
+        guard patterns.isEmpty == (package == nil), package.map({ (try? PackageName($0)) != nil }) ?? true
+        else {
             throw .value(file, "Package", package ?? "", "the name of the package that Patterns= are of")
         }
         guard patterns.isEmpty || kind == .sysext || kind == .directory else {
-            throw .value(file, "Patterns", patterns.joined(separator: " "), "in remotes with Kind=sysext or directory")
+            throw .value(
+                file, "Patterns", patterns.joined(separator: " "), "in remotes with Kind=sysext or directory")
         }
     }
 

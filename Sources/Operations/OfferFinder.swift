@@ -109,7 +109,9 @@ final class OfferFinder {
 
     /// The fields of an offer's extension-release; `nil` where the remote says nothing of it.
     func release(of offer: Offer) throws -> [String: String]? {
-        guard case .file(let file, _) = offer.place, offer.remote.description.kind == .sysext else { return nil }
+        guard case .file(let file, _) = offer.place, offer.remote.description.kind == .sysext else {
+            return nil
+        }
         return try metadata(of: offer.remote)?.metadata(of: file)?.release
     }
 

@@ -58,7 +58,8 @@ extension Session {
                 }
                 let known = try configuration.remotes().first { $0.name == remote.name }
                 if let known, known.description.patterns.isEmpty || !known.isOfRoot {
-                    return Self.result(source, .passedOver, "there is another remote of this name: \(known.file)")
+                    return Self.result(
+                        source, .passedOver, "there is another remote of this name: \(known.file)")
                 }
                 guard try !configuration.has(remote) else { return Self.result(source, .unchanged, nil) }
                 try configuration.add(remote, through: temporary, isReplacing: known != nil)

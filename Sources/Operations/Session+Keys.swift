@@ -14,7 +14,8 @@ extension Session {
         let name = try PackageName(name).text
         let store = try openStoreForWriting()
         return try asWriter(of: store) {
-            try KeyStore(root: root).generate(name, through: Descriptor.directory(root + "/" + StoreLayout.Name.temporary))
+            try KeyStore(root: root).generate(
+                name, through: Descriptor.directory(root + "/" + StoreLayout.Name.temporary))
         }
     }
 
@@ -35,7 +36,9 @@ extension Session {
         let checked = try PackageName(title).text
         let store = try openStoreForWriting()
         return try asWriter(of: store) {
-            try KeyStore(root: root).trust(verifying, as: checked, through: Descriptor.directory(root + "/" + StoreLayout.Name.temporary))
+            try KeyStore(root: root).trust(
+                verifying, as: checked, through: Descriptor.directory(root + "/" + StoreLayout.Name.temporary)
+            )
         }
     }
 

@@ -14,7 +14,8 @@ extension Session {
         let naming = ImageNaming(fileName: fileName)
         guard let suffix = RemoteLayout.imageSuffixes.first(where: { fileName.hasSuffix($0) }) else {
             throw RepositoryError.unfit(
-                path, reason: "its name does not end in \(RemoteLayout.imageSuffixes.joined(separator: ", "))")
+                path, reason: "its name does not end in \(RemoteLayout.imageSuffixes.joined(separator: ", "))"
+            )
         }
         let outline: ImageOutline
         do {
@@ -33,8 +34,10 @@ extension Session {
                 name: name, version: version, architecture: naming.architecture ?? .any, summary: nil,
                 commands: [], release: [:], suffix: suffix)
         }
-        let releases = outline.tree.names(in: ExtensionLayout.releases).map { String(decoding: $0, as: UTF8.self) }
-            .filter { $0.hasPrefix(ExtensionLayout.releasePrefix) }
+        let releases = outline.tree.names(in: ExtensionLayout.releases).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        .filter { $0.hasPrefix(ExtensionLayout.releasePrefix) }
         guard
             let release = releases.first(where: {
                 $0 == ExtensionLayout.releasePrefix + (naming.name ?? "")
@@ -43,19 +46,24 @@ extension Session {
             throw RepositoryError.unfit(
                 path, reason: "it has no \(ExtensionLayout.releases)/\(ExtensionLayout.releasePrefix)NAME")
         }
-        let fields = try ReleaseFile(parsing: outline.read(ExtensionLayout.releases.appending(Bytes(release.utf8))))
+        let fields = try ReleaseFile(
+            parsing: outline.read(ExtensionLayout.releases.appending(Bytes(release.utf8))))
         let metadata = try metadata(in: outline, of: path)
         let name = String(release.dropFirst(ExtensionLayout.releasePrefix.count))
         guard let version = metadata?.version ?? fields["SYSEXT_VERSION_ID"] ?? naming.version else {
             throw RepositoryError.unfit(
-                path, reason: "nothing says its version: neither SYSEXT_VERSION_ID= in its release file nor its name")
+                path,
+                reason:
+                    "nothing says its version: neither SYSEXT_VERSION_ID= in its release file nor its name")
         }
         let architecture = try fields["ARCHITECTURE"].map { try Architecture(parsing: $0) }
         return Repository.Facts(
             name: try PackageName(name).text, version: try PackageVersion(version).text,
             architecture: architecture ?? naming.architecture ?? .any, summary: metadata?.summary,
             commands: metadata.map { $0.exposure.commands.map(\.name).sorted() }
-                ?? outline.tree.names(in: ExtensionLayout.commands).map { String(decoding: $0, as: UTF8.self) }.sorted(),
+                ?? outline.tree.names(in: ExtensionLayout.commands).map {
+                    String(decoding: $0, as: UTF8.self)
+                }.sorted(),
             release: fields.fields)
     }
 

@@ -121,14 +121,16 @@ extension Session {
                             remote: summary, files: nil, signer: nil, signed: nil, serial: nil, problem: nil)
                     }
                     _ = try Descriptor.directory(remote.description.location.text)
-                    return RemoteState(remote: summary, files: nil, signer: nil, signed: nil, serial: nil, problem: nil)
+                    return RemoteState(
+                        remote: summary, files: nil, signer: nil, signed: nil, serial: nil, problem: nil)
                 }
                 let count = remote.description.kind == .sysext ? try listing.files().count : nil
                 return RemoteState(
                     remote: summary, files: count, signer: listing.signer, signed: listing.signed,
                     serial: listing.serial, problem: nil)
             } catch {
-                return RemoteState(remote: summary, files: nil, signer: nil, signed: nil, serial: nil, problem: "\(error)")
+                return RemoteState(
+                    remote: summary, files: nil, signer: nil, signed: nil, serial: nil, problem: "\(error)")
             }
         }
     }

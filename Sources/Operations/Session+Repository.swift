@@ -26,7 +26,9 @@ public struct RepositoryReport: Encodable, Sendable {
 
 extension Session {
     /// Makes a repository of a directory; images that are in it are listed.
-    public func makeRepository(_ path: String, _ description: RepositoryDescription) throws -> RepositoryReport {
+    public func makeRepository(_ path: String, _ description: RepositoryDescription) throws
+        -> RepositoryReport
+    {
         let path = try Session.absolutePath(path)
         var description = description
         if let key = description.key { description.key = try secretKey(key) }
@@ -51,7 +53,9 @@ extension Session {
     ///   - path: The repository.
     ///   - names: Paths of images, and names of packages.
     ///   - keep: Versions of each of these names that stay, the newest ones; `nil` for all.
-    public func addToRepository(_ path: String, _ names: [String], keep: Int? = nil) throws -> RepositoryReport {
+    public func addToRepository(_ path: String, _ names: [String], keep: Int? = nil) throws
+        -> RepositoryReport
+    {
         let repository = try repository(path)
         var added: [(file: String, isNew: Bool, name: String)] = []
         // All is looked at before any of it is there for others to be listed.
@@ -199,7 +203,8 @@ extension Session {
         }
         if let package = packages.first(where: { $0.version.contains { "~^".contains($0) } }) {
             note(
-                "systemd-sysupdate before 258 passes over versions with '~' or '^', such as \(name) \(package.version)")
+                "systemd-sysupdate before 258 passes over versions with '~' or '^', such as \(name) \(package.version)"
+            )
         }
         let patterns = try filePatterns(of: packages, in: path)
         let targets = Set(patterns.map { $0.pattern.dropLast($0.compression.count) }).sorted(by: >)
@@ -245,7 +250,8 @@ extension Session {
     }
 
     private func publish(
-        _ repository: Repository, removing removed: ([RepositoryIndex.Package]) throws -> [String] = { _ in [] }
+        _ repository: Repository,
+        removing removed: ([RepositoryIndex.Package]) throws -> [String] = { _ in [] }
     ) throws -> RepositoryReport {
         var gone: [String] = []
         let outcome = try repository.index(

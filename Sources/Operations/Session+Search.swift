@@ -37,19 +37,22 @@ extension Session {
                 guard
                     let rank = SearchRank(
                         of: words, name: name, summary: newest?.summary, commands: newest?.commands ?? []),
-                    let offer = try finder.candidates(named: name, version: nil, in: remote, isNamed: false).first
+                    let offer = try finder.candidates(named: name, version: nil, in: remote, isNamed: false)
+                        .first
                 else { continue }
                 let file = facts[offer.fileName]?.first
                 found.append(
                     (
                         rank,
                         FoundPackage(
-                            name: name, version: offer.version?.text, remote: remote.name, location: offer.location,
+                            name: name, version: offer.version?.text, remote: remote.name,
+                            location: offer.location,
                             summary: file?.summary, size: file?.size, packages: nil)
                     ))
             }
             for (name, collection) in (index?.collections ?? [:]).sorted(by: { $0.key < $1.key }) {
-                guard let rank = SearchRank(of: words, name: name, summary: collection.summary, commands: []) else {
+                guard let rank = SearchRank(of: words, name: name, summary: collection.summary, commands: [])
+                else {
                     continue
                 }
                 found.append(
@@ -57,7 +60,8 @@ extension Session {
                         rank,
                         FoundPackage(
                             name: name, version: nil, remote: remote.name,
-                            location: remote.description.location.text, summary: collection.summary, size: nil,
+                            location: remote.description.location.text, summary: collection.summary,
+                            size: nil,
                             packages: collection.packages)
                     ))
             }
@@ -78,7 +82,8 @@ extension Session {
         let finder = try OfferFinder(self, architecture: nil)
         var information = PackageInformation(name: name)
         if named == nil, let store = try? openStore() {
-            let current = try store.currentGeneration(of: profile).map { try members(of: $0, in: store) } ?? []
+            let current =
+                try store.currentGeneration(of: profile).map { try members(of: $0, in: store) } ?? []
             information.installed = current.first { $0.name == name }?.version
             for package in try store.packages(named: name) {
                 let metadata = try? store.metadata(of: package.baseName)
@@ -97,7 +102,8 @@ extension Session {
     }
 
     private func add(
-        _ remote: ConfiguredRemote, to information: inout PackageInformation, _ finder: OfferFinder, isNamed: Bool
+        _ remote: ConfiguredRemote, to information: inout PackageInformation, _ finder: OfferFinder,
+        isNamed: Bool
     ) throws {
         let name = information.name
         let reader = try finder.metadata(of: remote)
@@ -111,7 +117,8 @@ extension Session {
             let refusal = isNewest ? try finder.match(of: offer)?.refusal.map(HostMatch.text) : nil
             information.offered.append(
                 OfferedVersion(
-                    remote: remote.name, version: offer.version?.text, location: offer.location, size: file?.size,
+                    remote: remote.name, version: offer.version?.text, location: offer.location,
+                    size: file?.size,
                     isInsecure: remote.description.isInsecure, refusal: refusal))
         }
         if information.packages == nil, let collection = try reader?.collection(named: name) {

@@ -138,7 +138,9 @@ public struct MetadataReader: Sendable {
 
     /// What the remote says of all its images, where its listing names that; `nil` where it says nothing.
     public func index() -> RepositoryIndex? {
-        guard let file = files[RemoteLayout.index], let bytes = try? document(file.name, of: file) else { return nil }
+        guard let file = files[RemoteLayout.index], let bytes = try? document(file.name, of: file) else {
+            return nil
+        }
         return RepositoryIndex(parsing: bytes)
     }
 

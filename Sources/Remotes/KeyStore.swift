@@ -38,11 +38,14 @@ public struct KeyStore {
         return try Self.files(in: directory(Self.own)).map {
             try known(
                 $0.path, $0.key,
-                isSecret: access(Self.secret(beside: $0.path), F_OK) == 0, isTrusted: trusted.contains($0.key))
+                isSecret: access(Self.secret(beside: $0.path), F_OK) == 0, isTrusted: trusted.contains($0.key)
+            )
         }
     }
 
-    private func known(_ path: String, _ key: VerifyingKey, isSecret: Bool, isTrusted: Bool) throws -> KnownKey {
+    private func known(_ path: String, _ key: VerifyingKey, isSecret: Bool, isTrusted: Bool) throws
+        -> KnownKey
+    {
         let file = path.split(separator: "/").last.map(String.init) ?? path
         return KnownKey(
             name: String(file.dropLast(RemoteLayout.publicSuffix.count)), identifier: key.name, key: key.line,
@@ -68,7 +71,8 @@ public struct KeyStore {
         } catch let error as SystemError where [ENOENT, ENOTDIR, EACCES].contains(error.code) {
             return []
         }
-        return try names.filter { $0.hasSuffix(RemoteLayout.publicSuffix) && !$0.hasPrefix(".") }.sorted().map {
+        return try names.filter { $0.hasSuffix(RemoteLayout.publicSuffix) && !$0.hasPrefix(".") }.sorted().map
+        {
             let path = directory + "/" + $0
             return (path, try read(path))
         }
@@ -78,7 +82,8 @@ public struct KeyStore {
     ///
     /// - Throws: ``KeyError/noKey(_:)``, `SystemError`.
     public static func read(_ path: String) throws -> VerifyingKey {
-        guard let key = VerifyingKey(parsing: try Descriptor.file(path).readAll(limit: VerifyingKey.longest)) else {
+        guard let key = VerifyingKey(parsing: try Descriptor.file(path).readAll(limit: VerifyingKey.longest))
+        else {
             throw KeyError.noKey(path)
         }
         return key
@@ -112,7 +117,8 @@ public struct KeyStore {
     }
 
     /// Has signatures of a key taken.
-    public func trust(_ key: VerifyingKey, as name: String, through temporary: Descriptor) throws -> KnownKey {
+    public func trust(_ key: VerifyingKey, as name: String, through temporary: Descriptor) throws -> KnownKey
+    {
         if let there = try trustedKeys().first(where: { $0.key == key }) {
             return try known(there.path, key, isSecret: false, isTrusted: true)
         }

@@ -176,7 +176,8 @@ public struct ListingReader: Sendable {
     }
 
     /// Throws for a listing that is older than one that was seen, and remembers it otherwise.
-    private func checkAge(_ signed: Int, _ serial: Int?, _ digest: String, _ remote: ConfiguredRemote) throws {
+    private func checkAge(_ signed: Int, _ serial: Int?, _ digest: String, _ remote: ConfiguredRemote) throws
+    {
         guard signed <= now() + Self.clockSkew else {
             throw RemoteError.badSignature(
                 remote: remote.name,
@@ -196,7 +197,8 @@ public struct ListingReader: Sendable {
             }
             if signed < seen.signed {
                 throw RemoteError.rolledBack(
-                    remote: remote.name, seen: SeenListing.text(seen.signed), signed: SeenListing.text(signed))
+                    remote: remote.name, seen: SeenListing.text(seen.signed), signed: SeenListing.text(signed)
+                )
             }
         }
         let newest = SeenListing(

@@ -68,7 +68,9 @@ struct Minisign: Sendable, Equatable {
     var serial: Int? { number("serial:") }
 
     private func number(_ mark: String) -> Int? {
-        trustedComment.split(separator: "\t").first { $0.hasPrefix(mark) }.flatMap { Int($0.dropFirst(mark.count)) }
+        trustedComment.split(separator: "\t").first { $0.hasPrefix(mark) }.flatMap {
+            Int($0.dropFirst(mark.count))
+        }
     }
 
     static func lines(_ text: Bytes) -> [String] {

@@ -43,7 +43,9 @@ extension Repository {
         let previous = try Self.index(in: own, of: path)
         for entry in found {
             let names = packages.map(\.name)
-            guard let missing = entry.collection.packages.first(where: { !names.contains($0) }) else { continue }
+            guard let missing = entry.collection.packages.first(where: { !names.contains($0) }) else {
+                continue
+            }
             throw RepositoryError.brokenCollection(entry.collection.name, missing: missing)
         }
         // Servers tell versions of a file by its time in seconds, and readers take no older listing than they saw.
@@ -52,7 +54,8 @@ extension Repository {
             Int($0.dropFirst(Self.listingPrefix.count))
         }
         let index = RepositoryIndex(
-            serial: max(previous.serial, numbers.max() ?? 0) + 1, updated: max(time, previous.updated + 1), title: description.title,
+            serial: max(previous.serial, numbers.max() ?? 0) + 1, updated: max(time, previous.updated + 1),
+            title: description.title,
             packages: packages,
             collections: Dictionary(
                 uniqueKeysWithValues: found.map { entry in
@@ -111,7 +114,8 @@ extension Repository {
                 package: RepositoryIndex.Package(
                     name: facts.name, version: facts.version,
                     architecture: facts.architecture == .any ? nil : "\(facts.architecture)", file: name,
-                    size: Int(status.st_size), digest: try digest(name, in: directory), summary: facts.summary,
+                    size: Int(status.st_size), digest: try digest(name, in: directory),
+                    summary: facts.summary,
                     commands: facts.commands, release: facts.release))
         }
         return result
@@ -133,7 +137,9 @@ extension Repository {
             let record = ImageRecord(image_name: package.file, sysext: package.release)
             let manifest = try ImageManifest(package).compressed()
             let names = Self.companions(of: package.file)
-            for (name, bytes) in [(names.record, try RepositoryIndex.text(record)), (names.manifest, manifest)]
+            for (name, bytes) in [
+                (names.record, try RepositoryIndex.text(record)), (names.manifest, manifest),
+            ]
             where try directory.status(of: name) == nil || directory.open(beneath: name).readAll() != bytes {
                 try replace(name, in: directory, with: bytes)
             }
@@ -212,7 +218,9 @@ extension Repository {
     }
 
     private func isLink(_ name: String, to target: Bytes) throws -> Bool {
-        guard let status = try directory.status(of: name), status.st_mode & S_IFMT == S_IFLNK else { return false }
+        guard let status = try directory.status(of: name), status.st_mode & S_IFMT == S_IFLNK else {
+            return false
+        }
         return try directory.readSymlink(name) == target
     }
 

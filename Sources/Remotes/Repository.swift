@@ -163,7 +163,9 @@ public final class Repository {
     /// Gives a directory for unfinished work, which is gone afterwards.
     ///
     /// - Parameter body: Given the directory, and its path.
-    public func withArea<Result>(_ body: (_ area: Descriptor, _ path: String) throws -> Result) throws -> Result {
+    public func withArea<Result>(_ body: (_ area: Descriptor, _ path: String) throws -> Result) throws
+        -> Result
+    {
         let (held, area) = try own.makeHeldDirectory(prefix: Self.unfinished)
         defer {
             // What is left goes with the next command.
@@ -236,8 +238,10 @@ public final class Repository {
         guard try own.status(of: Self.removed) != nil else { return }
         let text = String(decoding: try own.open(beneath: Self.removed).readAll(), as: UTF8.self)
         let index = try Self.index(in: own, of: path)
-        let named = Set(index.packages.map(\.file) + index.collections.keys.map { $0 + RemoteLayout.collectionSuffix })
-        for file in text.split(separator: "\n").map(String.init) where !named.contains(file) && !file.contains("/") {
+        let named = Set(
+            index.packages.map(\.file) + index.collections.keys.map { $0 + RemoteLayout.collectionSuffix })
+        for file in text.split(separator: "\n").map(String.init)
+        where !named.contains(file) && !file.contains("/") {
             let names = Self.companions(of: file)
             for name in [file, names.record, names.manifest] { try directory.unlink(name) }
         }

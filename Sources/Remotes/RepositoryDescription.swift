@@ -29,7 +29,8 @@ public struct RepositoryDescription: Sendable, Equatable {
             throw .badDescription(file, reason: "line \(line) is neither NAME=VALUE nor a [section]")
         }
         let known = ["Title", "Key", "OpenPGPKey", "ValidDays"]
-        if let stray = values.entries.first(where: { $0.section != Self.section || !known.contains($0.key) }) {
+        if let stray = values.entries.first(where: { $0.section != Self.section || !known.contains($0.key) })
+        {
             throw .badDescription(file, reason: "'\(stray.key.utf8.displayed)' means nothing there")
         }
         let value = { (key: String) in values.value(key, in: Self.section) }

@@ -133,10 +133,13 @@ struct ImageManifest: Encodable {
     /// Source: RFC 1952.
     func compressed() throws -> Bytes {
         let text = try RepositoryIndex.text(self)
-        guard let packed = Deflate.deflated(text) else { throw SystemError("compress", config.name, code: ENOMEM) }
+        guard let packed = Deflate.deflated(text) else {
+            throw SystemError("compress", config.name, code: ENOMEM)
+        }
         let head: Bytes = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]
         let numbers = [Deflate.checksum(text), UInt32(truncatingIfNeeded: text.count)]
         return head + packed
-            + numbers.flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> UInt32($0 * 8)) } }
+            + numbers.flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> UInt32($0 * 8)) }
+            }
     }
 }

@@ -31,7 +31,9 @@ public final class RepositoryServer: Sendable {
     ///   - port: The port; 0 for any that is free.
     ///   - log: Told of each answer.
     /// - Throws: ``RepositoryError/address(_:)``, `SystemError`.
-    public init(_ path: String, address: String, port: UInt16, log: @escaping @Sendable (String) -> Void) throws {
+    public init(_ path: String, address: String, port: UInt16, log: @escaping @Sendable (String) -> Void)
+        throws
+    {
         var hints = addrinfo()
         hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -47,7 +49,8 @@ public final class RepositoryServer: Sendable {
         listener = Descriptor(taking: number, path: place)
         var yes: Int32 = 1
         setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-        guard bind(number, found.pointee.ai_addr, found.pointee.ai_addrlen) == 0, listen(number, Self.connections) == 0
+        guard bind(number, found.pointee.ai_addr, found.pointee.ai_addrlen) == 0,
+            listen(number, Self.connections) == 0
         else { throw SystemError("listen on", place) }
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -147,7 +150,9 @@ public final class RepositoryServer: Sendable {
             let status = try answer(request, connection)
             log("\(request.method) \(request.target.utf8.displayed) \(status)")
         } catch {
-            log("\(request.method) \(request.target.utf8.displayed) cut off: \("\(error)".split(separator: "\n")[0])")
+            log(
+                "\(request.method) \(request.target.utf8.displayed) cut off: \("\(error)".split(separator: "\n")[0])"
+            )
         }
         shutdown(connection.number, Int32(SHUT_WR))
     }
@@ -186,7 +191,8 @@ public final class RepositoryServer: Sendable {
                 bytes.append(byte)
                 continue
             }
-            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            guard rest.count >= 2,
+                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
             else { return nil }
             rest = rest.dropFirst(2)
             bytes.append(value)
@@ -219,7 +225,8 @@ public final class RepositoryServer: Sendable {
         var code = "200 OK"
         if isSame, let wanted = request.fields["range"], let asked = Self.range(wanted, size: size) {
             guard !asked.isEmpty else {
-                return try send("416 Range Not Satisfiable", ["Content-Range: bytes */\(size)"], to: connection)
+                return try send(
+                    "416 Range Not Satisfiable", ["Content-Range: bytes */\(size)"], to: connection)
             }
             range = asked
             code = "206 Partial Content"
@@ -263,7 +270,9 @@ public final class RepositoryServer: Sendable {
     private func send(
         _ status: String, _ fields: [String] = [], length: Int? = 0, to connection: Descriptor
     ) throws -> String {
-        var lines = ["HTTP/1.1 \(status)", "Server: sxs", "Date: \(Self.date(time(nil)))", "Connection: close"]
+        var lines = [
+            "HTTP/1.1 \(status)", "Server: sxs", "Date: \(Self.date(time(nil)))", "Connection: close",
+        ]
         lines += fields
         if let length {
             lines += ["Content-Type: application/octet-stream", "Content-Length: \(length)"]
@@ -278,7 +287,8 @@ public final class RepositoryServer: Sendable {
         defer { buffer.deallocate() }
         var offset = range.lowerBound
         while offset < range.upperBound {
-            let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, range.upperBound - offset)])
+            let part = UnsafeMutableRawBufferPointer(
+                rebasing: buffer[..<min(buffer.count, range.upperBound - offset)])
             let count = try file.read(into: part, at: offset)
             // It became shorter: whoever reads finds that less came than was said.
             guard count > 0 else { return }

@@ -56,7 +56,8 @@ public struct SigningKey: Sendable {
     public var text: String {
         let packed =
             Self.head + Bytes(repeating: 0, count: Self.unused) + verifying.identifier + secret + checksum
-        return "\(Minisign.comment)minisign secret key \(verifying.name), without a password\n\(Minisign.encoded(packed))\n"
+        return
+            "\(Minisign.comment)minisign secret key \(verifying.name), without a password\n\(Minisign.encoded(packed))\n"
     }
 
     /// Signs.

@@ -7,7 +7,8 @@ public import StoreLayout
 public struct Specifiers: Sendable {
     /// Fields of os-release, by letter.
     private static let releaseFields: [Character: String] = [
-        "A": "IMAGE_VERSION", "B": "BUILD_ID", "M": "IMAGE_ID", "o": "ID", "w": "VERSION_ID", "W": "VARIANT_ID",
+        "A": "IMAGE_VERSION", "B": "BUILD_ID", "M": "IMAGE_ID", "o": "ID", "w": "VERSION_ID",
+        "W": "VARIANT_ID",
     ]
 
     private let host: String
@@ -74,7 +75,8 @@ public struct Specifiers: Sendable {
             guard let bytes = try? Descriptor.file(host + path).readAll(limit: 1 << 20) else { continue }
             let values = ConfigurationFile(parsing: String(decoding: bytes, as: UTF8.self))
             var value = values.value(field, in: "") ?? ""
-            for quote in ["\"", "'"] where value.hasPrefix(quote) && value.hasSuffix(quote) && value.count > 1 {
+            for quote in ["\"", "'"] where value.hasPrefix(quote) && value.hasSuffix(quote) && value.count > 1
+            {
                 value = String(value.dropFirst().dropLast())
             }
             return value

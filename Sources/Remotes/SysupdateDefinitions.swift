@@ -44,7 +44,8 @@ public struct SysupdateDefinitions {
         var components: Set<String> = []
         for base in bases {
             for name in try Self.names(in: base)
-            where name.hasPrefix(prefix) && name.hasSuffix(suffix) && name.count > prefix.count + suffix.count {
+            where name.hasPrefix(prefix) && name.hasSuffix(suffix) && name.count > prefix.count + suffix.count
+            {
                 components.insert(String(name.dropFirst(prefix.count).dropLast(suffix.count)))
             }
         }
@@ -76,7 +77,9 @@ public struct SysupdateDefinitions {
     }
 
     /// Files of one suffix in several directories, the first of each name, with what is dropped in beside them.
-    private static func files(_ suffix: String, in directories: [String]) throws -> [(path: String, text: String)] {
+    private static func files(_ suffix: String, in directories: [String]) throws -> [(
+        path: String, text: String
+    )] {
         var result: [String: (path: String, text: String)] = [:]
         for directory in directories {
             for name in try names(in: directory)
@@ -88,7 +91,8 @@ public struct SysupdateDefinitions {
         for (name, file) in result where !file.text.isEmpty {
             var dropped: [String: String] = [:]
             for directory in directories.map({ $0 + "/" + name + dropInSuffix }) {
-                for more in try names(in: directory) where more.hasSuffix(earlierSuffix) && dropped[more] == nil {
+                for more in try names(in: directory)
+                where more.hasSuffix(earlierSuffix) && dropped[more] == nil {
                     dropped[more] = try contents(directory + "/" + more)
                 }
             }
@@ -102,7 +106,9 @@ public struct SysupdateDefinitions {
         var enabled: Set<String> = []
         for feature in try Self.files(Self.featureSuffix, in: directories) {
             let values = ConfigurationFile(parsing: feature.text)
-            guard values.value("Enabled", in: "Feature").flatMap(ConfigurationFile.boolean) == true else { continue }
+            guard values.value("Enabled", in: "Feature").flatMap(ConfigurationFile.boolean) == true else {
+                continue
+            }
             enabled.insert(Self.stem(feature.path, Self.featureSuffix))
         }
         var suffix = Self.transferSuffix
@@ -135,7 +141,9 @@ public struct SysupdateDefinitions {
         if !features.isEmpty, enabled.isDisjoint(with: features) {
             throw .unfit("none of its features (\(features.joined(separator: ", "))) is enabled")
         }
-        if let missing = values.words("RequisiteFeatures", in: "Transfer").first(where: { !enabled.contains($0) }) {
+        if let missing = values.words("RequisiteFeatures", in: "Transfer").first(where: {
+            !enabled.contains($0)
+        }) {
             throw .unfit("its feature \(missing) is not enabled")
         }
         guard (try? PackageName(name)) != nil else { throw .unfit("its name cannot be that of a remote") }
@@ -143,9 +151,11 @@ public struct SysupdateDefinitions {
         switch values.value("Type", in: "Source") {
         case "url-file", "url-tar": kind = .sysext
         case "regular-file", "tar": kind = .directory
-        case let other: throw .unfit("its source has Type=\(other ?? ""), which is no directory of image files")
+        case let other:
+            throw .unfit("its source has Type=\(other ?? ""), which is no directory of image files")
         }
-        guard ["regular-file", "directory", "subvolume"].contains(values.value("Type", in: "Target") ?? "") else {
+        guard ["regular-file", "directory", "subvolume"].contains(values.value("Type", in: "Target") ?? "")
+        else {
             throw .unfit("its target is no file: it is a part of the operating system itself")
         }
         guard values.value("PathRelativeTo", in: "Source") ?? "root" == "root",
@@ -157,7 +167,10 @@ public struct SysupdateDefinitions {
         guard !patterns.isEmpty, parsed.count == patterns.count else {
             throw .unfit("its source has no MatchPattern= of files in one directory")
         }
-        guard parsed.allSatisfy({ pattern in RemoteLayout.extensionSuffixes.contains { pattern.suffix.hasSuffix($0) } })
+        guard
+            parsed.allSatisfy({ pattern in
+                RemoteLayout.extensionSuffixes.contains { pattern.suffix.hasSuffix($0) }
+            })
         else { throw .unfit("its files are no images of extensions: \(patterns.joined(separator: " "))") }
         var description = RemoteDescription(name: name, kind: kind, location: location)
         description.patterns = patterns
@@ -168,7 +181,8 @@ public struct SysupdateDefinitions {
         }
         description.package = package
         description.isInsecure =
-            kind == .sysext && values.value("Verify", in: "Transfer").flatMap(ConfigurationFile.boolean) == false
+            kind == .sysext
+            && values.value("Verify", in: "Transfer").flatMap(ConfigurationFile.boolean) == false
         return description
     }
 

@@ -31,7 +31,9 @@ struct TrustedKeys {
     /// Verifies a signature.
     ///
     /// - Throws: ``RemoteError/badSignature(remote:reason:hint:)``.
-    func verify(_ signature: Minisign, of data: Bytes, remote: String) throws(RemoteError) -> VerifiedSignature {
+    func verify(_ signature: Minisign, of data: Bytes, remote: String) throws(RemoteError)
+        -> VerifiedSignature
+    {
         do {
             guard let key = minisign.first(where: { $0.identifier == signature.identifier }) else {
                 throw MinisignError.otherKey(signature.keyName)

@@ -71,7 +71,8 @@ struct KeyCommand: ParsableCommand {
 
         func run() throws {
             let trusted = try shared.session().trustKey(key, name: name)
-            try shared.json ? Console.printJSON(trusted) : Console.print("\(trusted.name)  \(trusted.key)  trusted")
+            try shared.json
+                ? Console.printJSON(trusted) : Console.print("\(trusted.name)  \(trusted.key)  trusted")
         }
     }
 

@@ -57,7 +57,10 @@ struct RemoteCommand: ParsableCommand {
         @Option(help: "What it is: directory, sysext, catalog or oci; by default found out.")
         var kind: String?
 
-        @Option(help: ArgumentHelp("The key that signs its listing: a file of OpenPGP or minisign, or the latter itself.", valueName: "key"))
+        @Option(
+            help: ArgumentHelp(
+                "The key that signs its listing: a file of OpenPGP or minisign, or the latter itself.",
+                valueName: "key"))
         var key: String?
 
         @Flag(
@@ -243,7 +246,8 @@ struct ImportSysupdate: ParsableCommand {
         for result in results {
             switch result.outcome {
             case .passedOver: Console.note("\(result.file) is passed over: \(result.reason ?? "")")
-            case .unchanged: Console.print("  \(result.name): \(result.package ?? "") from \(result.location ?? "")")
+            case .unchanged:
+                Console.print("  \(result.name): \(result.package ?? "") from \(result.location ?? "")")
             case .added, .changed:
                 Console.print("+ \(result.name): \(result.package ?? "") from \(result.location ?? "")")
             }

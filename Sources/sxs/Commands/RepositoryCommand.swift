@@ -8,20 +8,26 @@ struct RepositoryOptions: ParsableArguments {
     @Option(help: ArgumentHelp("What it is called.", valueName: "text"))
     var title: String?
 
-    @Option(help: ArgumentHelp("The key of 'sxs key' that signs it, or the path of one of minisign.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "The key of 'sxs key' that signs it, or the path of one of minisign.", valueName: "name"))
     var key: String?
 
-    @Option(help: ArgumentHelp("The key of GnuPG that signs it, for systemd and sysextmgr.", valueName: "key"))
+    @Option(
+        help: ArgumentHelp("The key of GnuPG that signs it, for systemd and sysextmgr.", valueName: "key"))
     var openpgpKey: String?
 
-    @Option(help: ArgumentHelp("Days for which a listing is good, 0 for ever; sign it again in time.", valueName: "days"))
+    @Option(
+        help: ArgumentHelp(
+            "Days for which a listing is good, 0 for ever; sign it again in time.", valueName: "days"))
     var validDays: Int?
 
     func validate() throws {
         guard validDays.map({ (0...36500).contains($0) }) ?? true else {
             throw ValidationError("--valid-days takes a number from 1 to 36500, or 0 for ever")
         }
-        for text in [title, key, openpgpKey].compactMap({ $0 }) where text.utf8.contains(where: { $0 < 0x20 }) {
+        for text in [title, key, openpgpKey].compactMap({ $0 }) where text.utf8.contains(where: { $0 < 0x20 })
+        {
             throw ValidationError("'\(text.utf8.displayed)' has control characters")
         }
     }
@@ -95,7 +101,9 @@ struct RepositoryCommand: ParsableCommand {
         @OptionGroup var shared: SharedOptions
 
         func validate() throws {
-            guard keep.map({ $0 > 0 }) ?? true else { throw ValidationError("--keep takes a number from 1 on") }
+            guard keep.map({ $0 > 0 }) ?? true else {
+                throw ValidationError("--keep takes a number from 1 on")
+            }
         }
 
         func run() throws {
@@ -186,7 +194,8 @@ struct RepositoryCommand: ParsableCommand {
         @OptionGroup var shared: SharedOptions
 
         func run() throws {
-            try shared.session().changeRepository(directory) { options.apply(to: &$0) }.show(json: shared.json)
+            try shared.session().changeRepository(directory) { options.apply(to: &$0) }.show(
+                json: shared.json)
         }
     }
 
@@ -224,7 +233,8 @@ struct RepositoryCommand: ParsableCommand {
 
     struct Transfer: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "transfer", abstract: "Print a transfer file by which systemd-sysupdate installs a package.",
+            commandName: "transfer",
+            abstract: "Print a transfer file by which systemd-sysupdate installs a package.",
             discussion: """
                 Example:
                   sxs repo transfer /srv/images emacs --url https://example.org/images \\

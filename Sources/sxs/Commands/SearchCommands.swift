@@ -13,7 +13,9 @@ struct SearchCommand: ParsableCommand {
               sxs search file compare
             """)
 
-    @Argument(help: ArgumentHelp("Words that have to be found; all packages where none is given.", valueName: "text"))
+    @Argument(
+        help: ArgumentHelp(
+            "Words that have to be found; all packages where none is given.", valueName: "text"))
     var words: [String] = []
 
     @OptionGroup var fetch: FetchOptions
