@@ -34,35 +34,54 @@ public final class RepositoryServer: Sendable {
     public init(_ path: String, address: String, port: UInt16, log: @escaping @Sendable (String) -> Void)
         throws
     {
-        var hints = addrinfo()
-        hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var found: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(address, "\(port)", &hints, &found) == 0, let found else {
-            throw RepositoryError.address(address)
-        }
-        defer { freeaddrinfo(found) }
+        // Not by getaddrinfo(3), which in a static program wants the host's libraries.
+        var storage = sockaddr_storage()
+        let length = try Self.read(address, port: port, into: &storage)
         let place = "\(address) port \(port)"
         let number = socket(
-            found.pointee.ai_family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+            Int32(storage.ss_family), Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { throw SystemError("make a socket for", place) }
         listener = Descriptor(taking: number, path: place)
         var yes: Int32 = 1
         setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-        guard bind(number, found.pointee.ai_addr, found.pointee.ai_addrlen) == 0,
-            listen(number, Self.connections) == 0
-        else { throw SystemError("listen on", place) }
-        var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let chosen = withUnsafeMutablePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(number, $0, &length) }
+        let isBound = Self.withAddress(&storage) { bind(number, $0, length) } == 0
+        guard isBound, listen(number, Self.connections) == 0 else { throw SystemError("listen on", place) }
+        var actual = length
+        guard Self.withAddress(&storage, { getsockname(number, $0, &actual) }) == 0 else {
+            throw SystemError("look at the socket of", place)
         }
-        guard chosen == 0 else { throw SystemError("look at the socket of", place) }
         // The port stands at the same place in addresses of both kinds.
         let bound = withUnsafeBytes(of: storage) { UInt16($0[2]) << 8 | UInt16($0[3]) }
         url = "http://" + (address.contains(":") ? "[\(address)]" : address) + ":\(bound)"
         self.path = path
         self.log = log
+    }
+
+    private static func withAddress<Result>(
+        _ storage: inout sockaddr_storage, _ body: (UnsafeMutablePointer<sockaddr>) -> Result
+    ) -> Result {
+        withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1, body)
+        }
+    }
+
+    /// Reads an address of IPv4 or IPv6; the length of what came of it.
+    private static func read(
+        _ text: String, port: UInt16, into storage: inout sockaddr_storage
+    ) throws(RepositoryError) -> socklen_t {
+        var four = sockaddr_in()
+        var six = sockaddr_in6()
+        if inet_pton(AF_INET, text, &four.sin_addr) == 1 {
+            four.sin_family = sa_family_t(AF_INET)
+            four.sin_port = port.bigEndian
+            withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: four, as: sockaddr_in.self) }
+            return socklen_t(MemoryLayout<sockaddr_in>.size)
+        }
+        guard inet_pton(AF_INET6, text, &six.sin6_addr) == 1 else { throw .address(text) }
+        six.sin6_family = sa_family_t(AF_INET6)
+        six.sin6_port = port.bigEndian
+        withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: six, as: sockaddr_in6.self) }
+        return socklen_t(MemoryLayout<sockaddr_in6>.size)
     }
 
     /// Answers until the process ends.
