@@ -134,6 +134,8 @@ extension Repository {
         var listed = collections
         for package in index.packages {
             listed.append((package.file, package.digest))
+            // Nothing is said of what was not looked into.
+            guard !package.release.isEmpty else { continue }
             let record = ImageRecord(image_name: package.file, sysext: package.release)
             let manifest = try ImageManifest(package).compressed()
             let names = Self.companions(of: package.file)

@@ -118,6 +118,8 @@ public final class Repository {
             throw RepositoryError.exists(path)
         }
         let own = try directory.directory(beneath: RepositoryDescription.directory)
+        // Whatever the umask: a web server goes through it.
+        try own.setMode(0o755)
         let (name, area) = try own.makeHeldDirectory(prefix: unfinished)
         try own.replaceFile(format, contents: description.text.utf8, through: area, isDurable: true)
         try own.removeTree(name)
