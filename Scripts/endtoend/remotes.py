@@ -138,6 +138,25 @@ def refused(store, *arguments, words=(), empty=True, swept=True):
     return output
 
 
+def repaired(store, command, place):
+    """Damages a command, whose contents nothing on this machine has, and repairs it."""
+    damaged = list((store.root / "store").glob(f"*/usr/bin/{command}"))
+    say(damaged, "nothing to damage")
+    for file in damaged:
+        with open(file, "r+b") as opened:
+            opened.write(b"damage")
+    for blob in (store.root / "cache/blobs").rglob("*"):
+        if blob.is_file():
+            blob.unlink()
+    status, _ = store.attempt("verify")
+    say(status == 1, "the damage is not seen")
+    found = store.json("repair", "--dry-run")
+    say(not found["lost"] and found["repaired"], f"{found}")
+    output = store.sxs("repair")
+    say(f"image {place}" in output, output)
+    store.sxs("verify")
+
+
 # MARK: the tests
 
 
@@ -184,6 +203,8 @@ def walk(tests):
         os.utime(blob, (time.time() - 15 * 86400,) * 2)
     say(store.json("gc", "--dry-run")["fetched"] == 3, "gc --dry-run")
     say(store.json("gc")["fetched"] == 3 and [p for p in blobs if p.exists()] == blobs[:1], "gc")
+    repaired(store, "hello", url)
+    say(tests.run(store, "hello") == "hello 1.10\n", "repaired from the server")
     store.sxs("remote", "remove", "t")
     say(not store.names("keys") and not store.names("seen"), "what is kept of a remote goes with it")
     store.check()
@@ -566,6 +587,7 @@ def registry(tests):
     store.sxs("upgrade")
     say([p["version"] for p in store.json("list")] == ["1.12"], "upgraded")
     say(sum(" /v2/team/hello/blobs/" in line for line in server.requests()) == blobs, "layers were fetched again")
+    repaired(store, "hello", f"docker://{server.host}/team/hello")
     store.check()
 
 

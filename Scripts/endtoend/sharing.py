@@ -177,9 +177,11 @@ def log_of_a_killed_writer(tests):
                 expect(listed == ["hello", "jq"], f"{user} with {names}, read-only {is_read_only}: {listed}")
     left = [n for place in ("/tmp", "/dev/shm") for n in os.listdir(place) if n.startswith(".sxs-index.")]
     expect(not left, f"copies are left: {left}")
-    # The next writer empties it.
+    # A collection empties it.
     restore("", "-wal", "-shm")
     store.sxs("remove", "jq")
+    expect([p["name"] for p in store.json("list")] == ["hello"], "the log was not read")
+    store.sxs("gc")
     expect(os.stat(f"{index}-wal").st_size == 0, "the log has something in it")
 
 

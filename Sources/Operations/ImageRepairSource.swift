@@ -19,6 +19,7 @@ final class ImageRepairSource: RepairSource {
     private let store: Store
     /// Whether the user named it: then it is read whatever its digest says.
     private let isNamed: Bool
+    private let open: (ImportOptions) throws -> Image
     private var copies: [String: Copy?] = [:]
     /// The digests of its trees, by the architecture that was asked for.
     private var trees: [Architecture: String] = [:]
@@ -37,10 +38,15 @@ final class ImageRepairSource: RepairSource {
     /// - Parameters:
     ///   - reference: The image.
     ///   - isNamed: Whether the user named it, rather than an import.
-    init(_ reference: String, isNamed: Bool, session: Session, store: Store) {
+    ///   - open: Opens it; by default from where `reference` says.
+    init(
+        _ reference: String, isNamed: Bool, session: Session, store: Store,
+        open: ((ImportOptions) throws -> Image)? = nil
+    ) {
         name = "image \(reference)"
         (self.reference, self.isNamed) = (reference, isNamed)
         (self.session, self.store) = (session, store)
+        self.open = open ?? { try session.open(reference, options: $0) }
     }
 
     deinit {
@@ -72,9 +78,12 @@ final class ImageRepairSource: RepairSource {
         var options = ImportOptions(platform: package.architecture == .any ? nil : package.architecture)
         options.name = try PackageName(package.name)
         options.version = try PackageVersion(package.version)
-        let image = try session.open(reference, options: options)
+        let image = try open(options)
         // Where its digest is another than that of the import, there is no need to read it.
-        if !isNamed, let digest = package.sourceDigest, image.facts.digest?.hex != digest { return nil }
+        if !isNamed, let digest = package.sourceDigest {
+            try FileRecognition(image, in: store)?.finish()
+            guard image.facts.digest?.hex == digest else { return nil }
+        }
         let records = (try? store.metadata(of: package.baseName))?.hints ?? []
         let hints = try session.userHints(in: store).filter { hint in
             records.isEmpty || records.contains { $0.digest == hint.digest.hex }
@@ -128,53 +137,5 @@ final class ImageRepairSource: RepairSource {
 
     private func listing(of tree: Tree, _ area: ImportArea) -> Bytes {
         TreeListing.render(tree, mode: \.storedMode) { (area.staging[$0].size, area.staging[$0].digest) }
-    }
-}
-
-/// The images that packages were imported from, as far as they are still where they were.
-final class RecordedImages: RepairSource {
-    // A class: it remembers the images that it has read.
-
-    let name = "the images of the import"
-
-    private let session: Session
-    private let store: Store
-    private var images: [String: ImageRepairSource] = [:]
-    private var failed: Set<String> = []
-
-    init(session: Session, store: Store) { (self.session, self.store) = (session, store) }
-
-    func origin(of baseName: String) -> String { image(of: baseName)?.name ?? name }
-
-    func content(_ digest: Digest, of baseName: String) throws -> Descriptor? {
-        try asking(baseName) { try $0.content(digest, of: baseName) }
-    }
-
-    func manifestFile(_ name: String, of baseName: String) throws -> Bytes? {
-        try asking(baseName) { try $0.manifestFile(name, of: baseName) }
-    }
-
-    private func image(of baseName: String) -> ImageRepairSource? {
-        guard let location = try? store.location(of: baseName), !failed.contains(location),
-            let reference = try? ImageReference(parsing: location), access(reference.path, R_OK) == 0
-        else { return nil }
-        if let known = images[location] { return known }
-        let image = ImageRepairSource(location, isNamed: false, session: session, store: store)
-        images[location] = image
-        return image
-    }
-
-    private func asking<Found>(
-        _ baseName: String, _ body: (ImageRepairSource) throws -> Found?
-    ) throws -> Found? {
-        guard let image = image(of: baseName) else { return nil }
-        do {
-            return try body(image)
-        } catch {
-            // That of another package may be whole.
-            failed.insert(String(image.name.dropFirst("image ".count)))
-            session.note("\(image.name) is of no use: \("\(error)".firstLine)")
-            return nil
-        }
     }
 }

@@ -70,7 +70,11 @@ extension Session {
             named.append(ImageRepairSource(image, isNamed: true, session: self, store: store))
         }
         sources += named as [any RepairSource]
-        sources.append(RecordedImages(session: self, store: store))
+        sources.append(OriginalImages(.recorded, session: self, store: store))
+        let finder = try OfferFinder(self, architecture: nil)
+        if !finder.names.isEmpty {
+            sources.append(OriginalImages(.remotes(finder), session: self, store: store))
+        }
         var isTold = false
         var result = try store.repair(
             packages, from: sources, isDryRun: options.isDryRun, command: command,

@@ -201,6 +201,8 @@ extension Repository {
             // Of a directory that was no repository yet, the listing is another's until there is one of ours.
             if previous != nil { try link() }
             try own.synchronize()
+            // The names of all that it lists are on the disk before it is.
+            try directory.synchronize()
             try own.replaceSymlink(Self.current, target: name.utf8, through: area)
             try link()
         }

@@ -95,6 +95,8 @@ final class Database {
     private let mode: Mode
     private let handle: OpaquePointer
     private var prepared: [String: Statement] = [:]
+    /// Whether the write-ahead log is emptied when this is closed, however short it is.
+    var emptiesLog = false
 
     /// Opens a database.
     ///
@@ -130,8 +132,9 @@ final class Database {
         if mode == .writable {
             try executeFirst("PRAGMA journal_mode = WAL")
             try execute("PRAGMA synchronous = FULL")
-            // Emptied when the last connection closes: the next one would read all of it, and write it out again.
+            // Emptied wholly where it is emptied: the next connection would read all of it.
             try execute("PRAGMA journal_size_limit = 0")
+            _ = sxs_sqlite3_keep_log_on_close(handle)
             // Debian's library overwrites what is deleted, for which the log needs as much room as that had.
             try execute("PRAGMA secure_delete = OFF")
             // The write-ahead log stays when the last connection closes, so that users who may not create files
@@ -153,13 +156,22 @@ final class Database {
 
     deinit {
         prepared.removeAll()
-        if mode == .writable {
-            // Also where a reader keeps this from being the last connection, which would do it by itself: whoever mounts
-            // the directory read-only is to find all in the one file. What a reader still needs stays in the log.
+        if mode == .writable, emptiesLog || logSize > Self.longLog {
+            // Also where a reader keeps this from being the last connection. What a reader still needs stays in the log.
             sqlite3_busy_timeout(handle, 0)
             sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
         }
         sqlite3_close_v2(handle)
+    }
+
+    /// Bytes of the write-ahead log that stay in it when a writer closes: every connection reads them, in less than a
+    /// millisecond; to empty it costs a writer as much as the rest of a small command, for it has to be on the disk at
+    /// three moments.
+    private static let longLog = 256 << 10
+
+    private var logSize: Int {
+        var status = stat()
+        return stat(path + "-wal", &status) == 0 ? Int(status.st_size) : 0
     }
 
     private static func open(_ name: String, _ path: String, _ flags: Int32) throws -> OpaquePointer {

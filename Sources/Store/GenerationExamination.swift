@@ -58,7 +58,11 @@ struct GenerationExamination {
         for generation in generations {
             let path = "\(place)/\(StoreLayout.Name.generationPrefix)\(generation.number)"
             guard there.contains(generation.number) else {
-                report("generation", path, "the index has it, and it is not there", .error, .rebuildIndex)
+                // As a loss of power leaves one that was never the active one.
+                let isUnfinished = generation.number == known.max() && generation.number != active
+                report(
+                    "generation", path, "the index has it, and it is not there",
+                    isUnfinished ? .note : .error, isUnfinished ? .wait : .rebuildIndex)
                 continue
             }
             try look(at: generation, path)

@@ -50,6 +50,7 @@ extension Store {
             try carryOut(&plan, to: area, outside: outside)
             try dropDanglingRoots(plan.dangling)
             try renewRegistrations()
+            database.emptiesLog = true
             return plan
         }
         try area.removeContents()

@@ -49,7 +49,7 @@ extension Store {
         let known = try profiles()
         for profile in known {
             try generations.look(
-                at: profile, self.generations(of: profile), deleted: deletedGenerations(of: profile))
+                at: profile, registeredGenerations(of: profile), deleted: deletedGenerations(of: profile))
         }
         for entry in try root.directory(beneath: StoreLayout.Name.profiles).list() {
             guard let profile = try? ProfileName(entry.text), !known.contains(profile) else { continue }

@@ -89,7 +89,7 @@ extension Store {
             try markPending(newName, in: directory)
             try temporary.rename(name, to: directory, as: newName)
             do {
-                try directory.synchronize()
+                // The directory may get to the disk later: see `lostGeneration(of:)`. The switch waits for it.
                 try database.transaction { try insert(generation) }
             } catch {
                 // The reason for undoing is what is reported; what stays is adopted by the next writer.

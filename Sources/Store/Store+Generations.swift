@@ -11,6 +11,24 @@ extension Store {
 
     /// All generations of a profile, oldest first.
     public func generations(of profile: ProfileName) throws -> [Generation] {
+        let all = try registeredGenerations(of: profile)
+        return try lostGeneration(of: profile, last: all.last?.number) == nil ? all : all.dropLast()
+    }
+
+    /// The last generation of a profile, if it is in the index and a loss of power kept its directory off the disk.
+    ///
+    /// Nobody was told of it: the profile is switched to it when both are on the disk.
+    func lostGeneration(of profile: ProfileName, last number: Int?) throws -> Int? {
+        guard let number else { return nil }
+        let place = "\(StoreLayout.Name.profiles)/\(profile)/"
+        guard try root.status(of: place + "\(StoreLayout.Name.generationPrefix)\(number)") == nil,
+            try currentNumber(of: profile) != number
+        else { return nil }
+        return number
+    }
+
+    /// All generations of a profile that the index has, oldest first.
+    func registeredGenerations(of profile: ProfileName) throws -> [Generation] {
         var packages: [Int: [String]] = [:]
         let sql =
             "SELECT number, base_name FROM generation_package WHERE profile = ? ORDER BY number, position"

@@ -117,6 +117,8 @@ extension Store {
             try top.setMode(UInt32(mode))
 
             for directory in [top, trees, manifests, aliases] { try directory.synchronize() }
+            // Next to all this it costs nothing.
+            database.emptiesLog = true
             try database.transaction {
                 try insert(metadata, registration)
                 try enter(uses, of: base)

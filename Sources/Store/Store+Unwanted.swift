@@ -54,10 +54,14 @@ extension Store {
 
     /// Takes generations back that a crash kept from becoming the active one: nobody was told of them.
     private func unregisterPending() throws {
+        let last = try lastGenerations()
         let profiles = try root.directory(beneath: StoreLayout.Name.profiles)
         for entry in try profiles.list() {
             guard let profile = try? ProfileName(entry.text) else { continue }
             let directory = try profiles.directory(beneath: entry.text)
+            if let number = try lostGeneration(of: profile, last: last[profile.text]) {
+                try database.transaction { try unregister([number], of: profile) }
+            }
             guard let target = try directory.readSymlink(StoreLayout.Name.pending) else { continue }
             let name = String(decoding: target, as: UTF8.self)
             if let number = Self.generationNumber(name), try currentNumber(of: profile) != number {
@@ -65,5 +69,11 @@ extension Store {
             }
             try directory.unlink(StoreLayout.Name.pending)
         }
+    }
+
+    /// The highest number of each profile's generations.
+    private func lastGenerations() throws -> [String: Int] {
+        let sql = "SELECT profile, max(number) FROM generation GROUP BY profile"
+        return Dictionary(uniqueKeysWithValues: try database.query(sql) { ($0.text(0), $0.integer(1)) })
     }
 }

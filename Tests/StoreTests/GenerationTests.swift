@@ -31,6 +31,7 @@ import Testing
             isPreferred: isPreferred)
     }
 
+    @discardableResult
     private func make(_ packages: [GenerationPackage], parent: Int? = nil) throws -> Generation {
         try store.withWriterLock(command: "test") {
             let made = try store.makeGeneration(
@@ -325,7 +326,27 @@ import Testing
         #expect("\(error)".contains("\nhint: "))
     }
 
-    @Test func theWriteAheadLogIsEmptiedWhenTheStoreIsClosed() throws {
+    @Test func aGenerationThatOnlyTheIndexHasIsTakenBack() throws {
+        let a = try package("a", commands: ["a"])
+        try make([a])
+        let lost = try store.makeGeneration(
+            profile: mainProfile, packages: [a], parent: 1, command: "test")
+        // As after a loss of power before the switch.
+        let profile = try store.root.directory(beneath: "profiles/\(mainProfile)")
+        try profile.removeTree("generation-\(lost.number)")
+        try profile.unlink("pending")
+        #expect(try store.generations(of: mainProfile).map(\.number) == [1])
+        let found = try store.inconsistencies(readsContents: false).map {
+            "\($0.severity) \($0.path): \($0.what)"
+        }
+        #expect(
+            found.contains(
+                "note profiles/default/generation-\(lost.number): the index has it, and it is not there"))
+        #expect(try make([a], parent: 1).number == lost.number)
+        #expect(try store.generations(of: mainProfile).map(\.number) == [1, lost.number])
+    }
+
+    @Test func theWriteAheadLogIsEmptiedByWhatCostsMuch() throws {
         // Not the suite's store, which stays open: the last connection empties it.
         let path = fixture.root + "/alone"
         do {

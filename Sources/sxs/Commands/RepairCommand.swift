@@ -7,9 +7,9 @@ struct RepairCommand: ParsableCommand {
         discussion: """
             Compares packages with what was recorded at import, as 'verify' does. Contents come from whole objects of this \
             store, from other stores on this machine, or from the image, which is imported anew: that of the import if it \
-            is still where it was, or one that is named. A whole file takes the damaged one's place wherever it is shared; \
-            programs that run go on with what they have. Without names, links of generations and launchers are put right, \
-            too. What is lost is said file by file, and the exit status is 1.
+            is still where it was or a remote has it, or one that is named. A whole file takes the damaged one's place \
+            wherever it is shared; programs that run go on with what they have. Without names, links of generations and \
+            launchers are put right, too. What is lost is said file by file, and the exit status is 1.
 
             Examples:
               sxs repair --dry-run
