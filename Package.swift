@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CSquashFS", pkgConfig: "libsquashfs1", providers: [.apt(["libsquashfs-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
+        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // 2: vocabulary: bytes, files and trees; ELF; the contract on disk.
@@ -41,7 +42,7 @@ let package = Package(
             exclude: [
                 "README.md", "relocation.md", "hints.md", "desktop.md", "extensions.md", "setup.md",
                 "matching.md", "selinux.md", "adopting.md", "garbage.md", "services.md", "repair.md",
-                "remotes.md",
+                "remotes.md", "publishing.md", "sharing.md",
                 "decisions",
             ],
             resources: [
@@ -64,7 +65,7 @@ let package = Package(
             name: "Labels", dependencies: ["Files", "StoreLayout", "CSELinux"], swiftSettings: settings,
             // What the static archive of libselinux needs.
             linkerSettings: [.linkedLibrary("sepol"), .linkedLibrary("pcre2-8")]),
-        .target(name: "Remotes", dependencies: ["Files", "StoreLayout"], swiftSettings: settings),
+        .target(name: "Remotes", dependencies: ["Files", "StoreLayout", "CSodium"], swiftSettings: settings),
 
         // 4: the verbs.
         .target(
@@ -79,7 +80,8 @@ let package = Package(
         .executableTarget(
             name: "sxs",
             dependencies: [
-                "Operations", "Files", "StoreLayout", "Images", "Activation", "Relocation", "CLauncher",
+                "Operations", "Files", "StoreLayout", "Images", "Activation", "Relocation", "Remotes",
+                "CLauncher",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

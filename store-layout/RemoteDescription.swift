@@ -38,6 +38,11 @@ public struct RemoteDescription: Sendable, Equatable {
     /// Seconds without an answer, or with next to none, until a server is given up.
     public var timeout = 30
 
+    /// Patterns of the names of its files, with specifiers of systemd, of which one has to match; none for all images.
+    public var patterns: [String] = []
+    /// What the package is called whose files these are; `nil` where patterns are none.
+    public var package: String?
+
     /// Describes a remote.
     public init(name: String, kind: RemoteKind, location: RemoteLocation) {
         self.name = name
@@ -59,6 +64,7 @@ public struct RemoteDescription: Sendable, Equatable {
         if let line = values.ignoredLines.first { throw .line(file, line) }
         let known = [
             "Kind", "Location", "Mirrors", "Insecure", "Priority", "Keyring", "Credentials", "Timeout",
+            "Patterns", "Package",
         ]
         if let stray = values.entries.first(where: { $0.section != Self.section || !known.contains($0.key) })
         {
@@ -95,6 +101,20 @@ public struct RemoteDescription: Sendable, Equatable {
         }
         keyring = value("Keyring")
         credentials = value("Credentials")
+        patterns = values.words("Patterns", in: Self.section)
+        package = value("Package")
+        if let bad = patterns.first(where: { MatchPattern(parsing: $0) == nil }) {
+            throw .value(
+                file, "Patterns", bad, "what MatchPattern= may be in sysupdate.d(5), without directories")
+        }
+        guard patterns.isEmpty == (package == nil), package.map({ (try? PackageName($0)) != nil }) ?? true
+        else {
+            throw .value(file, "Package", package ?? "", "the name of the package that Patterns= are of")
+        }
+        guard patterns.isEmpty || kind == .sysext || kind == .directory else {
+            throw .value(
+                file, "Patterns", patterns.joined(separator: " "), "in remotes with Kind=sysext or directory")
+        }
     }
 
     /// Whether there is a listing to be read before any package can be found.
@@ -109,6 +129,8 @@ public struct RemoteDescription: Sendable, Equatable {
         if let keyring { lines.append("Keyring=\(keyring)") }
         if let credentials { lines.append("Credentials=\(credentials)") }
         if timeout != 30 { lines.append("Timeout=\(timeout)") }
+        if !patterns.isEmpty { lines.append("Patterns=" + patterns.joined(separator: " ")) }
+        if let package { lines.append("Package=\(package)") }
         return lines.joined(separator: "\n") + "\n"
     }
 }

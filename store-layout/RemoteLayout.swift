@@ -72,4 +72,36 @@ public enum RemoteLayout {
 
     /// See ``manifestSuffix``.
     public static let jsonSuffix = ".json"
+
+    /// Ends the name of the signature of minisign(1) beside a listing.
+    public static let minisignSuffix = ".minisig"
+
+    /// Directories of keys of minisign(1) that the host trusts.
+    public static let minisignDirectories = ["/etc", "/usr/lib"].map { $0 + "/sxs/trusted.d" }
+
+    /// Ends of the names of images that systemd-sysupdate installs as extensions: disks, and archives that it unpacks.
+    public static let extensionSuffixes = [".raw", ".tar"].flatMap { file in
+        ["", ".xz", ".gz", ".zst", ".bz2"].map { file + $0 }
+    }
+
+    /// In the keys of a root: its user's own, with their secrets.
+    public static let ownKeys = "own"
+
+    /// In the keys of a root: those whose signatures are taken.
+    public static let trustedKeys = "trusted"
+
+    /// Ends the name of a file that says which packages a name stands for.
+    public static let collectionSuffix = ".collection"
+
+    /// In the keys of a root: secret keys, which sign repositories.
+    public static let secretSuffix = ".sec"
+
+    /// In the keys of a root, and in the host's directories: public keys of minisign(1).
+    public static let publicSuffix = ".pub"
+
+    /// What a repository says of all its images.
+    public static let index = "index.json"
+
+    /// Ends of the names of images in a repository.
+    public static let imageSuffixes = ["", ".xz", ".zst", ".gz"].map { ExtensionLayout.imageSuffix + $0 }
 }

@@ -296,7 +296,7 @@ def trust(tests):
     refused(store, *add, *key, words=["good until 2025-06-30"])
     shelf.sums(when="21000101T000000")
     refused(store, *add, *key, words=["yet to come"])
-    refused(store, *add, "--key", sums, words=["no OpenPGP key"])
+    refused(store, *add, "--key", sums, words=["has no key in it"])
     # What was seen newer is not taken older, also by who asks everything anew.
     shelf.sums(when="20260201T000000")
     store.sxs(*add, *key)
@@ -665,7 +665,7 @@ def of_host(tests):
     other.sxs("remote", "add", "t", directory.path, "--key", tests.keys.public)
     for suffix in (".gpg", ".asc"):
         (directory.path / "SHA256SUMS.gpg").unlink(missing_ok=True)
-        directory.sums(when="20260201T000000", suffix=suffix)
+        directory.sums(when="20260201T000000", suffix=suffix, extra=f"# {suffix}\n")
         refused(other, "remote", "refresh", words=["2026-02-01", "shows an old state"])
         (directory.path / f"SHA256SUMS{suffix}").unlink()
     tests.strangers.sign(directory.path / "SHA256SUMS")

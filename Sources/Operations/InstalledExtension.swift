@@ -130,7 +130,7 @@ extension ExtensionExplainer {
 
 extension ImageOutline {
     /// Reads an image without the contents of files, but for release files and one more.
-    fileprivate static func withoutContents(
+    static func withoutContents(
         of image: Image, named name: String, keeping wanted: TreePath? = nil
     ) throws -> ImageOutline {
         let outline = ImageOutline(image: name, keeping: wanted)

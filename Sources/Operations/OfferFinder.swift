@@ -83,22 +83,14 @@ final class OfferFinder {
         return chosen
     }
 
-    /// All offers of a remote whose name has some text in it, the newest of each name.
-    func search(_ text: String) throws -> [Offer] {
+    /// The remotes, in their order, their listings read.
+    func readRemotes() throws -> [ConfiguredRemote] {
         try readListings(remotes)
-        var result: [Offer] = []
-        for remote in remotes {
-            var newest: [String: Offer] = [:]
-            for name in try packages(in: remote) where text.isEmpty || name.contains(text) {
-                newest[name] = try candidates(named: name, version: nil, in: remote, isNamed: false).first
-            }
-            result += newest.values.sorted { $0.name < $1.name }
-        }
-        return result
+        return remotes
     }
 
     /// What the rules of systemd say of an offer; `nil` where the remote says nothing of the image.
-    private func match(of offer: Offer) throws -> ExtensionMatch? {
+    func match(of offer: Offer) throws -> ExtensionMatch? {
         try release(of: offer).flatMap { try host.match($0, fileName: offer.fileName) }
     }
 
@@ -117,13 +109,19 @@ final class OfferFinder {
 
     /// The fields of an offer's extension-release; `nil` where the remote says nothing of it.
     func release(of offer: Offer) throws -> [String: String]? {
-        guard case .file(let file, _) = offer.place,
-            case .success(let listing)? = listings[offer.remote.name],
-            offer.remote.description.kind == .sysext
-        else { return nil }
+        guard case .file(let file, _) = offer.place, offer.remote.description.kind == .sysext else {
+            return nil
+        }
+        return try metadata(of: offer.remote)?.metadata(of: file)?.release
+    }
+
+    /// Reads what a sysext store says of its files; `nil` where its listing cannot be had.
+    func metadata(of remote: ConfiguredRemote) throws -> MetadataReader? {
+        guard case .success(let listing)? = listings[remote.name], remote.description.kind == .sysext else {
+            return nil
+        }
         return MetadataReader(
-            listing, files: try listing.files(), root: session.root, isOffline: session.isOffline
-        ).metadata(of: file)?.release
+            listing, files: try listing.files(), root: session.root, isOffline: session.isOffline)
     }
 
     /// Offers of a name in one remote for the architecture, the newest first.
@@ -207,12 +205,38 @@ final class OfferFinder {
 
     private func directoryOffers(of name: String, in remote: ConfiguredRemote) throws -> [Offer] {
         guard let names = names(in: remote) else { return [] }
+        let read = try naming(in: remote)
         return names.compactMap { fileName in
-            let naming = ImageNaming(fileName: fileName)
-            guard naming.name == name, isForUs(naming) else { return nil }
+            guard let naming = read(fileName), naming.name == name else { return nil }
             return Offer(
-                name: name, version: naming.version.flatMap { try? PackageVersion($0) }, remote: remote,
-                fileName: fileName, place: .path(remote.description.location.appending(fileName)))
+                name: name, version: naming.version, remote: remote, fileName: fileName,
+                place: .path(remote.description.location.appending(fileName)))
+        }
+    }
+
+    /// How a remote's file names are read: by its patterns, or as people name images; `nil` for what is none for us.
+    private func naming(
+        in remote: ConfiguredRemote
+    ) throws -> (_ fileName: String) -> (name: String, version: PackageVersion?)? {
+        if let package = remote.description.package {
+            let specifiers = Specifiers(architecture: architecture)
+            let patterns = try remote.description.patterns.map { text in
+                guard let pattern = MatchPattern(parsing: try specifiers.expand(text)) else {
+                    throw RemoteDescriptionError.value(
+                        remote.file, "Patterns", text, "what MatchPattern= may be in sysupdate.d(5)")
+                }
+                return pattern
+            }
+            return { fileName in
+                let version = patterns.lazy.compactMap { $0.version(of: fileName) }.first
+                return version.flatMap { try? PackageVersion($0) }.map { (package, $0) }
+            }
+        }
+        return { [self] fileName in
+            guard ImageNaming.isImage(fileName: fileName) else { return nil }
+            let naming = ImageNaming(fileName: fileName)
+            guard let name = naming.name, isForUs(naming) else { return nil }
+            return (name, naming.version.flatMap { try? PackageVersion($0) })
         }
     }
 
@@ -282,12 +306,13 @@ final class OfferFinder {
     }
 
     /// Names of all packages of a remote.
-    private func packages(in remote: ConfiguredRemote) throws -> [String] {
+    func packages(in remote: ConfiguredRemote) throws -> [String] {
         switch remote.description.kind {
         // Registries do not have to say what they have, and large ones do not.
         case .oci: return []
         case .directory:
-            return Set((names(in: remote) ?? []).compactMap { ImageNaming(fileName: $0).name }).sorted()
+            let read = try naming(in: remote)
+            return Set((names(in: remote) ?? []).compactMap { read($0)?.name }).sorted()
         case .sysext:
             guard let listing = try listing(of: remote, isNamed: false) else { return [] }
             return Set(try listed(listing).map(\.name)).sorted()
@@ -303,11 +328,10 @@ final class OfferFinder {
     /// The images that a listing names, for the architecture.
     private func listed(_ listing: RemoteListing) throws -> [Listed] {
         if let known = files[listing.remote.name] { return known }
+        let read = try naming(in: listing.remote)
         let result = try listing.files().compactMap { file -> Listed? in
-            guard ImageNaming.isImage(fileName: file.name) else { return nil }
-            let naming = ImageNaming(fileName: file.name)
-            guard let name = naming.name, isForUs(naming) else { return nil }
-            return Listed(file: file, name: name, version: naming.version.flatMap { try? PackageVersion($0) })
+            guard let naming = read(file.name) else { return nil }
+            return Listed(file: file, name: naming.name, version: naming.version)
         }
         files[listing.remote.name] = result
         return result

@@ -42,9 +42,10 @@ extension Session {
         // Images first: one that cannot be opened is no reason to make a store.
         let wanted = try requests.map { try want($0, options: options) }
         let store = try openStoreForWriting()
+        let finder = try OfferFinder(self, architecture: options.platform)
+        let packages = try wanted.flatMap { try expand($0, finder) }
         return try install(
-            wanted.map { ($0, options.expose) }, options: options, prefer: prefer,
-            OfferFinder(self, architecture: options.platform), into: store)
+            packages.map { ($0, options.expose) }, options: options, prefer: prefer, finder, into: store)
     }
 
     /// Adds packages to the profile and makes the result the active generation.

@@ -47,6 +47,8 @@ public struct RemoteState: Encodable, Sendable {
     public let signer: String?
     /// When, in seconds since the epoch.
     public let signed: Int?
+    /// The number of the listing, where its signature says it.
+    public let serial: Int?
     /// Why it is not known.
     public let problem: String?
 }
@@ -116,17 +118,19 @@ extension Session {
                     if remote.description.kind == .oci {
                         if !isOffline { try Registry(remote, isOffline: false).check() }
                         return RemoteState(
-                            remote: summary, files: nil, signer: nil, signed: nil, problem: nil)
+                            remote: summary, files: nil, signer: nil, signed: nil, serial: nil, problem: nil)
                     }
                     _ = try Descriptor.directory(remote.description.location.text)
-                    return RemoteState(remote: summary, files: nil, signer: nil, signed: nil, problem: nil)
+                    return RemoteState(
+                        remote: summary, files: nil, signer: nil, signed: nil, serial: nil, problem: nil)
                 }
                 let count = remote.description.kind == .sysext ? try listing.files().count : nil
                 return RemoteState(
                     remote: summary, files: count, signer: listing.signer, signed: listing.signed,
-                    problem: nil)
+                    serial: listing.serial, problem: nil)
             } catch {
-                return RemoteState(remote: summary, files: nil, signer: nil, signed: nil, problem: "\(error)")
+                return RemoteState(
+                    remote: summary, files: nil, signer: nil, signed: nil, serial: nil, problem: "\(error)")
             }
         }
     }
@@ -193,7 +197,7 @@ extension Session {
             try asWriter(of: store) { try configuration.add(description, through: temporary) }
             return RemoteState(
                 remote: RemoteSummary(remote), files: count, signer: listing?.signer, signed: listing?.signed,
-                problem: nil)
+                serial: listing?.serial, problem: nil)
         } catch {
             // The key and what was read go, too; the first error is the one to report.
             try? asWriter(of: store) { try configuration.forget(checked) }
@@ -216,7 +220,8 @@ extension Session {
             throw OperationError.badRemote(name, location: path)
         }
         let sums = RemoteLayout.checksums
-        let isSigned = RemoteLayout.signatureSuffixes.contains { names.contains(sums + $0) }
+        let suffixes = RemoteLayout.signatureSuffixes + [RemoteLayout.minisignSuffix]
+        let isSigned = suffixes.contains { names.contains(sums + $0) }
         return names.contains(sums) && isSigned ? .sysext : .directory
     }
 
@@ -225,26 +230,6 @@ extension Session {
         let store = try openStoreForWriting()
         try asWriter(of: store) { try RemoteConfiguration(root: root).remove(name) }
     }
-
-    /// Images that remotes offer, whose name has some text in it.
-    public func search(_ text: String) throws -> [FoundPackage] {
-        try OfferFinder(self, architecture: nil).search(text).map {
-            FoundPackage(
-                name: $0.name, version: $0.version?.text, remote: $0.remote.name, location: $0.location)
-        }
-    }
-}
-
-/// A package that a remote offers.
-public struct FoundPackage: Encodable, Sendable {
-    /// Its name.
-    public let name: String
-    /// The newest version there is.
-    public let version: String?
-    /// The remote.
-    public let remote: String
-    /// Where it is.
-    public let location: String
 }
 
 /// Listings as they come from several threads.

@@ -136,6 +136,25 @@ public struct MetadataReader: Sendable {
         return ImageMetadata(json: bytes, image: plain) ?? ImageMetadata(json: bytes, image: image.name)
     }
 
+    /// What the remote says of all its images, where its listing names that; `nil` where it says nothing.
+    public func index() -> RepositoryIndex? {
+        guard let file = files[RemoteLayout.index], let bytes = try? document(file.name, of: file) else {
+            return nil
+        }
+        return RepositoryIndex(parsing: bytes)
+    }
+
+    /// The collection of a name; `nil` where the listing names none.
+    ///
+    /// - Throws: ``RemoteError``, ``RepositoryError/badCollection(_:reason:)``, `SystemError`.
+    public func collection(named name: String) throws -> PackageCollection? {
+        guard let file = files[name + RemoteLayout.collectionSuffix] else { return nil }
+        guard let bytes = try document(file.name, of: file) else {
+            throw RemoteError.notThere(url: fetcher.location(of: file))
+        }
+        return try PackageCollection(parsing: bytes, file: file.name)
+    }
+
     private func document(_ name: String, of image: ListedFile) throws -> Bytes? {
         guard takesUnlisted || files[name] != nil else { return nil }
         let area = try ListingArea(root: root, remote: listing.remote.name)
@@ -144,11 +163,15 @@ public struct MetadataReader: Sendable {
         if let bytes = try area.document(kept) { return bytes.isEmpty ? nil : bytes }
         switch try fetcher.document(name, limit: ImageMetadata.longest) {
         case .found(let bytes, _):
-            if let listed = files[name], Digest(hashing: bytes) != listed.digest { return nil }
+            if let listed = files[name], case let actual = Digest(hashing: bytes), actual != listed.digest {
+                throw RemoteError.wrongDigest(
+                    url: fetcher.location(of: listed), expected: listed.digest, actual: actual)
+            }
             try area.keep(bytes, as: kept)
             return bytes
         case .missing, .unchanged:
-            try area.keep([], as: kept)
+            // What the listing names is only not there yet.
+            if files[name] == nil { try area.keep([], as: kept) }
             return nil
         }
     }

@@ -12,6 +12,8 @@ public struct RemoteListing: Sendable {
     public let signer: String?
     /// When that was, in seconds since the epoch; `nil` where it is not known.
     public let signed: Int?
+    /// The number of the listing, where its signature has one.
+    public let serial: Int?
 }
 
 /// Reads the listings of remotes: from the server if it has a newer one, else from the cache.
@@ -61,6 +63,7 @@ public struct ListingReader: Sendable {
     ) throws -> RemoteListing {
         let fetcher = Fetcher(remote.description, isOffline: isOffline)
         let isFile = remote.description.kind == .catalog
+        let keys = try TrustedKeys(of: remote, root: root)
         let name = isFile ? "" : RemoteLayout.checksums
         let url = isFile ? remote.description.location.text : remote.description.location.appending(name)
         let cached = try area.cached(url)
@@ -72,7 +75,7 @@ public struct ListingReader: Sendable {
             case .missing: throw RemoteError.notThere(url: url)
             case .unchanged: found = cached
             case .found(let bytes, let validators):
-                found = (bytes, try signature(of: remote, name: name, fetcher), validators)
+                found = (bytes, try signature(of: remote, name: name, keys, fetcher), validators)
             }
         } catch let error as RemoteError {
             switch error {
@@ -86,7 +89,7 @@ public struct ListingReader: Sendable {
             found = cached
         }
         guard let found else { throw RemoteError.notThere(url: url) }
-        let listing = try verified(found.bytes, found.signature, remote, url, in: area)
+        let listing = try verified(found.bytes, found.signature, remote, keys, url, in: area)
         if found.bytes != cached?.bytes || found.signature != cached?.signature
             || found.validators != cached?.validators
         {
@@ -95,21 +98,37 @@ public struct ListingReader: Sendable {
         return listing
     }
 
-    private func signature(of remote: ConfiguredRemote, name: String, _ fetcher: Fetcher) throws -> Bytes? {
+    /// The signature that counts: of minisign if it is by a key that is known, else the first of OpenPGP.
+    private func signature(
+        of remote: ConfiguredRemote, name: String, _ keys: TrustedKeys, _ fetcher: Fetcher
+    ) throws -> Bytes? {
         guard !remote.description.isInsecure else { return nil }
-        for suffix in RemoteLayout.signatureSuffixes {
+        let fetch = { (suffix: String) -> Bytes? in
             let document =
                 name.isEmpty
                 ? try fetcher.sibling(suffix, limit: Self.longestSignature)
                 : try fetcher.document(name + suffix, limit: Self.longestSignature)
-            if case .found(let bytes, _) = document { return bytes }
+            guard case .found(let bytes, _) = document else { return nil }
+            return bytes
         }
-        return nil
+        var other: Bytes?
+        if !keys.minisign.isEmpty {
+            other = try fetch(RemoteLayout.minisignSuffix)
+            if let other, keys.have(other) { return other }
+        }
+        if keys.takesOpenPGP {
+            for suffix in RemoteLayout.signatureSuffixes {
+                if let bytes = try fetch(suffix) { return bytes }
+            }
+        }
+        // So that an error can say whose it is.
+        return try other ?? (keys.minisign.isEmpty ? fetch(RemoteLayout.minisignSuffix) : nil)
     }
 
     /// Checks signature and dates.
     private func verified(
-        _ bytes: Bytes, _ signature: Bytes?, _ remote: ConfiguredRemote, _ url: String, in area: ListingArea
+        _ bytes: Bytes, _ signature: Bytes?, _ remote: ConfiguredRemote, _ keys: TrustedKeys, _ url: String,
+        in area: ListingArea
     ) throws -> RemoteListing {
         let isFile = remote.description.kind == .catalog
         let checksums = isFile ? nil : try ChecksumList(parsing: bytes, url: url)
@@ -120,28 +139,45 @@ public struct ListingReader: Sendable {
             if let date = checksums?.bestBefore, Self.isOver(date, now()) {
                 note("remote '\(remote.name)': its listing was good until \(date) only")
             }
-            return RemoteListing(remote: remote, bytes: bytes, signer: nil, signed: nil)
+            return RemoteListing(remote: remote, bytes: bytes, signer: nil, signed: nil, serial: nil)
         }
         guard let signature else { throw RemoteError.unsigned(remote: remote.name, url: url) }
-        let verified = try area.withFiles(bytes, signature) { data, signature, home in
-            try SignatureCheck(remote: remote.name, keyring: Keyring(of: remote, in: home)).verify(
-                signature, of: data, home: home.path)
-        }
+        let verified = try verify(signature, of: bytes, remote, keys, in: area)
         guard let signed = verified.date else {
             throw RemoteError.badSignature(
                 remote: remote.name, reason: "the signature does not say when it was made",
                 hint: "ask who keeps the server to sign it with a current program")
         }
-        try checkAge(signed, remote)
+        try checkAge(signed, verified.serial, Digest(hashing: bytes).hex, remote)
         if let date = checksums?.bestBefore, Self.isOver(date, now()) {
             throw RemoteError.expired(remote: remote.name, date: date)
         }
         return RemoteListing(
-            remote: remote, bytes: bytes, signer: verified.fingerprint, signed: verified.date)
+            remote: remote, bytes: bytes, signer: verified.fingerprint, signed: verified.date,
+            serial: verified.serial)
+    }
+
+    private func verify(
+        _ signature: Bytes, of bytes: Bytes, _ remote: ConfiguredRemote, _ keys: TrustedKeys,
+        in area: ListingArea
+    ) throws -> VerifiedSignature {
+        if let signature = Minisign(parsing: signature) {
+            return try keys.verify(signature, of: bytes, remote: remote.name)
+        }
+        guard keys.takesOpenPGP else {
+            throw RemoteError.badSignature(
+                remote: remote.name, reason: "it has no signature of minisign, and its key is of that kind",
+                hint: "ask who keeps the server")
+        }
+        return try area.withFiles(bytes, signature) { data, signature, home in
+            try SignatureCheck(remote: remote.name, keyring: Keyring(of: remote, in: home)).verify(
+                signature, of: data, home: home.path)
+        }
     }
 
     /// Throws for a listing that is older than one that was seen, and remembers it otherwise.
-    private func checkAge(_ signed: Int, _ remote: ConfiguredRemote) throws {
+    private func checkAge(_ signed: Int, _ serial: Int?, _ digest: String, _ remote: ConfiguredRemote) throws
+    {
         guard signed <= now() + Self.clockSkew else {
             throw RemoteError.badSignature(
                 remote: remote.name,
@@ -154,13 +190,23 @@ public struct ListingReader: Sendable {
         let seen = try SeenListing.read(remote.name, root: root).flatMap {
             $0.location == location ? $0 : nil
         }
-        if let seen, signed < seen.signed {
-            throw RemoteError.rolledBack(
-                remote: remote.name, seen: SeenListing.text(seen.signed), signed: SeenListing.text(signed))
+        // Two signatures over one listing are not of the same second.
+        if let seen, seen.digest != digest {
+            if let serial, let before = seen.serial, serial < before {
+                throw RemoteError.earlierSerial(remote: remote.name, seen: before, serial: serial)
+            }
+            if signed < seen.signed {
+                throw RemoteError.rolledBack(
+                    remote: remote.name, seen: SeenListing.text(seen.signed), signed: SeenListing.text(signed)
+                )
+            }
         }
-        guard seen?.signed != signed else { return }
+        let newest = SeenListing(
+            location: location, signed: max(signed, seen?.signed ?? signed), digest: digest,
+            serial: serial ?? seen?.serial)
+        guard seen != newest else { return }
         do {
-            try SeenListing(location: location, signed: signed).write(remote.name, root: root)
+            try newest.write(remote.name, root: root)
         } catch let error as SystemError where ListingArea.isNotOurs(error) {
             // Whoever only reads the root remembers nothing in it.
         }

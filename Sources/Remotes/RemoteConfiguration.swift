@@ -50,15 +50,19 @@ public struct RemoteConfiguration {
     public func remotes() throws -> [ConfiguredRemote] {
         var seen: Set<String> = []
         var result: [ConfiguredRemote] = []
+        let specifiers = Specifiers(host: host)
         let places = [(directory, true)] + RemoteLayout.hostDirectories.map { (host + $0, false) }
         for (place, isOfRoot) in places {
             for name in try Self.names(in: place) where seen.insert(name).inserted {
                 let file = place + "/" + name + RemoteLayout.suffix
                 guard let bytes = try Self.contents(file) else { continue }
-                result.append(
-                    ConfiguredRemote(
-                        try RemoteDescription(parsing: bytes, name: name, file: file), file: file,
-                        isOfRoot: isOfRoot))
+                var description = try RemoteDescription(parsing: bytes, name: name, file: file)
+                if !description.patterns.isEmpty {
+                    // What came from sysupdate's files has specifiers as these have, so that it follows the host.
+                    let location = try specifiers.expand(description.location.text)
+                    description.location = try RemoteLocation(location)
+                }
+                result.append(ConfiguredRemote(description, file: file, isOfRoot: isOfRoot))
             }
         }
         return result.sorted {
@@ -102,9 +106,12 @@ public struct RemoteConfiguration {
     /// - Parameters:
     ///   - description: What it is.
     ///   - temporary: The root's directory for unfinished work.
+    ///   - isReplacing: Whether one of that name is replaced.
     /// - Throws: ``RemoteError/exists(_:file:)``, `SystemError`.
-    public func add(_ description: RemoteDescription, through temporary: Descriptor) throws {
-        if let known = try remotes().first(where: { $0.name == description.name }) {
+    public func add(
+        _ description: RemoteDescription, through temporary: Descriptor, isReplacing: Bool = false
+    ) throws {
+        if !isReplacing, let known = try remotes().first(where: { $0.name == description.name }) {
             throw RemoteError.exists(known.name, file: known.file)
         }
         let place = try Descriptor.directory(directory)
@@ -112,6 +119,15 @@ public struct RemoteConfiguration {
             description.name + RemoteLayout.suffix, contents: description.text.utf8, through: temporary,
             isDurable: true)
         try place.synchronize()
+    }
+
+    /// Whether the root has a remote that is described in the same words.
+    public func has(_ description: RemoteDescription) throws -> Bool {
+        let place = try Descriptor.directory(directory)
+        let name = description.name + RemoteLayout.suffix
+        guard try place.status(of: name) != nil else { return false }
+        let text = try place.open(beneath: name).readAll(limit: RemoteDescription.longest)
+        return text.elementsEqual(description.text.utf8)
     }
 
     /// Removes a remote of the root, with its key and what was seen of it.
@@ -135,7 +151,9 @@ public struct RemoteConfiguration {
     /// Removes what is kept of a remote beside its file.
     public func forget(_ name: String) throws {
         let ofRoot = try Descriptor.directory(root)
-        try ofRoot.unlink(RemoteLayout.keys + "/" + name + RemoteLayout.keySuffixes[1])
+        for suffix in [RemoteLayout.keySuffixes[1], RemoteLayout.publicSuffix] {
+            try ofRoot.unlink(RemoteLayout.keys + "/" + name + suffix)
+        }
         try ofRoot.unlink(RemoteLayout.seen + "/" + name)
         let listings = StoreLayout.Name.cache + "/" + RemoteLayout.listings
         if try ofRoot.status(of: listings + "/" + name) != nil {
@@ -143,16 +161,20 @@ public struct RemoteConfiguration {
         }
     }
 
-    /// Keeps the key of a remote in the root.
+    /// Keeps the key of a remote in the root: a file with keys of OpenPGP or one of minisign, or the latter itself.
     ///
     /// - Returns: Its path.
     /// - Throws: ``RemoteError/noKey(file:)``, `SystemError`.
     public func keep(key file: String, of name: String, through temporary: Descriptor) throws -> String {
-        let bytes = try Descriptor.file(file).readAll(limit: Keyring.longest)
-        guard let keys = Keyring.binary(bytes) else { throw RemoteError.noKey(file: file) }
+        let said = VerifyingKey(parsing: Bytes(file.utf8))
+        let bytes = try said == nil ? Descriptor.file(file).readAll(limit: Keyring.longest) : []
+        let minisign = said ?? VerifyingKey(parsing: bytes)
+        guard let keys = minisign.map({ Bytes($0.text.utf8) }) ?? Keyring.binary(bytes) else {
+            throw RemoteError.noKey(file: file)
+        }
         let root = try Descriptor.directory(root)
         try root.makeDirectory(RemoteLayout.keys, mode: 0o755)
-        let kept = name + RemoteLayout.keySuffixes[1]
+        let kept = name + (minisign == nil ? RemoteLayout.keySuffixes[1] : RemoteLayout.publicSuffix)
         try root.directory(beneath: RemoteLayout.keys).replaceFile(
             kept, contents: keys, through: temporary, isDurable: true)
         return [self.root, RemoteLayout.keys, kept].joined(separator: "/")

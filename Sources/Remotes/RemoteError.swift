@@ -32,6 +32,8 @@ public enum RemoteError: Error, Equatable, CustomStringConvertible {
     case expired(remote: String, date: String)
     /// A listing that was signed before one that was seen already.
     case rolledBack(remote: String, seen: String, signed: String)
+    /// A listing that was written before one that was seen already, as it counts them.
+    case earlierSerial(remote: String, seen: Int, serial: Int)
     /// A remote that is none.
     case unknownRemote(String, known: [String])
     /// A remote of that name is there already.
@@ -92,7 +94,7 @@ public enum RemoteError: Error, Equatable, CustomStringConvertible {
             """
         case .unsigned(let remote, let url):
             """
-            remote '\(remote)': \(url) has no signature beside it (.gpg, .asc or .sig)
+            remote '\(remote)': \(url) has no signature beside it (.minisig, .gpg, .asc or .sig)
             hint: ask who keeps the server to sign it; or remove the remote and add it with --insecure, which trusts the \
             server and everybody between
             """
@@ -104,7 +106,8 @@ public enum RemoteError: Error, Equatable, CustomStringConvertible {
         case .noKeys(let remote):
             """
             remote '\(remote)': there is no key to verify its listing with
-            hint: give the key of who keeps it with 'sxs remote add --key FILE', or put it into /etc/sxs/trusted.gpg.d
+            hint: give the key of who keeps it with 'sxs remote add --key FILE', or put it into /etc/sxs/trusted.gpg.d; \
+            'sxs key trust' takes keys of minisign
             """
         case .noVerifier:
             """
@@ -119,6 +122,12 @@ public enum RemoteError: Error, Equatable, CustomStringConvertible {
         case .rolledBack(let remote, let seen, let signed):
             """
             remote '\(remote)': its listing was signed on \(signed), and one of \(seen) was seen already
+            hint: the server, a mirror or somebody between shows an old state; if that is meant, remove the remote and add it \
+            again
+            """
+        case .earlierSerial(let remote, let seen, let serial):
+            """
+            remote '\(remote)': its listing is number \(serial), and number \(seen) was seen already
             hint: the server, a mirror or somebody between shows an old state; if that is meant, remove the remote and add it \
             again
             """
@@ -160,8 +169,8 @@ public enum RemoteError: Error, Equatable, CustomStringConvertible {
             """
         case .noKey(let file):
             """
-            \(file) has no OpenPGP key in it
-            hint: 'gpg --export KEY' writes one
+            \(file) has no key in it, neither of OpenPGP nor of minisign
+            hint: 'gpg --export KEY' writes one, and so does 'sxs key generate'; 'sxs key list' shows it
             """
         }
     }

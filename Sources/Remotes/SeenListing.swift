@@ -14,6 +14,10 @@ struct SeenListing: Equatable {
     let location: String
     /// When the signature was made, in seconds since the epoch.
     let signed: Int
+    /// The digest of the listing, in hexadecimal: another signature over the same is none of an old state.
+    let digest: String
+    /// Its number, where its signature has one.
+    let serial: Int?
 
     /// What was seen of a remote; `nil` for nothing.
     static func read(_ name: String, root: Descriptor) throws -> SeenListing? {
@@ -24,13 +28,16 @@ struct SeenListing: Equatable {
         guard let location = values.value("Location", in: section),
             let signed = values.value("Signed", in: section).flatMap({ Int($0) })
         else { return nil }
-        return SeenListing(location: location, signed: signed)
+        return SeenListing(
+            location: location, signed: signed, digest: values.value("Digest", in: section) ?? "",
+            serial: values.value("Serial", in: section).flatMap { Int($0) })
     }
 
     /// Keeps it.
     func write(_ name: String, root: Descriptor) throws {
         try root.makeDirectory(RemoteLayout.seen, mode: 0o755)
-        let text = "[\(Self.section)]\nLocation=\(location)\nSigned=\(signed)\n"
+        var text = "[\(Self.section)]\nLocation=\(location)\nSigned=\(signed)\nDigest=\(digest)\n"
+        if let serial { text += "Serial=\(serial)\n" }
         try root.directory(beneath: RemoteLayout.seen).replaceFile(
             name, contents: text.utf8, through: root.directory(beneath: StoreLayout.Name.temporary),
             isDurable: true)

@@ -7,6 +7,8 @@ struct VerifiedSignature {
     let fingerprint: String
     /// When it was made, in seconds since the epoch; `nil` where it does not say.
     let date: Int?
+    /// The how manieth it is; `nil` where it does not say.
+    var serial: Int?
 }
 
 /// Verifies detached OpenPGP signatures with the host's gpgv, or sqv.

@@ -15,13 +15,14 @@ import Testing
         "Store": ["Files", "StoreLayout", "CSQLite"],
         "Activation": ["Files", "StoreLayout", "CLinux"],
         "Labels": ["Files", "StoreLayout", "CSELinux"],
-        "Remotes": ["Files", "StoreLayout"],
+        "Remotes": ["Files", "StoreLayout", "CSodium"],
         "Operations": [
             "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
             "Remotes",
         ],
         "sxs": [
-            "Files", "StoreLayout", "Operations", "Images", "Relocation", "Activation", "ArgumentParser",
+            "Files", "StoreLayout", "Operations", "Images", "Relocation", "Activation", "Remotes",
+            "ArgumentParser",
         ],
     ]
 

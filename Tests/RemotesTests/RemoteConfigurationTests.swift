@@ -61,8 +61,10 @@ private final class Place {
         #expect(try place.configuration.remote("r").description == remote)
         #expect(throws: RemoteError.self) { try place.configuration.add(remote, through: temporary) }
         let root = try Descriptor.directory(place.path + "/root")
-        try SeenListing(location: "/x", signed: 5).write("r", root: root)
-        #expect(try SeenListing.read("r", root: root)?.signed == 5)
+        try SeenListing(location: "/x", signed: 5, digest: "d", serial: 3).write("r", root: root)
+        #expect(
+            try SeenListing.read("r", root: root)
+                == SeenListing(location: "/x", signed: 5, digest: "d", serial: 3))
         try place.configuration.remove("r")
         #expect(try SeenListing.read("r", root: root) == nil)
         #expect(throws: RemoteError.unknownRemote("r", known: [])) { try place.configuration.remove("r") }

@@ -28,15 +28,18 @@ struct RemoteCommand: ParsableCommand {
               sxs remote add local /srv/images && sxs install emacs
               sxs remote add suse https://example.org/extensions --key ./suse.asc
             """,
-        subcommands: [Add.self, List.self, Show.self, Remove.self, Refresh.self])
+        subcommands: [
+            Add.self, List.self, Show.self, Remove.self, Refresh.self, ImportSysupdate.self,
+        ])
 
     struct Add: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "add", abstract: "Add a place in which 'install NAME' looks.",
             discussion: """
                 The place is a directory of images, the URL of a sysext store (images beside a SHA256SUMS), a catalog \
-                file, or docker://HOST/PREFIX for a registry of OCI images. The listing of a store has to be signed (SHA256SUMS.gpg, .asc or .sig) with a key of --key, of \
-                /etc/sxs/trusted.gpg.d, or of systemd's import-pubring.gpg.
+                file, or docker://HOST/PREFIX for a registry of OCI images. The listing of a store has to be \
+                signed: SHA256SUMS.minisig with a key of --key or 'sxs key trust', or SHA256SUMS.gpg, .asc or .sig with one \
+                of --key, of /etc/sxs/trusted.gpg.d, or of systemd's import-pubring.gpg.
 
                 Examples:
                   sxs remote add local /srv/images
@@ -54,7 +57,10 @@ struct RemoteCommand: ParsableCommand {
         @Option(help: "What it is: directory, sysext, catalog or oci; by default found out.")
         var kind: String?
 
-        @Option(help: ArgumentHelp("A file with the OpenPGP key that signs its listing.", valueName: "file"))
+        @Option(
+            help: ArgumentHelp(
+                "The key that signs its listing: a file of OpenPGP or minisign, or the latter itself.",
+                valueName: "key"))
         var key: String?
 
         @Flag(
@@ -155,6 +161,7 @@ struct RemoteCommand: ParsableCommand {
                 if let keyring = remote.keyring { rows.append(["keyring", keyring]) }
                 if let files = state.files { rows.append(["files", "\(files)"]) }
                 if let signer = state.signer { rows.append(["signed by", signer]) }
+                if let serial = state.serial { rows.append(["serial", "\(serial)"]) }
                 Console.print(Console.table(rows))
             }
             if let problem = state.problem {
@@ -211,6 +218,42 @@ struct RemoteCommand: ParsableCommand {
                 }
             }
             if states.contains(where: { $0.problem != nil }) { throw ExitCode(1) }
+        }
+    }
+}
+
+struct ImportSysupdate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import-sysupdate", abstract: "Make remotes of the transfer files of systemd-sysupdate.",
+        discussion: """
+            Of /etc, /run, /usr/local/lib and /usr/lib, sysupdate.d and the directories of components, with their features; \
+            or of one directory. Nothing is fetched. Specifiers stay, so that the remotes follow upgrades of the host; after \
+            changes of the files, say it again.
+
+            Examples:
+              sxs remote import-sysupdate && sxs install htop
+              sxs remote import-sysupdate ./definitions
+            """)
+
+    @Argument(help: ArgumentHelp("A directory with transfer files.", valueName: "directory"))
+    var directory: String?
+
+    @OptionGroup var shared: SharedOptions
+
+    func run() throws {
+        let results = try shared.session().importSysupdate(directory)
+        if shared.json { return try Console.printJSON(results) }
+        for result in results {
+            switch result.outcome {
+            case .passedOver: Console.note("\(result.file) is passed over: \(result.reason ?? "")")
+            case .unchanged:
+                Console.print("  \(result.name): \(result.package ?? "") from \(result.location ?? "")")
+            case .added, .changed:
+                Console.print("+ \(result.name): \(result.package ?? "") from \(result.location ?? "")")
+            }
+            if result.isInsecure {
+                Console.note("remote '\(result.name)' is insecure, as \(result.file) says Verify=no")
+            }
         }
     }
 }

@@ -98,28 +98,6 @@ struct UnpinCommand: ParsableCommand {
     }
 }
 
-struct SearchCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "search", abstract: "Find packages in remotes, by a part of their names.",
-        discussion: """
-            Example:
-              sxs search edit
-            """)
-
-    @Argument(help: ArgumentHelp("A part of the name; all packages where none is given.", valueName: "text"))
-    var text = ""
-
-    @OptionGroup var fetch: FetchOptions
-    @OptionGroup var shared: SharedOptions
-
-    func run() throws {
-        let found = try shared.session(fetch).search(text)
-        if shared.json { return try Console.printJSON(found) }
-        guard !found.isEmpty else { return }
-        Console.print(Console.table(found.map { [$0.name, $0.version ?? "-", $0.remote] }))
-    }
-}
-
 extension [PackageUpgrade] {
     /// Prints what is newer.
     fileprivate func show(isPlan: Bool) throws {
