@@ -207,9 +207,10 @@ final class OfferFinder {
 
     private func directoryOffers(of name: String, in remote: ConfiguredRemote) throws -> [Offer] {
         guard let names = names(in: remote) else { return [] }
+        let takes = remote.description.makeFilter()
         return names.compactMap { fileName in
             let naming = ImageNaming(fileName: fileName)
-            guard naming.name == name, isForUs(naming) else { return nil }
+            guard naming.name == name, isForUs(naming), takes(fileName) else { return nil }
             return Offer(
                 name: name, version: naming.version.flatMap { try? PackageVersion($0) }, remote: remote,
                 fileName: fileName, place: .path(remote.description.location.appending(fileName)))
@@ -253,6 +254,7 @@ final class OfferFinder {
             description.isInsecure = remote.description.isInsecure
             description.keyring = remote.description.keyring
             description.timeout = remote.description.timeout
+            description.attempts = remote.description.attempts
             let store = ConfiguredRemote(description, file: remote.file, isOfRoot: remote.isOfRoot)
             try readListings([store])
             found = try candidates(named: entry.package, version: wanted, in: store, isNamed: true)
@@ -263,6 +265,7 @@ final class OfferFinder {
                 name: remote.name, kind: .sysext,
                 location: try RemoteLocation(parts.dropLast().joined(separator: "/")))
             description.timeout = remote.description.timeout
+            description.attempts = remote.description.attempts
             let naming = ImageNaming(fileName: fileName)
             guard isForUs(naming) else { return [] }
             return [
@@ -287,7 +290,9 @@ final class OfferFinder {
         // Registries do not have to say what they have, and large ones do not.
         case .oci: return []
         case .directory:
-            return Set((names(in: remote) ?? []).compactMap { ImageNaming(fileName: $0).name }).sorted()
+            let takes = remote.description.makeFilter()
+            return Set((names(in: remote) ?? []).filter(takes).compactMap { ImageNaming(fileName: $0).name })
+                .sorted()
         case .sysext:
             guard let listing = try listing(of: remote, isNamed: false) else { return [] }
             return Set(try listed(listing).map(\.name)).sorted()
@@ -303,8 +308,9 @@ final class OfferFinder {
     /// The images that a listing names, for the architecture.
     private func listed(_ listing: RemoteListing) throws -> [Listed] {
         if let known = files[listing.remote.name] { return known }
+        let takes = listing.remote.description.makeFilter()
         let result = try listing.files().compactMap { file -> Listed? in
-            guard ImageNaming.isImage(fileName: file.name) else { return nil }
+            guard ImageNaming.isImage(fileName: file.name), takes(file.name) else { return nil }
             let naming = ImageNaming(fileName: file.name)
             guard let name = naming.name, isForUs(naming) else { return nil }
             return Listed(file: file, name: name, version: naming.version.flatMap { try? PackageVersion($0) })

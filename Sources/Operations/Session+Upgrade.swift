@@ -39,7 +39,7 @@ extension Session {
         let wanted = try newer(names, finder, in: store, ignoresHost: ignoresHost).filter {
             !names.isEmpty || !$0.upgrade.isPinned
         }
-        var options = ImportOptions()
+        var options = try usualImport()
         options.ignoresHost = ignoresHost
         return try install(
             try wanted.map { (.offer($0.offer), try exposed(of: $0.member, in: store)) }, options: options,

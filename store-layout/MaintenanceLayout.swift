@@ -1,0 +1,66 @@
+/// Units that do what an administrator wants done at regular times: installed by `sxs setup`, enabled by nobody else.
+///
+/// Source: systemd.timer(5), systemd.service(5).
+public enum MaintenanceLayout {
+    /// A command that is run once a day.
+    private struct Task {
+        let name: String
+        let title: String
+        let command: String
+        let needsNetwork: Bool
+    }
+
+    private static let tasks = [
+        Task(
+            name: "sxs-clean", title: "Remove what nothing of the store needs", command: "gc",
+            needsNetwork: false),
+        Task(
+            name: "sxs-upgrade", title: "Upgrade the packages of the store", command: "upgrade",
+            needsNetwork: true),
+    ]
+
+    /// The units, by name.
+    public static let units: [(name: String, text: String)] = tasks.flatMap { task in
+        [
+            (
+                task.name + ".service",
+                """
+                [Unit]
+                Description=\(task.title)
+                RequiresMountsFor=\(StoreLayout.systemRoot)
+                ConditionPathExists=\(ServiceLayout.program)
+                \(task.needsNetwork ? "Wants=network-online.target\nAfter=network-online.target\n" : "")
+                [Service]
+                Type=oneshot
+                ExecStart=\(ServiceLayout.program) \(task.command)
+                Nice=10
+                IOSchedulingClass=idle
+
+                """
+            ),
+            (
+                task.name + ".timer",
+                """
+                [Unit]
+                Description=\(task.title), once a day
+
+                [Timer]
+                OnCalendar=daily
+                RandomizedDelaySec=2h
+                Persistent=yes
+
+                [Install]
+                WantedBy=timers.target
+
+                """
+            ),
+        ]
+    }
+
+    /// What `sxs setup` makes of them.
+    public static var items: [HostItem] {
+        units.map {
+            HostItem(path: ServiceLayout.hostUnits[0] + "/" + $0.name, kind: .file(Array($0.text.utf8)))
+        }
+    }
+}
