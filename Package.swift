@@ -49,7 +49,10 @@ let package = Package(
                 "qt", "r", "syslog-ng", "systemd", "valgrind", "weechat", "x11",
             ].map {
                 .embedInCode("hints/\($0).hints")
-            } + ["profile.sh", "config.fish", "environment.conf"].map { .embedInCode("host/\($0)") },
+            } + ["profile.sh", "config.fish", "environment.conf"].map { .embedInCode("host/\($0)") }
+                + ["io.sxs.Store.varlink", "org.openSUSE.sysextmgr.varlink", "io.sxs.policy"].map {
+                    .embedInCode("service/\($0)")
+                },
             swiftSettings: settings),
 
         // 3: rooms, siblings that do not know each other.
@@ -65,6 +68,7 @@ let package = Package(
             // What the static archive of libselinux needs.
             linkerSettings: [.linkedLibrary("sepol"), .linkedLibrary("pcre2-8")]),
         .target(name: "Remotes", dependencies: ["Files", "StoreLayout"], swiftSettings: settings),
+        .target(name: "Varlink", dependencies: ["Files"], swiftSettings: settings),
 
         // 4: the verbs.
         .target(
@@ -75,11 +79,16 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        .target(
+            name: "Service", dependencies: ["Operations", "Varlink", "Files", "StoreLayout"],
+            swiftSettings: settings),
+
         // 5: arguments in, text or JSON out.
         .executableTarget(
             name: "sxs",
             dependencies: [
-                "Operations", "Files", "StoreLayout", "Images", "Activation", "Relocation", "CLauncher",
+                "Operations", "Service", "Files", "StoreLayout", "Images", "Activation", "Relocation",
+                "CLauncher",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -105,6 +114,7 @@ let package = Package(
             name: "FuzzChecks",
             dependencies: [
                 "Relocation", "ELF", "Files", "StoreLayout", "Images", "Store", "Activation", "Operations",
+                "Varlink",
             ],
             path: "Tests/FuzzChecks", swiftSettings: settings),
         .testTarget(
@@ -122,6 +132,10 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "RemotesTests", dependencies: ["Remotes", "Files", "StoreLayout"], swiftSettings: settings),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: ["Service", "Varlink", "Operations", "Files", "StoreLayout"],
+            swiftSettings: settings),
         .testTarget(name: "CommandTests", dependencies: ["sxs"], swiftSettings: settings),
         .testTarget(
             name: "OperationsTests",

@@ -1,4 +1,4 @@
-public import Images
+internal import Images
 internal import Store
 internal import StoreLayout
 

@@ -1,4 +1,5 @@
 internal import Activation
+internal import Files
 internal import Store
 internal import StoreLayout
 

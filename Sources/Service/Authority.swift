@@ -12,7 +12,7 @@ struct Authority {
     enum Action: String {
         case install, remove, upgrade, `switch`, clean, refresh
 
-        var name: String { ServiceLayout.policyPrefix + rawValue }
+        var name: String { VarlinkLayout.policyPrefix + rawValue }
     }
 
     /// Throws unless whoever asks may do something.
@@ -40,7 +40,7 @@ struct Authority {
         case 0: return
         // Not authorized, but a user who is asked could be.
         case 2 where !isInteractive:
-            throw VarlinkError(ServiceLayout.interface + ".InteractiveAuthenticationRequired")
+            throw VarlinkError(VarlinkLayout.interface + ".InteractiveAuthenticationRequired")
         // Not authorized, dismissed, or polkit does not run.
         default: throw VarlinkError.permissionDenied
         }
@@ -50,7 +50,9 @@ struct Authority {
     ///
     /// Source: proc(5), `/proc/PID/stat`, field 22: after the name, which may have any characters, the 20th.
     static func start(of process: Int32) -> String? {
-        guard let bytes = try? Descriptor.file("/proc/\(process)/stat").readAll(limit: 4096) else { return nil }
+        guard let bytes = try? Descriptor.file("/proc/\(process)/stat").readAll(limit: 4096) else {
+            return nil
+        }
         return start(inStatus: bytes)
     }
 

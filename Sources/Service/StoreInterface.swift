@@ -20,7 +20,7 @@ struct StoreInterface {
     /// What varlink is told of it.
     var interface: VarlinkInterface {
         VarlinkInterface(
-            ServiceLayout.interface, description: ServiceLayout.interfaceDescription,
+            VarlinkLayout.interface, description: VarlinkLayout.interfaceDescription,
             methods: [
                 "Status": status, "List": list, "Generations": generations, "Search": search,
                 "Outdated": outdated, "Install": install, "Remove": remove, "Upgrade": upgrade,
@@ -59,7 +59,8 @@ struct StoreInterface {
     }
 
     private func session(
-        _ request: VarlinkRequest, _ parameters: Parameters, _ what: String = "", progress: any Progress = NoProgress(),
+        _ request: VarlinkRequest, _ parameters: Parameters, _ what: String = "",
+        progress: any Progress = NoProgress(),
         note: @escaping (String) -> Void = { _ in }
     ) throws -> Session {
         let profile = try parameters.profile.map { text in
@@ -242,7 +243,7 @@ struct StoreInterface {
     static func failure(_ error: any Error) -> VarlinkError {
         let parts = "\(error)".split(separator: "\nhint: ", maxSplits: 1).map(String.init)
         return VarlinkError(
-            ServiceLayout.interface + ".Failed",
+            VarlinkLayout.interface + ".Failed",
             Failure(message: parts.first ?? "", hint: parts.count > 1 ? parts[1] : nil))
     }
 }

@@ -65,7 +65,7 @@ public enum ServiceError: Error, Equatable, CustomStringConvertible {
         case .notActivated:
             """
             the service answers one connection, which has to be handed over, and there is none
-            hint: as root, run 'sxs setup' and 'systemctl enable --now \(ServiceLayout.socketName)'; to try it out: \
+            hint: as root, run 'sxs setup' and 'systemctl enable --now \(VarlinkLayout.socketName)'; to try it out: \
             'varlinkctl info exec:FILE', where FILE runs 'sxs service'
             """
         }

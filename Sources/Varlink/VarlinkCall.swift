@@ -57,7 +57,8 @@ public struct VarlinkCall: Sendable {
     /// The parameters; members that nobody knows are passed over.
     ///
     /// - Throws: ``VarlinkError/invalidParameter(_:)`` with the first that is not as it should be.
-    public func parameters<Parameters: Decodable>(_ type: Parameters.Type) throws(VarlinkError) -> Parameters {
+    public func parameters<Parameters: Decodable>(_ type: Parameters.Type) throws(VarlinkError) -> Parameters
+    {
         do {
             if let found = try JSONDecoder().decode(Body<Parameters>.self, from: Data(bytes)).parameters {
                 return found
@@ -79,6 +80,7 @@ public struct VarlinkCall: Sendable {
                 context.codingPath
             @unknown default: []
             }
-        return path.dropFirst(path.first?.stringValue == "parameters" ? 1 : 0).first?.stringValue ?? "parameters"
+        return path.dropFirst(path.first?.stringValue == "parameters" ? 1 : 0).first?.stringValue
+            ?? "parameters"
     }
 }

@@ -57,7 +57,7 @@ public final class VarlinkConnection {
     /// Reads what is there; whether there was anything.
     private func receive() -> Bool {
         var chunk = Bytes(repeating: 0, count: 16 << 10)
-        let count = recv(socket.number, &chunk, chunk.count, Int32(MSG_DONTWAIT.rawValue))
+        let count = recv(socket.number, &chunk, chunk.count, Int32(MSG_DONTWAIT))
         if count < 0 { return errno == EINTR || errno == EAGAIN }
         pending += chunk[..<count]
         return count > 0
@@ -73,7 +73,8 @@ public final class VarlinkConnection {
         while !rest.isEmpty, !isClosed {
             let count = rest.withUnsafeBytes {
                 Glibc.send(
-                    socket.number, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT.rawValue | MSG_NOSIGNAL.rawValue))
+                    socket.number, $0.baseAddress, $0.count,
+                    Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
             }
             if count > 0 {
                 rest = rest.dropFirst(count)

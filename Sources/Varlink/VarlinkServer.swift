@@ -19,9 +19,10 @@ public struct VarlinkServer {
     ///   - version: The program's version.
     ///   - interfaces: What it answers to.
     public init(product: String, version: String, interfaces others: [VarlinkInterface]) {
-        let descriptions = others.map { ($0.name, $0.description) } + [
-            (VarlinkInterface.serviceName, Self.description)
-        ]
+        let descriptions =
+            others.map { ($0.name, $0.description) } + [
+                (VarlinkInterface.serviceName, Self.description)
+            ]
         let own = VarlinkInterface(
             VarlinkInterface.serviceName, description: Self.description,
             methods: [
