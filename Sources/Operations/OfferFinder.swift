@@ -17,7 +17,8 @@ final class OfferFinder {
     /// The listings that were read, and why others were not.
     private var listings: [String: Result<RemoteListing, any Error>] = [:]
     private var files: [String: [Listed]] = [:]
-    private lazy var host = HostMatch(progress: session.progress)
+    private lazy var host = HostMatch(root: hostRoot, progress: session.progress)
+    private let hostRoot: String
 
     /// A file of a listing, with what its name says.
     private struct Listed {
@@ -26,9 +27,14 @@ final class OfferFinder {
         let version: PackageVersion?
     }
 
-    /// - Parameter architecture: That of the packages.
-    init(_ session: Session, earlier: [RemoteDescription] = [], architecture: Architecture?) throws {
+    /// - Parameters:
+    ///   - architecture: That of the packages.
+    ///   - host: The root directory of the host that they are for.
+    init(
+        _ session: Session, earlier: [RemoteDescription] = [], architecture: Architecture?, host: String = "/"
+    ) throws {
         self.session = session
+        hostRoot = host
         remotes = try session.configuredRemotes(earlier: earlier)
         self.architecture = architecture ?? .host
     }

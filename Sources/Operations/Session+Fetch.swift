@@ -98,7 +98,9 @@ extension Session {
             platform: options.platform,
             temporaryDirectory: root + "/" + StoreLayout.Name.temporary, limits: options.limits)
         image.isFile(of: digest)
-        if !options.ignoresHost { try HostMatch(progress: progress).check(image, of: offer) }
+        if !options.ignoresHost {
+            try HostMatch(root: options.host, progress: progress).check(image, of: offer)
+        }
         return image
     }
 

@@ -47,7 +47,7 @@ extension Session {
     }
 
     /// The commands that the user chose to see of a package; none where these are its own choice.
-    private func exposed(of member: Member, in store: Store) throws -> [String] {
+    func exposed(of member: Member, in store: Store) throws -> [String] {
         let own = try store.metadata(of: member.shown.baseName).exposure
         let shown = member.shown.exposure.commands.map(\.name)
         return own.commands.map(\.name) == shown ? [] : shown

@@ -124,8 +124,8 @@ private func echo() -> VarlinkInterface {
         (#"{"method":"a.b","parameters":{"text":5}}"#, "text"),
         (#"{"method":"a.b","parameters":{"text":null}}"#, "text"),
         (#"{"method":"a.b","parameters":{"text":"a","times":"b"}}"#, "times"),
-        (#"{"method":"a.b","parameters":{"text":"a","times":1.5}}"#, "times"),
-        (#"{"method":"a.b","parameters":{"text":"a","times":99999999999999999999}}"#, "times"),
+        (#"{"method":"a.b","parameters":{"text":"a","times":1.5}}"#, "parameters"),
+        (#"{"method":"a.b","parameters":{"text":"a","times":99999999999999999999}}"#, "parameters"),
         (#"{"method":"a.b","parameters":[]}"#, "parameters"),
     ])
     func theFirstBadParameterIsNamed(text: String, parameter: String) throws {
