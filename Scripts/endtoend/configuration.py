@@ -58,7 +58,7 @@ def walk(host):
     same(values(host)["Images.MaxFiles"]["value"], "1000000")
     # A host's root is root's; a user has his own.
     home = "/run/home"
-    host.shell(f"mkdir -p {home}/.config/sxs; printf '[Store]\\nProfile=mine\\n' > {home}/.config/sxs/sxs.conf; chown -R {USER}: {home}")
+    host.shell(f"mkdir -p {home}/.config/sxs; printf '[Store]\\nProfile=mine\\n' > {home}/.config/sxs/sxs.conf; chown -R {USER}:{USER} {home}")
     own = values(host, user=USER, environment={"HOME": home})
     same([own["Store.Root"]["value"], own["Store.Profile"]["value"]], ["", "mine"])
     same(values(host)["Store.Profile"]["value"], "default")

@@ -10,6 +10,8 @@ from endtoend.setup import expect, expect_not
 
 SOCKET = "/run/sxs/io.sxs.Store"
 NOBODY = 65534
+# A newer image, which the remote does not have yet.
+LATER = "/var/lib/tool-2.tar"
 
 
 class Listening:
@@ -19,7 +21,8 @@ class Listening:
         self.host, self.path = host, path
         host.shell(f"mkdir -p $(dirname {path})")
         # The service's own environment is small, as that of a unit.
-        self.process = host.start("systemd-socket-activate", "--accept", f"--listen={path}", "/mnt/sxs", "service", *arguments)
+        self.process = host.start("sh", "-c", 'exec systemd-socket-activate --accept "$@" 2> /run/service-log', "sh", f"--listen={path}",
+                                  "/mnt/sxs", "service", *arguments)
         deadline = time.monotonic() + 20
         while host.shell(f"test -S {path} && chmod 666 {path} && echo there || true") != "there\n":
             if time.monotonic() > deadline:
@@ -34,6 +37,12 @@ class Listening:
         self.process.wait(timeout=20)
         for stream in (self.process.stdin, self.process.stdout):
             stream.close()
+
+    def clients(self):
+        """How many processes of the service there are."""
+        pid = self.process.pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return len(file.read().split())
 
     def ask(self, method, parameters=None, how=(), user=None, interface="io.sxs.Store"):
         """The replies to a call by the client of this test."""
@@ -59,7 +68,7 @@ class Listening:
 def make_store(host):
     """A store with one package, and a remote with more."""
     make_images(host, "tool-1", "tool-2", "other-1")
-    host.shell(f"mkdir -p {IMAGES}/later; mv {IMAGES}/tool-2.tar {IMAGES}/later/")
+    host.shell(f"mv {IMAGES}/tool-2.tar {LATER}")
     host.run("sxs", "install", f"{IMAGES}/tool-1.tar", "--name", "tool", "--version", "1")
     host.run("sxs", "remote", "add", "local", IMAGES)
 
@@ -83,7 +92,7 @@ def varlinkctl(host):
         same([offer["name"] for offer in json.loads(call("Search", '{"text":"oth"}'))["offers"]], ["other"])
         same([offer["name"] for offer in json.loads(call("Search", '{"refresh":true}'))["offers"]], ["other", "tool"])
         same(json.loads(call("Outdated")), {"upgrades": []})
-        host.shell(f"mv {IMAGES}/later/tool-2.tar {IMAGES}/")
+        host.shell(f"mv {LATER} {IMAGES}/")
         same([(u["installed"], u["available"]) for u in json.loads(call("Outdated"))["upgrades"]], [("1", "2")])
         expect(host.show(f"varlinkctl call --more --json=short {SOCKET} io.sxs.Store.Upgrade '{{}}'"), '"progress"', r'"added":\["tool 2"\]')
         same(host.shell("/var/lib/sxs/profiles/default/current/bin/tool"), "tool 2\n")
@@ -120,7 +129,7 @@ def rights(host):
             error, _ = service.error(method, parameters, user=NOBODY)
             same((method, error), (method, "org.varlink.service.PermissionDenied"))
         # A path is refused for what it is, whoever names it, and before it is looked at.
-        host.shell("mkdir -p /run/mine; mkfifo /run/mine/waits.tar; chown -R 65534: /run/mine")
+        host.shell("mkdir -p /run/mine; mkfifo /run/mine/waits.tar; chown -R 65534:65534 /run/mine")
         for text in ("/run/mine/waits.tar", "run/mine", "tar:/run/mine/waits.tar"):
             same(service.error("Install", {"packages": [text]}, user=NOBODY)[0], "org.varlink.service.InvalidParameter")
         same(host.shell("find /var/lib/sxs -printf '%p %l %m\\n' | sort"), before)
@@ -133,14 +142,14 @@ def rights(host):
 def bad_clients(host):
     """The service answers others whatever one does, and leaves no process behind."""
     make_store(host)
-    with Listening(host):
+    with Listening(host) as service:
         said = host.run("python3", "-B", "/mnt/client.py", SOCKET, "misbehave")
         expect(said, "^rubbish: ended$", "^nothing: ended$", "^no end: ended$", "^binary: ended$", "^nested: ended$",
                "^answered beside one that stalls: 30$", "^answered in one go: 50$")
         deadline = time.monotonic() + 20
-        while host.shell("grep -lszxF service /proc/[0-9]*/cmdline 2>/dev/null | wc -l").strip() not in ("0", "1"):
+        while service.clients():
             if time.monotonic() > deadline:
-                raise CommandFailed("processes of the service stay: " + host.shell("ps ax -o pid,args | grep '[s]xs service' || true"))
+                raise CommandFailed(f"{service.clients()} processes of the service stay")
             time.sleep(0.2)
     expect(host.run("sxs", "service", status=1), "answers one connection", "^hint: ")
     expect(host.shell("LISTEN_FDS=1 LISTEN_PID=$$ exec sxs service 3< /dev/null; true", status=1), "answers one connection")
@@ -184,7 +193,7 @@ def sysextmgr(host):
         same([image["NAME"] for image in ask("ListImages", {"Filter": "^oth", "All": True})["Images"]], ["other"])
         done = ask("Install", {"Install": "other", "Verbose": True})
         same([done["Success"], done["Images"][0]["NAME"], done["Installed"] == done["Images"][0]["IMAGE_NAME"]], [True, "other", True])
-        host.shell(f"mv {IMAGES}/later/tool-2.tar {IMAGES}/")
+        host.shell(f"mv {LATER} {IMAGES}/")
         checked = ask("Check")
         [image] = checked["Images"]
         expect(image["OldImage"], r"^tool-1\.")
@@ -224,24 +233,21 @@ def polkit(host):
     bus = host.start("dbus-daemon", "--system", "--nofork", "--nopidfile", "--nosyslog")
     try:
         wait(host, "test -S /run/dbus/system_bus_socket")
-        daemon = host.start("/usr/lib/polkit-1/polkitd", "--no-debug")
-        try:
-            wait(host, "pkaction --action-id io.sxs.install")
-            with Listening(host) as service:
-                service.one("Install", {"packages": ["other"]}, user=NOBODY)
-                same(service.error("Install", {"packages": ["tool@1"]}, user=NOBODY)[0], "io.sxs.Store.InteractiveAuthenticationRequired")
-                same(service.error("Remove", {"packages": ["other"]}, user=NOBODY)[0], "org.varlink.service.PermissionDenied")
-                same(service.error("Upgrade", {}, user=NOBODY)[0], "io.sxs.Store.InteractiveAuthenticationRequired")
-                # Nobody is there who could be asked.
-                same(service.error("Upgrade", {"allowInteractiveAuthentication": True}, user=NOBODY)[0],
-                     "org.varlink.service.PermissionDenied")
-                same(len(service.one("Search", {"refresh": True}, user=NOBODY)["offers"]), 2)
-                same(service.error("Install", {"packages": ["other"]}, user=1)[0], "io.sxs.Store.InteractiveAuthenticationRequired")
-                service.one("Remove", {"packages": ["other"]})
-                same([package["name"] for package in service.one("List", user=NOBODY)["packages"]], ["tool"])
-                expect(host.run("sxs", "generations"), "other 1")
-        finally:
-            stop(daemon)
+        # The bus starts polkitd, which ends with it.
+        wait(host, "pkaction --action-id io.sxs.install")
+        with Listening(host) as service:
+            service.one("Install", {"packages": ["other"]}, user=NOBODY)
+            same(service.error("Install", {"packages": ["tool@1"]}, user=NOBODY)[0], "io.sxs.Store.InteractiveAuthenticationRequired")
+            same(service.error("Remove", {"packages": ["other"]}, user=NOBODY)[0], "org.varlink.service.PermissionDenied")
+            same(service.error("Upgrade", {}, user=NOBODY)[0], "io.sxs.Store.InteractiveAuthenticationRequired")
+            # Nobody is there who could be asked.
+            same(service.error("Upgrade", {"allowInteractiveAuthentication": True}, user=NOBODY)[0],
+                 "org.varlink.service.PermissionDenied")
+            same(len(service.one("Search", {"refresh": True}, user=NOBODY)["offers"]), 2)
+            same(service.error("Install", {"packages": ["other"]}, user=1)[0], "io.sxs.Store.InteractiveAuthenticationRequired")
+            service.one("Remove", {"packages": ["other"]})
+            same([package["name"] for package in service.one("List", user=NOBODY)["packages"]], ["tool"])
+            expect(host.run("sxs", "generations"), "other 1")
     finally:
         stop(bus)
     expect(host.run("sxs", "setup", "--undo"), r"^- /usr/share/polkit-1/actions/io\.sxs\.policy$")
