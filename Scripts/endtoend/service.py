@@ -130,9 +130,12 @@ def rights(host):
             same((method, error), (method, "org.varlink.service.PermissionDenied"))
         # A path is refused for what it is, whoever names it, and before it is looked at.
         host.shell("mkdir -p /run/mine; mkfifo /run/mine/waits.tar; chown -R 65534:65534 /run/mine")
-        for text in ("/run/mine/waits.tar", "run/mine", "tar:/run/mine/waits.tar"):
+        for text in ("/run/mine/waits.tar", "./mine", "tar:/run/mine/waits.tar"):
             same(service.error("Install", {"packages": [text]}, user=NOBODY)[0], "org.varlink.service.InvalidParameter")
         same(host.shell("find /var/lib/sxs -printf '%p %l %m\\n' | sort"), before)
+        # What looks like a path from / is a package of a remote, which there is not.
+        error, said = service.error("Install", {"packages": ["etc/passwd"]})
+        expect(said["message"], "'etc'")
         # An error is the sentence of the command line.
         error, said = service.error("Install", {"packages": ["missing"]})
         same(error, "io.sxs.Store.Failed")

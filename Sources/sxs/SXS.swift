@@ -74,7 +74,8 @@ struct SXS: ParsableCommand {
             WhyAliveCommand.self, UpgradeCommand.self, OutdatedCommand.self, PinCommand.self,
             UnpinCommand.self,
             SearchCommand.self,
-            IndexCommand.self, RepairCommand.self, PrepareCommand.self, ConfigCommand.self, ServiceCommand.self,
+            IndexCommand.self, RepairCommand.self, PrepareCommand.self, ConfigCommand.self,
+            ServiceCommand.self,
         ])
 
     /// The program's version.

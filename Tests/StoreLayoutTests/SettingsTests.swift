@@ -124,8 +124,9 @@ private final class Place {
                 .deletingLastPathComponent()
                 .deletingLastPathComponent().appending(path: "store-layout/configuration.md"), encoding: .utf8
         )
-        let rows = text.split(separator: "\n").filter { $0.hasPrefix("| ") && !$0.hasPrefix("| `") && $0.contains(" | `") }.map(
-            String.init)
+        let rows = text.split(separator: "\n").map(String.init).filter { line in
+            line.hasPrefix("| ") && !line.hasPrefix("| `") && line.contains(" | `")
+        }
         let expected = Setting.all.map { setting in
             let usual = setting == .root ? "/var/lib/sxs`, `~/.local/share/sxs" : setting.usual
             let cell = { (text: String) in text.isEmpty ? " |" : " `\(text)` |" }
