@@ -93,6 +93,7 @@ extension Store {
             try temporary.rename(name, to: directory, as: newName)
             do {
                 // The directory may get to the disk later: see `lostGeneration(of:)`. The switch waits for it.
+                if preparedOn != nil { try directory.synchronize() }
                 try database.transaction { try insert(generation) }
             } catch {
                 // The reason for undoing is what is reported; what stays is adopted by the next writer.
