@@ -57,6 +57,25 @@ public enum MaintenanceLayout {
         ]
     }
 
+    /// Says which units an administrator enables, and which are: at the first boot of an image, systemd enables or disables
+    /// all that it finds by such files, and where none says anything, enables.
+    ///
+    /// Source: systemd.preset(5).
+    public static var preset: HostItem {
+        let optional = (units + VarlinkLayout.units).map(\.name).filter {
+            $0.hasSuffix(".timer") || $0.hasSuffix(".socket")
+        }
+        let enabled = [
+            ServiceLayout.activationName, ExtensionLayout.adoptionPathName,
+            ExtensionLayout.adoptionServiceName,
+        ]
+        let lines =
+            ["# Made by 'sxs setup'."] + optional.map { "disable \($0)" } + enabled.map { "enable \($0)" }
+        return HostItem(
+            path: "/etc/systemd/system-preset/50-sxs.preset",
+            kind: .file(Array((lines.joined(separator: "\n") + "\n").utf8)))
+    }
+
     /// What `sxs setup` makes of them.
     public static var items: [HostItem] {
         units.map {

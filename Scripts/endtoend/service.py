@@ -135,7 +135,7 @@ def rights(host):
         same(host.shell("find /var/lib/sxs -printf '%p %l %m\\n' | sort"), before)
         # What looks like a path from / is a package of a remote, which there is not.
         error, said = service.error("Install", {"packages": ["etc/passwd"]})
-        expect(said["message"], "'etc'")
+        expect(said["message"], "no remote named etc")
         # An error is the sentence of the command line.
         error, said = service.error("Install", {"packages": ["missing"]})
         same(error, "io.sxs.Store.Failed")
