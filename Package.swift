@@ -42,7 +42,7 @@ let package = Package(
             exclude: [
                 "README.md", "relocation.md", "hints.md", "desktop.md", "extensions.md", "setup.md",
                 "matching.md", "selinux.md", "adopting.md", "garbage.md", "services.md", "repair.md",
-                "remotes.md", "publishing.md", "sharing.md",
+                "remotes.md", "publishing.md", "sharing.md", "configuration.md", "service.md",
                 "decisions",
             ],
             resources: [
@@ -50,7 +50,10 @@ let package = Package(
                 "qt", "r", "syslog-ng", "systemd", "valgrind", "weechat", "x11",
             ].map {
                 .embedInCode("hints/\($0).hints")
-            } + ["profile.sh", "config.fish", "environment.conf"].map { .embedInCode("host/\($0)") },
+            } + ["profile.sh", "config.fish", "environment.conf"].map { .embedInCode("host/\($0)") }
+                + ["io.sxs.Store.varlink", "org.openSUSE.sysextmgr.varlink", "io.sxs.policy"].map {
+                    .embedInCode("service/\($0)")
+                },
             swiftSettings: settings),
 
         // 3: rooms, siblings that do not know each other.
@@ -66,6 +69,7 @@ let package = Package(
             // What the static archive of libselinux needs.
             linkerSettings: [.linkedLibrary("sepol"), .linkedLibrary("pcre2-8")]),
         .target(name: "Remotes", dependencies: ["Files", "StoreLayout", "CSodium"], swiftSettings: settings),
+        .target(name: "Varlink", dependencies: ["Files"], swiftSettings: settings),
 
         // 4: the verbs.
         .target(
@@ -76,11 +80,16 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        .target(
+            name: "Service", dependencies: ["Operations", "Varlink", "Files", "StoreLayout"],
+            swiftSettings: settings),
+
         // 5: arguments in, text or JSON out.
         .executableTarget(
             name: "sxs",
             dependencies: [
-                "Operations", "Files", "StoreLayout", "Images", "Activation", "Relocation", "Remotes",
+                "Operations", "Service", "Files", "StoreLayout", "Images", "Activation", "Relocation",
+                "Remotes",
                 "CLauncher",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -107,6 +116,7 @@ let package = Package(
             name: "FuzzChecks",
             dependencies: [
                 "Relocation", "ELF", "Files", "StoreLayout", "Images", "Store", "Activation", "Operations",
+                "Varlink",
             ],
             path: "Tests/FuzzChecks", swiftSettings: settings),
         .testTarget(
@@ -124,6 +134,10 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "RemotesTests", dependencies: ["Remotes", "Files", "StoreLayout"], swiftSettings: settings),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: ["Service", "Varlink", "Operations", "Files", "StoreLayout"],
+            swiftSettings: settings),
         .testTarget(name: "CommandTests", dependencies: ["sxs"], swiftSettings: settings),
         .testTarget(
             name: "OperationsTests",

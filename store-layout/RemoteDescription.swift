@@ -35,9 +35,12 @@ public struct RemoteDescription: Sendable, Equatable {
     public var keyring: String?
     /// A netrc file with names and passwords for its server.
     public var credentials: String?
-    /// Seconds without an answer, or with next to none, until a server is given up.
-    public var timeout = 30
-
+    /// Seconds without an answer, or with next to none, until a server is given up; `nil` where its file does not say.
+    public var timeout: Int?
+    /// How often its server is asked; `nil` for the usual.
+    public var attempts: Int?
+    /// A regular expression that the names of its images have to match somewhere; `nil` for all.
+    public var filter: String?
     /// Patterns of the names of its files, with specifiers of systemd, of which one has to match; none for all images.
     public var patterns: [String] = []
     /// What the package is called whose files these are; `nil` where patterns are none.
@@ -64,7 +67,7 @@ public struct RemoteDescription: Sendable, Equatable {
         if let line = values.ignoredLines.first { throw .line(file, line) }
         let known = [
             "Kind", "Location", "Mirrors", "Insecure", "Priority", "Keyring", "Credentials", "Timeout",
-            "Patterns", "Package",
+            "Patterns", "Package", "Filter",
         ]
         if let stray = values.entries.first(where: { $0.section != Self.section || !known.contains($0.key) })
         {
@@ -99,6 +102,10 @@ public struct RemoteDescription: Sendable, Equatable {
             guard let path, !path.hasPrefix("/") else { continue }
             throw .value(file, key, path, "an absolute path")
         }
+        if let text = value("Filter") {
+            guard Self.isFilter(text) else { throw .value(file, "Filter", text, "a regular expression") }
+            filter = text
+        }
         keyring = value("Keyring")
         credentials = value("Credentials")
         patterns = values.words("Patterns", in: Self.section)
@@ -120,6 +127,17 @@ public struct RemoteDescription: Sendable, Equatable {
     /// Whether there is a listing to be read before any package can be found.
     public var hasListing: Bool { kind == .sysext || kind == .catalog }
 
+    /// Whether a text can be a ``filter``.
+    public static func isFilter(_ text: String) -> Bool {
+        text.utf8.count <= 4096 && (try? Regex(text)) != nil
+    }
+
+    /// Which names of images its ``filter`` takes.
+    public func makeFilter() -> (String) -> Bool {
+        guard let filter, let expression = try? Regex(filter) else { return { _ in true } }
+        return { $0.contains(expression) }
+    }
+
     /// The text of its file.
     public var text: String {
         var lines = ["[\(Self.section)]", "Kind=\(kind.rawValue)", "Location=\(location.text)"]
@@ -128,9 +146,10 @@ public struct RemoteDescription: Sendable, Equatable {
         if priority != 0 { lines.append("Priority=\(priority)") }
         if let keyring { lines.append("Keyring=\(keyring)") }
         if let credentials { lines.append("Credentials=\(credentials)") }
-        if timeout != 30 { lines.append("Timeout=\(timeout)") }
         if !patterns.isEmpty { lines.append("Patterns=" + patterns.joined(separator: " ")) }
         if let package { lines.append("Package=\(package)") }
+        if let timeout { lines.append("Timeout=\(timeout)") }
+        if let filter { lines.append("Filter=\(filter)") }
         return lines.joined(separator: "\n") + "\n"
     }
 }

@@ -7,6 +7,14 @@ public enum RemoteLayout {
         $0 + "/sxs/remotes.d"
     }
 
+    /// Directories of sysextmgr's configuration: the first goes before the others.
+    ///
+    /// Source: sysextmgr.conf(5).
+    public static let sysextmgrDirectories = ["/etc", "/run", "/usr/share"].map { $0 + "/sysextmgr" }
+
+    /// The main file in ``sysextmgrDirectories``.
+    public static let sysextmgrFile = "sysextmgr.conf"
+
     /// Ends the name of a remote's file.
     public static let suffix = ".conf"
 

@@ -143,6 +143,6 @@ extension StoreLayout {
         } + [
             HostItem(path: units + name, kind: .file(Array(ServiceLayout.activation.utf8))),
             HostItem(path: units + "sysinit.target.wants/" + name, kind: .link(units + name)),
-        ]
+        ] + MaintenanceLayout.items + VarlinkLayout.items + [MaintenanceLayout.preset]
     }
 }

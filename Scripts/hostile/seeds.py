@@ -106,6 +106,10 @@ TEXTS = {
                  '"fileCount":1,"formatVersion":1,"launch":{"searchPath":["usr/bin"],"seeds":[]},'
                  f'"listingDigest":"{DIGEST}","name":"x","omissions":{{}},"recipe":1,"size":18,"source":"./x.tar",'
                  f'"storePath":"{BASE}","tree":"{DIGEST}","version":"1"}}'],
+    "varlink": ['{"method":"io.sxs.Store.Install","parameters":{"packages":["emacs","tools/git@2"],"profile":"work",'
+                '"generation":7,"refresh":true},"more":true}', '{"method":"org.varlink.service.GetInfo"}'],
+    "settings": ["[Store]\nRoot=/srv/store\nMinFree=2GiB\n# x\n[Retention]\nKeepGenerations=3\nKeepDays=30\n"
+                 "CacheSize=500M\n[Fetch]\nOffline=yes\nTimeout=\n", "[Images]\nMaxSize=1 \\\n  2\nStrict=maybe\nwhat\n"],
     "script": ["#!/usr/bin/env python3\nimport sys\nopen('/usr/share/misc/x')\n", "#! /bin/sh -e\n. /usr/share/locale/de/x\n"],
     "pkgconfig": ["prefix=/usr\nlibdir=${prefix}/lib/x86_64-linux-gnu\nLibs: -L/usr/lib/locale -lx\nCflags: -I/usr/include\n"],
     "configuration": ["path=/usr/share/x/y:/usr/share/x\n\"/usr/share/x/y\" /etc/z /usr/share/x/\n"],

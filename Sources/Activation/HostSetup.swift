@@ -37,6 +37,11 @@ public struct HostSetup {
         items += StoreLayout.hostFiles
         let hasManager = try Anchor.unitDirectories.contains { try host.directory($0) != nil }
         if hasManager { items += StoreLayout.serviceItems }
+        if hasManager, try host.directory(VarlinkLayout.policyDirectory) != nil {
+            items.append(
+                VarlinkLayout.policy(
+                    in: method == .links ? VarlinkLayout.policyDirectory : VarlinkLayout.ownPolicyDirectory))
+        }
         switch method {
         case .links:
             items += StoreLayout.hostLinks.map { HostItem(path: $0.path, kind: .link($0.target)) }

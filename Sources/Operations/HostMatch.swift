@@ -10,9 +10,9 @@ final class HostMatch {
 
     private let explainer: ExtensionExplainer?
 
-    /// Looks at this host; one without os-release has no rules.
-    init(progress: any Progress) {
-        explainer = try? ExtensionExplainer(root: "/", progress: progress)
+    /// Looks at a host; one without os-release has no rules.
+    init(root: String = "/", progress: any Progress) {
+        explainer = try? ExtensionExplainer(root: root, progress: progress)
     }
 
     /// The host, for people; `nil` where it says nothing of itself.

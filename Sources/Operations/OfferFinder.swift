@@ -17,7 +17,8 @@ final class OfferFinder {
     /// The listings that were read, and why others were not.
     private var listings: [String: Result<RemoteListing, any Error>] = [:]
     private var files: [String: [Listed]] = [:]
-    private lazy var host = HostMatch(progress: session.progress)
+    private lazy var host = HostMatch(root: hostRoot, progress: session.progress)
+    private let hostRoot: String
 
     /// A file of a listing, with what its name says.
     private struct Listed {
@@ -26,9 +27,14 @@ final class OfferFinder {
         let version: PackageVersion?
     }
 
-    /// - Parameter architecture: That of the packages.
-    init(_ session: Session, earlier: [RemoteDescription] = [], architecture: Architecture?) throws {
+    /// - Parameters:
+    ///   - architecture: That of the packages.
+    ///   - host: The root directory of the host that they are for.
+    init(
+        _ session: Session, earlier: [RemoteDescription] = [], architecture: Architecture?, host: String = "/"
+    ) throws {
         self.session = session
+        hostRoot = host
         remotes = try session.configuredRemotes(earlier: earlier)
         self.architecture = architecture ?? .host
     }
@@ -232,8 +238,9 @@ final class OfferFinder {
                 return version.flatMap { try? PackageVersion($0) }.map { (package, $0) }
             }
         }
+        let takes = remote.description.makeFilter()
         return { [self] fileName in
-            guard ImageNaming.isImage(fileName: fileName) else { return nil }
+            guard ImageNaming.isImage(fileName: fileName), takes(fileName) else { return nil }
             let naming = ImageNaming(fileName: fileName)
             guard let name = naming.name, isForUs(naming) else { return nil }
             return (name, naming.version.flatMap { try? PackageVersion($0) })
@@ -277,6 +284,7 @@ final class OfferFinder {
             description.isInsecure = remote.description.isInsecure
             description.keyring = remote.description.keyring
             description.timeout = remote.description.timeout
+            description.attempts = remote.description.attempts
             let store = ConfiguredRemote(description, file: remote.file, isOfRoot: remote.isOfRoot)
             try readListings([store])
             found = try candidates(named: entry.package, version: wanted, in: store, isNamed: true)
@@ -287,6 +295,7 @@ final class OfferFinder {
                 name: remote.name, kind: .sysext,
                 location: try RemoteLocation(parts.dropLast().joined(separator: "/")))
             description.timeout = remote.description.timeout
+            description.attempts = remote.description.attempts
             let naming = ImageNaming(fileName: fileName)
             guard isForUs(naming) else { return [] }
             return [

@@ -35,7 +35,8 @@ extension Session {
         if let reason = reasonNotToActivate() { throw OperationError.notActivated(reason) }
         let store = try openStoreForWriting()
         return try asWriter(of: store) {
-            try applyServices(of: store.currentGeneration(of: profile), in: store, isBoot: isBoot)
+            if isBoot { try followHost(in: store) }
+            return try applyServices(of: store.currentGeneration(of: profile), in: store, isBoot: isBoot)
         }
     }
 

@@ -112,7 +112,7 @@ extension Session {
     // MARK: - Packages
 
     /// What a package needs of a host that the host does not have.
-    private func problems(
+    func problems(
         of package: Metadata, in store: Store, on host: HostTree, _ explainer: ExtensionExplainer
     ) throws -> [String] {
         var problems: [String] = []

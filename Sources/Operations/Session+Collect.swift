@@ -67,11 +67,25 @@ extension Session {
             fetched: try collectFetched(isDryRun: false))
     }
 
-    /// Seconds that a fetched image stays in the cache after its last use: what was imported is in the store.
-    private static let fetchedAge = 14 * 86400
+    /// What is wanted of a collection for which nothing is said.
+    ///
+    /// - Throws: `SettingError`.
+    public func usualCollection() throws -> CollectionOptions {
+        var options = CollectionOptions()
+        options.kept = try settings.number(.keptGenerations)
+        options.age = try settings.number(.keptDays).map { $0 * Self.day }
+        options.wantedFree = try settings.number(.wantedFree)
+        return options
+    }
 
+    /// Seconds of a day.
+    private static let day = 86400
+
+    /// Removes fetched images after some time without use: what was imported is in the store.
     private func collectFetched(isDryRun: Bool) throws -> (bytes: Int, count: Int) {
-        try BlobCache.collect(root: root, before: time(nil) - Self.fetchedAge, isDryRun: isDryRun)
+        try BlobCache.collect(
+            root: root, before: time(nil) - (settings.number(.cachedDays) ?? 0) * Self.day,
+            limit: settings.number(.cacheSize), isDryRun: isDryRun)
     }
 
     /// What keeps a store path, or all of a package's.

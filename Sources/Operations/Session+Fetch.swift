@@ -6,9 +6,6 @@ internal import StoreLayout
 private import Synchronization
 
 extension Session {
-    /// Transfers at the same time.
-    private static let transfers = 4
-
     /// Fetches offers, at the same time, into the cache; what is read as it is needs nothing.
     ///
     /// - Returns: The files, verified, by their digests.
@@ -25,7 +22,7 @@ extension Session {
         defer { progress.end() }
         let shared = Shared()
         let items = wanted
-        try inParallel(Array(items.indices), threads: Self.transfers) { index in
+        try inParallel(Array(items.indices), threads: settings.number(.transfers) ?? 1) { index in
             do {
                 let file = try items[index].fetch(cache, progress.part(index)) {
                     shared.state.withLock { $0.isFailed }
@@ -101,7 +98,9 @@ extension Session {
             platform: options.platform,
             temporaryDirectory: root + "/" + StoreLayout.Name.temporary, limits: options.limits)
         image.isFile(of: digest)
-        if !options.ignoresHost { try HostMatch(progress: progress).check(image, of: offer) }
+        if !options.ignoresHost {
+            try HostMatch(root: options.host, progress: progress).check(image, of: offer)
+        }
         return image
     }
 

@@ -21,6 +21,8 @@ public struct ImportOptions: Sendable {
     public var minimumFree: Int
     /// Whether extensions of remotes are taken that are for other hosts.
     public var ignoresHost = false
+    /// The root directory of the host that extensions of remotes have to be for.
+    var host = "/"
     /// How large the image may be.
     public var limits: ImageLimits
 

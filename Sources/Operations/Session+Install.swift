@@ -179,15 +179,9 @@ extension Session {
             var generation = current
             var activation: ServiceActivation?
             if current == nil || after != before || wanted != merged {
-                try installProgram(in: store)
-                let shown = try after.map { try withEarlierCommands($0.shown, in: store) }
-                // Before programs run for packages that cannot be shown together.
-                try store.checkGeneration(of: shown)
-                let made = try store.makeGeneration(
-                    profile: profile, packages: shown, parent: current?.number,
-                    files: DesktopFiles(of: shown, session: self, store: store).files()
-                        + ServiceFiles(of: shown, session: self, store: store).files(),
-                    extensions: wanted, command: command, host: Self.hostRecord())
+                let made = try makeGeneration(
+                    of: after, extensions: wanted, parent: current?.number, host: Self.hostRecord(), in: store
+                )
                 try store.activate(made.number, in: profile)
                 generation = made
                 activation = try afterSwitch(to: made, in: store)
@@ -198,9 +192,29 @@ extension Session {
         }
     }
 
+    /// Makes a generation, which is not switched to.
+    ///
+    /// - Parameters:
+    ///   - host: What is kept of the host that it is for.
+    ///   - preparedOn: What is kept of the host that it is made on, where that is another.
+    func makeGeneration(
+        of members: [Member], extensions: [GenerationExtension], parent: Int?, host: [String: String],
+        preparedOn: [String: String]? = nil, in store: Store
+    ) throws -> Generation {
+        try installProgram(in: store)
+        let shown = try members.map { try withEarlierCommands($0.shown, in: store) }
+        // Before programs run for packages that cannot be shown together.
+        try store.checkGeneration(of: shown)
+        return try store.makeGeneration(
+            profile: profile, packages: shown, parent: parent,
+            files: DesktopFiles(of: shown, session: self, store: store).files()
+                + ServiceFiles(of: shown, session: self, store: store).files(),
+            extensions: extensions, command: command, host: host, preparedOn: preparedOn)
+    }
+
     /// What is kept of the host in a generation; nothing where it has no os-release that can be read, for only a
     /// later `check` compares it.
-    private static func hostRecord() -> [String: String] {
+    static func hostRecord() -> [String: String] {
         guard let release = try? HostTree("/").release(like: .newest) else { return [:] }
         return HostTree.record(release)
     }

@@ -82,11 +82,19 @@ extension Session {
     ///
     /// - Parameter earlier: Those of an index that nobody has written since remotes are files.
     func configuredRemotes(earlier: [RemoteDescription] = []) throws -> [ConfiguredRemote] {
-        let known = try RemoteConfiguration(root: root).remotes()
+        let known = try RemoteConfiguration(root: root).remotes().map(withSettings)
         let more = earlier.filter { remote in !known.contains { $0.name == remote.name } }.map {
             ConfiguredRemote($0, file: root + "/" + StoreLayout.Name.index, isOfRoot: true)
         }
         return known + more
+    }
+
+    /// A remote, of which the configuration says what its own file does not.
+    private func withSettings(_ remote: ConfiguredRemote) throws -> ConfiguredRemote {
+        var description = remote.description
+        description.timeout = try description.timeout ?? settings.number(.timeout)
+        description.attempts = try description.attempts ?? settings.number(.attempts)
+        return ConfiguredRemote(description, file: remote.file, isOfRoot: remote.isOfRoot)
     }
 
     /// The remotes, in the order in which they are asked.
@@ -96,7 +104,7 @@ extension Session {
 
     /// One remote, and what its listing is.
     public func remote(_ name: String) throws -> RemoteState {
-        let remote = try RemoteConfiguration(root: root).remote(name)
+        let remote = try withSettings(RemoteConfiguration(root: root).remote(name))
         return try states(of: [remote])[0]
     }
 
@@ -106,7 +114,8 @@ extension Session {
     public func refreshRemotes(_ names: [String]) throws -> [RemoteState] {
         let configuration = RemoteConfiguration(root: root)
         let all = try configuration.remotes()
-        return try states(of: names.isEmpty ? all : names.map { try configuration.remote($0) })
+        return try states(
+            of: (names.isEmpty ? all : names.map { try configuration.remote($0) }).map(withSettings))
     }
 
     private func states(of remotes: [ConfiguredRemote]) throws -> [RemoteState] {
@@ -189,7 +198,7 @@ extension Session {
                 }
             }
             let file = [root, RemoteLayout.remotes, checked + RemoteLayout.suffix].joined(separator: "/")
-            let remote = ConfiguredRemote(description, file: file, isOfRoot: true)
+            let remote = try withSettings(ConfiguredRemote(description, file: file, isOfRoot: true))
             var listing: RemoteListing?
             if description.hasListing, !isOffline { listing = try listings(of: [remote])[checked]?.get() }
             if kind == .oci, !isOffline { try Registry(remote, isOffline: false).check() }

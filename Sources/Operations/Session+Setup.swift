@@ -153,6 +153,8 @@ extension Session {
             report.changed = parents.map(\.path)
             let store = try Store.open(root: host.resolved(StoreLayout.systemRoot), forWriting: true)
             try asWriter(of: store) {
+                // What units start, also before anything is installed.
+                try installProgram(in: store)
                 for item in items {
                     // Directories of the store are there by now.
                     guard try setup.state(of: item, old) != .same else { continue }

@@ -39,7 +39,7 @@ extension Session {
         let wanted = try newer(names, finder, in: store, ignoresHost: ignoresHost).filter {
             !names.isEmpty || !$0.upgrade.isPinned
         }
-        var options = ImportOptions()
+        var options = try usualImport()
         options.ignoresHost = ignoresHost
         return try install(
             try wanted.map { (.offer($0.offer), try exposed(of: $0.member, in: store)) }, options: options,
@@ -47,7 +47,7 @@ extension Session {
     }
 
     /// The commands that the user chose to see of a package; none where these are its own choice.
-    private func exposed(of member: Member, in store: Store) throws -> [String] {
+    func exposed(of member: Member, in store: Store) throws -> [String] {
         let own = try store.metadata(of: member.shown.baseName).exposure
         let shown = member.shown.exposure.commands.map(\.name)
         return own.commands.map(\.name) == shown ? [] : shown

@@ -23,7 +23,10 @@ public struct Session {
     public var isActivationWanted = true
 
     /// Whether nothing is fetched: what is in the cache has to do.
-    public var isOffline = false
+    public var isOffline: Bool
+
+    /// What the configuration says.
+    public let settings: Settings
 
     /// Told, in whole sentences, of what the user should know although it is no error.
     public let note: (String) -> Void
@@ -32,29 +35,49 @@ public struct Session {
     ///
     /// - Parameters:
     ///   - root: The state directory; `nil` for the system's (for root) or the user's own.
-    ///   - profile: The profile.
-    /// - Throws: ``OperationError/noHome``, or `SystemError` if the working directory is gone.
+    ///   - profile: The profile; `nil` for the one that the configuration names.
+    ///   - settings: What the configuration says.
+    /// - Throws: ``OperationError/noHome``, `SettingError`, or `SystemError` if the working directory is gone.
     public init(
-        root: String?, profile: ProfileName, progress: any Progress, command: String,
-        note: @escaping (String) -> Void
+        root: String?, profile: ProfileName?, progress: any Progress, command: String,
+        settings: Settings = Settings(), note: @escaping (String) -> Void
     ) throws {
-        self.root = try Self.absolutePath(root ?? Self.defaultRoot())
-        self.profile = profile
+        self.root = try Self.absolutePath(root ?? Self.defaultRoot(settings))
+        self.profile = try profile ?? ProfileName(settings.text(.profile) ?? StoreLayout.defaultProfile)
+        self.settings = settings
+        isOffline = try settings.isOn(.isOffline)
         self.progress = progress
         self.command = command
         self.note = note
     }
 
+    /// A variable of the environment; `nil` for one that is empty.
+    private static func variable(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// What the configuration of this host says, and of whoever runs the program.
+    ///
+    /// - Parameter host: Another host's root directory; `""` for this one.
+    /// - Throws: `SettingError`, `SystemError`.
+    public static func settings(host: String = "") throws -> Settings {
+        guard geteuid() != 0 else { return try Settings(host: host, user: nil) }
+        let home = variable("HOME").map { $0 + "/.config" }
+        let directory = variable("XDG_CONFIG_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil } ?? home
+        let own = directory.map { $0 + "/" + Settings.userDirectoryName } ?? ""
+        // Without a home, or in that of somebody else (su), there is nothing of the user's own: nothing is below a device.
+        return try Settings(host: host, user: access(own, R_OK | X_OK) == 0 ? own : "/dev/null")
+    }
+
     /// The state directory of whoever runs the program.
     ///
-    /// `$SXS_ROOT` if set; the system's for root; else `$XDG_DATA_HOME/sxs` or `~/.local/share/sxs`.
+    /// `$SXS_ROOT` if set; what the configuration says; the system's for root; else `$XDG_DATA_HOME/sxs` or
+    /// `~/.local/share/sxs`.
     ///
     /// Source: XDG Base Directory Specification.
-    public static func defaultRoot() throws -> String {
-        let variable = { (name: String) in
-            getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
-        }
+    public static func defaultRoot(_ settings: Settings = Settings()) throws -> String {
         if let root = variable("SXS_ROOT") { return root }
+        if let root = try settings.text(.root) { return root }
         if geteuid() == 0 { return StoreLayout.systemRoot }
         if let data = variable("XDG_DATA_HOME"), data.hasPrefix("/") {
             return data + "/" + StoreLayout.userRootName

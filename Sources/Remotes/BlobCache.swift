@@ -156,40 +156,57 @@ public struct BlobCache: Sendable {
 }
 
 extension BlobCache {
+    /// A file of the cache.
+    private struct Kept {
+        let place: Descriptor
+        let name: String
+        let used: Int
+        let bytes: Int
+    }
+
     /// Removes what was not used for some time, and parts that nobody is fetching and nobody went on with.
     ///
     /// - Parameters:
     ///   - date: Of files that were used after this nothing is removed, in seconds since the epoch.
+    ///   - limit: Bytes that stay; what was not used for longest goes first. `nil` for all.
     ///   - isDryRun: Whether nothing is removed.
     /// - Returns: The bytes and files that go.
-    public static func collect(root: String, before date: Int, isDryRun: Bool) throws -> (
-        bytes: Int, count: Int
-    ) {
+    public static func collect(
+        root: String, before date: Int, limit: Int? = nil, isDryRun: Bool
+    ) throws -> (bytes: Int, count: Int) {
         guard let directory = try? Descriptor.directory(root + "/" + StoreLayout.Name.cache) else {
             return (0, 0)
         }
+        let kept = try files(in: directory).sorted { ($0.used, $0.name) < ($1.used, $1.name) }
+        var total = kept.reduce(0) { $0 + $1.bytes }
         var result = (bytes: 0, count: 0)
-        let remove = { (place: Descriptor, name: String) in
-            guard let status = try place.status(of: name), status.st_mode & S_IFMT == S_IFREG,
-                status.st_mtim.tv_sec < date
-            else { return }
-            if let file = try? place.open(beneath: name) {
+        for file in kept where file.used < date || limit.map({ total > $0 }) ?? false {
+            if let opened = try? file.place.open(beneath: file.name) {
                 // Somebody fetches it.
-                guard try file.tryLock() else { return }
-                if !isDryRun { try place.unlink(name) }
+                guard try opened.tryLock() else { continue }
+                if !isDryRun { try file.place.unlink(file.name) }
             }
-            result.bytes += Int(status.st_blocks) * 512
+            total -= file.bytes
+            result.bytes += file.bytes
             result.count += 1
         }
-        if let partial = try? directory.directory(beneath: RemoteLayout.partial) {
-            for entry in try partial.list() { try remove(partial, entry.text) }
-        }
+        return result
+    }
+
+    private static func files(in directory: Descriptor) throws -> [Kept] {
+        var places: [Descriptor] = []
+        if let partial = try? directory.directory(beneath: RemoteLayout.partial) { places.append(partial) }
         if let blobs = try? directory.directory(beneath: RemoteLayout.blobs) {
-            for entry in try blobs.list() {
-                guard let some = try? blobs.directory(beneath: entry.text) else { continue }
-                for blob in try some.list() { try remove(some, blob.text) }
+            places += try blobs.list().compactMap { try? blobs.directory(beneath: $0.text) }
+        }
+        return try places.flatMap { place in
+            try place.list().compactMap { entry in
+                guard let status = try place.status(of: entry.text), status.st_mode & S_IFMT == S_IFREG
+                else { return nil }
+                return Kept(
+                    place: place, name: entry.text, used: status.st_mtim.tv_sec,
+                    bytes: Int(status.st_blocks) * 512)
             }
         }
-        return result
     }
 }

@@ -6,8 +6,10 @@ public import StoreLayout
 ///
 /// Directories of the host are read as they are.
 public struct Fetcher: Sendable {
-    /// How often each place is asked.
-    private static let rounds = 3
+    /// How often each place is asked, where nothing is said.
+    private static let usualAttempts = 3
+    /// Seconds until a server is given up, where nothing is said.
+    private static let usualTimeout = 30
     /// Bytes that an image may have.
     static let longestImage = 1 << 40
 
@@ -216,9 +218,11 @@ public struct Fetcher: Sendable {
 
     // MARK: - Places
 
+    private var timeout: Int { remote.timeout ?? Self.usualTimeout }
+
     private func request(_ url: String) -> Transfer.Request {
         Transfer.Request(
-            url: url, fields: fields, timeout: remote.timeout, credentials: remote.credentials)
+            url: url, fields: fields, timeout: timeout, credentials: remote.credentials)
     }
 
     /// A failure of one place, after which others are asked.
@@ -229,7 +233,7 @@ public struct Fetcher: Sendable {
     }
 
     private func check(_ outcome: Transfer.Outcome, _ url: String) throws {
-        guard let failure = TransferFailure(outcome, timeout: remote.timeout) else { return }
+        guard let failure = TransferFailure(outcome, timeout: timeout) else { return }
         if outcome.code == 22, outcome.head?.status == 404 { throw RemoteError.notThere(url: url) }
         throw PlaceFailure(
             error: .failed(url: url, reason: failure.reason, hint: failure.hint, others: 0),
@@ -245,7 +249,8 @@ public struct Fetcher: Sendable {
     ) throws -> Result {
         var waiting = Array(places.enumerated())
         var failures: [Int: RemoteError] = [:]
-        for round in 0..<Self.rounds {
+        let rounds = remote.attempts ?? Self.usualAttempts
+        for round in 0..<rounds {
             var transient: [(offset: Int, element: RemoteLocation)] = []
             var delay: Int?
             for place in waiting {
@@ -264,7 +269,7 @@ public struct Fetcher: Sendable {
                 }
             }
             waiting = transient
-            guard !waiting.isEmpty, round + 1 < Self.rounds else { break }
+            guard !waiting.isEmpty, round + 1 < rounds else { break }
             usleep(max(UInt32(500_000) << UInt32(round), UInt32(delay ?? 0) * 1_000_000))
         }
         throw Self.summary(failures.sorted { $0.key < $1.key }.map(\.value))

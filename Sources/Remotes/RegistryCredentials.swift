@@ -11,6 +11,10 @@ struct RegistryCredentials {
 
     /// The value of `Authorization` by registry, or by registry and the beginning of a repository.
     private let basic: [String: String]
+    /// Names of helpers by registry.
+    private let helpers: [String: String]
+    /// The helper that is asked for registries of which nothing else is said.
+    private let store: String?
 
     private struct File: Decodable {
         struct Entry: Decodable {
@@ -18,6 +22,8 @@ struct RegistryCredentials {
         }
 
         let auths: [String: Entry]?
+        let credHelpers: [String: String]?
+        let credsStore: String?
     }
 
     /// Reads what this user has.
@@ -41,6 +47,8 @@ struct RegistryCredentials {
     /// Reads files' contents, of which the first with a key counts; what is no such file says nothing.
     init(parsing files: [Bytes]) {
         var basic: [String: String] = [:]
+        var helpers: [String: String] = [:]
+        var store: String?
         for bytes in files {
             guard let read = try? JSONDecoder().decode(File.self, from: Data(bytes))
             else { continue }
@@ -52,8 +60,14 @@ struct RegistryCredentials {
                 let plain = Self.plain(key)
                 if basic[plain] == nil { basic[plain] = "Basic " + auth }
             }
+            for (key, helper) in read.credHelpers ?? [:] where helpers[Self.plain(key)] == nil {
+                helpers[Self.plain(key)] = helper
+            }
+            store = store ?? read.credsStore
         }
         self.basic = basic
+        self.helpers = helpers
+        self.store = store
     }
 
     /// A key without what older versions of docker put around the registry.
@@ -66,13 +80,26 @@ struct RegistryCredentials {
         return key == "index.docker.io" ? "docker.io" : String(key)
     }
 
-    /// What goes into `Authorization` for a repository: of the longest key that it begins with.
-    func authorization(registry: String, repository: String) -> String? {
-        var parts = repository.split(separator: "/").map(String.init)
+    /// What goes into `Authorization` for a repository: what the registry's own helper has, else that of the longest key
+    /// that the repository begins with, else what the helper for all has.
+    ///
+    /// - Parameter ask: Asks a helper of a name for what it has of a registry.
+    func authorization(
+        registry: String, repository: String, ask: (String, String) -> String? = Self.ask
+    ) -> String? {
         let host = registry == "registry-1.docker.io" ? "docker.io" : registry
+        // What docker itself calls its registry.
+        let server = host == "docker.io" ? "https://index.docker.io/v1/" : host
+        if let helper = helpers[host], let found = ask(helper, server) { return found }
+        var parts = repository.split(separator: "/").map(String.init)
         while true {
             if let found = basic[([host] + parts).joined(separator: "/")] { return found }
-            guard parts.popLast() != nil else { return nil }
+            guard parts.popLast() != nil else { break }
         }
+        return store.flatMap { ask($0, server) }
+    }
+
+    private static func ask(_ helper: String, _ server: String) -> String? {
+        CredentialHelper.find(helper).flatMap { CredentialHelper.authorization(of: server, from: $0) }
     }
 }

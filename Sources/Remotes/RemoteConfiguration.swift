@@ -1,5 +1,4 @@
 public import Files
-private import Glibc
 public import StoreLayout
 
 /// A remote and the file that describes it.
@@ -44,26 +43,27 @@ public struct RemoteConfiguration {
     /// All remotes: the highest priority first, then by name.
     ///
     /// Of files with one name, that of the root counts, then that of the first of the host's directories; an empty file, or
-    /// a link to `/dev/null`, hides those after it.
+    /// a link to `/dev/null`, hides those after it. That of sysextmgr is one of the host's, where the host has it.
     ///
     /// - Throws: ``RemoteDescriptionError`` for a file that says nothing of use, `SystemError`.
     public func remotes() throws -> [ConfiguredRemote] {
-        var seen: Set<String> = []
-        var result: [ConfiguredRemote] = []
         let specifiers = Specifiers(host: host)
-        let places = [(directory, true)] + RemoteLayout.hostDirectories.map { (host + $0, false) }
-        for (place, isOfRoot) in places {
-            for name in try Self.names(in: place) where seen.insert(name).inserted {
-                let file = place + "/" + name + RemoteLayout.suffix
-                guard let bytes = try Self.contents(file) else { continue }
-                var description = try RemoteDescription(parsing: bytes, name: name, file: file)
-                if !description.patterns.isEmpty {
-                    // What came from sysupdate's files has specifiers as these have, so that it follows the host.
-                    let location = try specifiers.expand(description.location.text)
-                    description.location = try RemoteLocation(location)
-                }
-                result.append(ConfiguredRemote(description, file: file, isOfRoot: isOfRoot))
+        let places = ConfigurationDirectories([directory] + RemoteLayout.hostDirectories.map { host + $0 })
+        let files = try places.files(suffix: RemoteLayout.suffix, limit: RemoteDescription.longest + 1)
+        var result = try files.compactMap { file -> ConfiguredRemote? in
+            guard let contents = file.contents else { return nil }
+            let name = String(file.name.dropLast(RemoteLayout.suffix.count))
+            var description = try RemoteDescription(parsing: contents, name: name, file: file.path)
+            if !description.patterns.isEmpty {
+                // What came from sysupdate's files has specifiers as these have, so that it follows the host.
+                description.location = try RemoteLocation(specifiers.expand(description.location.text))
             }
+            return ConfiguredRemote(description, file: file.path, isOfRoot: file.directory == 0)
+        }
+        if !files.contains(where: { $0.name == SysextmgrConfiguration.remote + RemoteLayout.suffix }),
+            let remote = try SysextmgrConfiguration(host: host).remote
+        {
+            result.append(remote)
         }
         return result.sorted {
             ($1.description.priority, $0.name) < ($0.description.priority, $1.name)
@@ -77,28 +77,6 @@ public struct RemoteConfiguration {
             throw RemoteError.unknownRemote(name, known: all.map(\.name))
         }
         return remote
-    }
-
-    /// Names of remotes in a directory; none where there is no directory.
-    private static func names(in directory: String) throws -> [String] {
-        do {
-            return try Descriptor.directory(directory).list().map(\.text).filter {
-                $0.hasSuffix(RemoteLayout.suffix) && !$0.hasPrefix(".")
-            }.map { String($0.dropLast(RemoteLayout.suffix.count)) }
-        } catch let error as SystemError where [ENOENT, ENOTDIR].contains(error.code) {
-            return []
-        }
-    }
-
-    /// What a file has; `nil` where it hides others.
-    private static func contents(_ path: String) throws -> Bytes? {
-        // Not to wait for the other end of a named pipe.
-        let number = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
-        guard number >= 0 else { throw SystemError("open", path) }
-        let file = Descriptor(taking: number, path: path)
-        guard try file.status().st_mode & S_IFMT == S_IFREG else { return nil }
-        let bytes = try file.readAll(limit: RemoteDescription.longest + 1)
-        return bytes.isEmpty ? nil : bytes
     }
 
     /// Adds a remote to the root.

@@ -82,5 +82,6 @@ struct GenerationDescription: Codable {
     var command: String
     var host: String?
     var hostRelease: [String: String]?
+    var preparedOn: [String: String]?
     var machine: String?
 }

@@ -47,11 +47,14 @@ extension Store {
     ///   - files: What it shows besides its packages' links, or in place of one.
     ///   - extensions: What is merged over `/usr` while it is the active one.
     ///   - command: The command that makes it.
-    ///   - host: What the os-release of the host it is made on says.
+    ///   - host: What the os-release of the host it is made for says.
+    ///   - preparedOn: Where that is another than it is made on: what that one's says. Such a generation stays though nobody
+    ///     switches to it.
     /// - Throws: ``StoreError/collision(path:owners:)`` and others, before anything is changed.
     public func makeGeneration(
         profile: ProfileName, packages: [GenerationPackage], parent: Int?, files: [GenerationFile] = [],
-        extensions: [GenerationExtension] = [], command: String, host: [String: String] = [:]
+        extensions: [GenerationExtension] = [], command: String, host: [String: String] = [:],
+        preparedOn: [String: String]? = nil
     ) throws -> Generation {
         try withWriterLock(command: command) {
             if let wrong = extensions.first(where: { !$0.isValid }) {
@@ -82,14 +85,15 @@ extension Store {
             defer { try? temporary.removeTree(name) }
             try makeLinks(plan, in: new, like: old?.directory, sharing: kept)
             try makeLinks(to: extensions, in: new)
-            try describe(generation, packages, extensions, on: host, in: new)
+            try describe(generation, packages, extensions, on: host, preparedOn: preparedOn, in: new)
             try new.setMode(0o755)
             try root.synchronizeFileSystem()
             let newName = "\(StoreLayout.Name.generationPrefix)\(generation.number)"
-            try markPending(newName, in: directory)
+            if preparedOn == nil { try markPending(newName, in: directory) }
             try temporary.rename(name, to: directory, as: newName)
             do {
                 // The directory may get to the disk later: see `lostGeneration(of:)`. The switch waits for it.
+                if preparedOn != nil { try directory.synchronize() }
                 try database.transaction { try insert(generation) }
             } catch {
                 // The reason for undoing is what is reported; what stays is adopted by the next writer.
@@ -241,14 +245,13 @@ extension Store {
 
     private func describe(
         _ generation: Generation, _ packages: [GenerationPackage], _ extensions: [GenerationExtension],
-        on host: [String: String],
-        in directory: Descriptor
+        on host: [String: String], preparedOn: [String: String]?, in directory: Descriptor
     ) throws {
         let description = GenerationDescription(
             formatVersion: StoreLayout.formatVersion, profile: generation.profile.text,
             number: generation.number, parent: generation.parent, created: Timestamp.text(generation.created),
             command: generation.command, host: host["PRETTY_NAME"], hostRelease: host.isEmpty ? nil : host,
-            machine: MachineIdentity.current())
+            preparedOn: preparedOn, machine: MachineIdentity.current())
         let files = [
             (StoreLayout.Name.generationDescription, try JSON.encode(description)),
             (StoreLayout.Name.generationPackages, GenerationListing.text(packages, extensions: extensions)),

@@ -87,6 +87,14 @@ extension Store {
         return description.hostRelease ?? description.host.map { ["PRETTY_NAME": $0] } ?? [:]
     }
 
+    /// Of a generation that was prepared for another host: what the os-release said of the one it was prepared on.
+    public func preparedOn(_ generation: Generation) throws -> [String: String]? {
+        try JSON.decode(
+            GenerationDescription.self, from: StoreLayout.Name.generationDescription,
+            in: generationDirectory(generation.number, of: generation.profile)
+        ).preparedOn
+    }
+
     /// Names and versions of a generation's packages, by base name; those that are not registered are left out.
     public func names(of generation: Generation) throws -> [String: (name: String, version: String)] {
         let sql = """

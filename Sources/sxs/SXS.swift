@@ -74,7 +74,8 @@ struct SXS: ParsableCommand {
             WhyAliveCommand.self, UpgradeCommand.self, OutdatedCommand.self, PinCommand.self,
             UnpinCommand.self,
             SearchCommand.self, InformationCommand.self, RepositoryCommand.self, KeyCommand.self,
-            IndexCommand.self, RepairCommand.self,
+            IndexCommand.self, RepairCommand.self, PrepareCommand.self, ConfigCommand.self,
+            ServiceCommand.self,
         ])
 
     /// The program's version.

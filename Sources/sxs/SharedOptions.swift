@@ -11,22 +11,29 @@ struct SharedOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The state directory.",
-            discussion: "By default /var/lib/sxs for root, ~/.local/share/sxs for others, or $SXS_ROOT.",
+            discussion: """
+                By default $SXS_ROOT, what the configuration says, or /var/lib/sxs for root, ~/.local/share/sxs for others.
+                """,
             valueName: "dir"))
     var root: String?
 
-    @Option(help: ArgumentHelp("The profile.", valueName: "name"))
-    var profile: String = StoreLayout.defaultProfile
+    @Option(
+        help: ArgumentHelp(
+            "The profile; by default what the configuration says, or '\(StoreLayout.defaultProfile)'.",
+            valueName: "name"))
+    var profile: String?
 
     @Flag(help: "Print JSON.")
     var json = false
 
     /// The session of a verb.
     func session() throws -> Session {
-        try Session(
-            root: root, profile: ProfileName(profile), progress: ProgressBar(),
+        let settings = try Session.settings()
+        for stray in settings.strays { Console.note(stray) }
+        return try Session(
+            root: root, profile: profile.map { try ProfileName($0) }, progress: ProgressBar(),
             command: "sxs " + Launcher.arguments.dropFirst().map(\.displayed).joined(separator: " "),
-            note: Console.note)
+            settings: settings, note: Console.note)
     }
 }
 
@@ -94,19 +101,19 @@ struct ImageOptions: ParsableArguments {
         guard (maxRatio ?? 1) > 0 else { throw ValidationError("--max-ratio has to be at least 1") }
     }
 
-    private var limits: ImageLimits {
-        let usual = ImageLimits()
-        return ImageLimits(
-            size: maxSize?.bytes ?? usual.size, files: maxFiles ?? usual.files,
-            ratio: maxRatio ?? usual.ratio)
-    }
-
-    func options() throws -> ImportOptions {
-        ImportOptions(
-            name: try name.map { try PackageName($0) },
-            version: try packageVersion.map { try PackageVersion($0) },
-            platform: try platform.map { try Architecture(parsing: $0) },
-            expose: expose.flatMap { $0.split(separator: ",").map(String.init) }, isStrict: strict,
-            minimumFree: minFree?.bytes ?? 0, limits: limits)
+    /// What is said on the command line, and else what the configuration says.
+    func options(of session: Session) throws -> ImportOptions {
+        var options = try session.usualImport()
+        options.name = try name.map { try PackageName($0) }
+        options.version = try packageVersion.map { try PackageVersion($0) }
+        options.platform = try platform.map { try Architecture(parsing: $0) }
+        options.expose = expose.flatMap { $0.split(separator: ",").map(String.init) }
+        if strict { options.isStrict = true }
+        if let minFree { options.minimumFree = minFree.bytes }
+        let limits = options.limits
+        options.limits = ImageLimits(
+            size: maxSize?.bytes ?? limits.size, files: maxFiles ?? limits.files,
+            ratio: maxRatio ?? limits.ratio)
+        return options
     }
 }

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import StoreLayout
+import Varlink
 
 @testable import Activation
 @testable import Images
@@ -96,6 +97,35 @@ extension FuzzTarget {
             }
             _ = try? ImageReference(parsing: name)
             _ = text.displayed
+        },
+        FuzzTarget("varlink") { text in
+            guard let call = VarlinkCall(parsing: text) else { return }
+            try expect(!call.interface.isEmpty && !call.method.contains("."), "a name in the wrong parts")
+            struct Parameters: Decodable {
+                let packages: [String]?
+                let profile: String?
+                let generation: Int?
+                let refresh: Bool?
+            }
+            guard let parameters = try? call.parameters(Parameters.self) else { return }
+            for text in parameters.packages ?? [] {
+                guard let package = NamedPackage(parsing: text) else { continue }
+                try expect(
+                    !package.name.contains("/") && package.name != "..",
+                    "a path was taken for a package's name")
+            }
+        },
+        FuzzTarget("settings") { text in
+            var settings = Settings()
+            guard (try? settings.read(text, file: "/x")) != nil else { return }
+            for setting in Setting.all {
+                let value = settings.value(of: setting)
+                guard let text = try? settings.text(setting) else { continue }
+                try expect(text == value.text, "another value")
+                if setting.kind == .size {
+                    try expect(try settings.number(setting) ?? 0 >= 0, "a size below zero")
+                }
+            }
         },
         FuzzTarget("packages", check: checkPackages),
         FuzzTarget("metadata") { text in _ = try? JSONDecoder().decode(Metadata.self, from: Data(text)) },

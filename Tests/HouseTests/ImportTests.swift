@@ -16,12 +16,15 @@ import Testing
         "Activation": ["Files", "StoreLayout", "CLinux"],
         "Labels": ["Files", "StoreLayout", "CSELinux"],
         "Remotes": ["Files", "StoreLayout", "CSodium"],
+        "Varlink": ["Files"],
+        "Service": ["Files", "StoreLayout", "Operations", "Varlink"],
         "Operations": [
             "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
             "Remotes",
         ],
         "sxs": [
-            "Files", "StoreLayout", "Operations", "Images", "Relocation", "Activation", "Remotes",
+            "Files", "StoreLayout", "Operations", "Service", "Images", "Relocation", "Activation",
+            "Remotes",
             "ArgumentParser",
         ],
     ]

@@ -53,6 +53,32 @@ private final class Place {
         }
     }
 
+    @Test func sysextmgrsPlaceIsARemoteUnlessThereIsAFileOfItsName() throws {
+        let place = try Place()
+        for directory in ["usr/share/sysextmgr", "etc/sysextmgr/sysextmgr.conf.d"] {
+            try FileManager.default.createDirectory(
+                atPath: place.path + "/" + directory, withIntermediateDirectories: true)
+        }
+        #expect(try place.configuration.remotes().isEmpty)
+        try place.write(
+            "usr/share/sysextmgr/sysextmgr.conf",
+            "[default]\nurl=https://example.org/vendor/\nverify_signature=false\nverbose=true\n")
+        try place.write(
+            "etc/sysextmgr/sysextmgr.conf.d/a.conf",
+            "[sysextmgrd]\nurl = \"https://example.org/own/\"\nfilter=^(?!uki-).*\\.sysext\\.raw$\n")
+        let remote = try #require(try place.configuration.remotes().first)
+        #expect(remote.name == "sysextmgr" && !remote.isOfRoot)
+        #expect(remote.description.location.text == "https://example.org/own")
+        #expect(remote.description.isInsecure && remote.description.kind == .sysext)
+        let takes = remote.description.makeFilter()
+        #expect(takes("strace-1.x86-64.sysext.raw"))
+        #expect(!takes("uki-1.sysext.raw") && !takes("strace-1.raw"))
+        try place.write("etc/sysextmgr/sysextmgr.conf.d/b.conf", "[sysextmgrd]\nfilter=(\n")
+        #expect(throws: RemoteDescriptionError.self) { try place.configuration.remotes() }
+        try place.write("etc/sxs/remotes.d/sysextmgr.conf", "")
+        #expect(try place.configuration.remotes().isEmpty)
+    }
+
     @Test func addedOnceAndRemovedWithAllThatIsKeptOfIt() throws {
         let place = try Place()
         let remote = RemoteDescription(name: "r", kind: .directory, location: .path("/x"))

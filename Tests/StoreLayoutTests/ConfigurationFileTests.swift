@@ -38,6 +38,7 @@ import Testing
         remote.keyring = "/k"
         remote.credentials = "/c"
         remote.timeout = 5
+        remote.filter = "^a.*\\.raw$"
         #expect(try parse(remote.text) == remote)
     }
 
@@ -46,6 +47,7 @@ import Testing
         "[Remote]\nKind=sysext\nLocation=a", "[Remote]\nKind=sysext\nLocation=/a\nPriority=high",
         "[Remote]\nKind=sysext\nLocation=/a\nInsecure=perhaps",
         "[Remote]\nKind=sysext\nLocation=/a\nKeyring=k",
+        "[Remote]\nKind=sysext\nLocation=/a\nFilter=(",
         "[Remote]\nKind=sysext\nLocation=/a\nTimeout=0", "[Remote]\nKind=sysext\nLocation=/a\nVerfy=no",
         "[Other]\nKind=sysext", "[Remote]\nKind=sysext\nLocation=/a\nwhat",
         "[Remote]\nKind=sysext\nLocation=/a\0b",

@@ -42,7 +42,7 @@ struct CheckCommand: ParsableCommand {
     func run() throws {
         let session = try Session(
             root: root, profile: ProfileName(StoreLayout.defaultProfile), progress: ProgressBar(),
-            command: "sxs check", note: Console.note)
+            command: "sxs check", settings: Session.settings(), note: Console.note)
         let check = try session.check(
             host: host, extensions: extensions.isEmpty ? nil : extensions, systemd: systemd)
         if json { try Console.printJSON(check) } else { show(check) }

@@ -7,8 +7,8 @@ struct CollectCommand: ParsableCommand {
         discussion: """
             What stays: the store paths of all generations of all profiles, those that entries of gcroots/ name, those \
             that running programs use, and those that a command in progress needs. All generations stay unless \
-            --keep-generations or --older-than let some go, and then the active one and that it was made from stay all \
-            the same. Works on a full disk.
+            --keep-generations or --older-than let some go, or KeepGenerations= or KeepDays= of the configuration, and then \
+            the active one and that it was made from stay all the same. Works on a full disk.
 
             Examples:
               sxs gc --dry-run                      what would go, and why the rest stays
@@ -49,13 +49,17 @@ struct CollectCommand: ParsableCommand {
     }
 
     func run() throws {
-        var options = CollectionOptions()
+        let session = try shared.session()
+        var options = try session.usualCollection()
         options.isDryRun = dryRun
-        options.kept = keepGenerations
-        options.age = olderThan?.seconds
+        // Either of them takes the place of what the configuration says of generations.
+        if keepGenerations != nil || olderThan != nil {
+            options.kept = keepGenerations
+            options.age = olderThan?.seconds
+        }
         options.limit = maxFreed?.bytes
-        options.wantedFree = maxFree?.bytes
-        let report = try shared.session().collectGarbage(options)
+        if let maxFree { options.wantedFree = maxFree.bytes }
+        let report = try session.collectGarbage(options)
         if shared.json { return Console.print(report.json()) }
         show(report)
     }

@@ -64,7 +64,7 @@ struct ExplainCommand: ParsableCommand {
             architecture: platform.map { try Architecture(parsing: $0) }, progress: ProgressBar())
         let session = try Session(
             root: nil, profile: ProfileName(StoreLayout.defaultProfile), progress: ProgressBar(),
-            command: "sxs explain", note: Console.note)
+            command: "sxs explain", settings: Session.settings(), note: Console.note)
         let explanation =
             try session.explainOffer(image, on: explainer) ?? explainer.explain(image, name: name)
         if json { try Console.printJSON(explanation) } else { show(explanation) }

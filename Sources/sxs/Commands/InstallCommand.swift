@@ -42,8 +42,8 @@ struct InstallCommand: ParsableCommand {
 
     func run() throws {
         var session = try shared.session(activation)
-        session.isOffline = fetch.offline
-        var options = try image.options()
+        if fetch.offline { session.isOffline = true }
+        var options = try image.options(of: session)
         options.ignoresHost = anyHost
         let change = try session.install(packages, options: options, prefer: prefer)
         try change.show(json: shared.json)

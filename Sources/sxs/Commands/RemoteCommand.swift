@@ -12,7 +12,7 @@ extension SharedOptions {
     /// The session of a verb that asks remotes.
     func session(_ fetch: FetchOptions) throws -> Session {
         var session = try session()
-        session.isOffline = fetch.offline
+        if fetch.offline { session.isOffline = true }
         return session
     }
 }

@@ -35,7 +35,8 @@ struct ImportCommand: ParsableCommand {
 
     func run() throws {
         guard let source else { return try adopt() }
-        let result = try shared.session().importImage(source, options: image.options())
+        let session = try shared.session()
+        let result = try session.importImage(source, options: image.options(of: session))
         if shared.json { return try Console.printJSON(result) }
         let metadata = result.metadata
         Console.print(StoreLayout.storeDirectory + "/" + metadata.storePath)

@@ -30,7 +30,7 @@ struct UpgradeCommand: ParsableCommand {
 
     func run() throws {
         var session = try shared.session(activation)
-        session.isOffline = fetch.offline
+        if fetch.offline { session.isOffline = true }
         if dryRun {
             let upgrades = try session.upgrades(of: names, ignoresHost: anyHost)
             return try shared.json ? Console.printJSON(upgrades) : upgrades.show(isPlan: true)
