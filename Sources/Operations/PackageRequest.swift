@@ -9,6 +9,7 @@ enum PackageRequest {
 
     private static let kinds = [
         "oci-archive:", "oci:", "docker-archive:", "tar:", "raw:", "squashfs:", "dir:",
+        "deb:", "rpm:", "pacman:", "apk:",
     ]
 
     init(parsing text: String) {
