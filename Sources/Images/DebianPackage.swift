@@ -25,7 +25,9 @@ struct DebianPackage: PackageContents {
         guard let first = members.first, first.name == "debian-binary" else {
             throw ImageError.damaged(image: image, detail: "its first member is not 'debian-binary'")
         }
-        let version = try FileStream(file, range: first.range, image: image).next().map { Bytes($0) } ?? []
+        var version = Bytes(repeating: 0, count: min(first.range.count, 16))
+        let got = try version.withUnsafeMutableBytes { try file.read(into: $0, at: first.range.lowerBound) }
+        version = Bytes(version.prefix(got).prefix { $0 != 0x0a })
         guard version.hasPrefix("2.") else {
             throw ImageError.unsupported(
                 image: image, what: "is a Debian package of version '\(version.prefix(10).displayed)'",

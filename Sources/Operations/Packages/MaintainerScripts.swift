@@ -159,7 +159,8 @@ struct MaintainerScripts {
         "start-stop-daemon", "rc-service", "rc-update", "rm", "rmdir", "add-shell", "remove-shell",
         "update-initramfs", "update-grub", "addgroup", "adduser", "useradd", "groupadd", "usermod", "deluser",
         "ucf", "ucfr", "debconf-set-selections", "debconf-communicate", "apparmor_parser",
-        "dpkg-statoverride", "semodule", "restorecon", "selinuxenabled", "kill", "killall", "pidof",
+        "dpkg-statoverride", "busctl", "update-menus", "update-shells", "update-passwd",
+        "semodule", "restorecon", "selinuxenabled", "kill", "killall", "pidof",
         "systemd-detect-virt", "ischroot", "telinit", "catchsegv", "mandb", "depmod",
     ]
 }

@@ -1,6 +1,8 @@
 internal import Activation
 internal import Files
 private import Glibc
+internal import Images
+internal import Store
 internal import StoreLayout
 
 /// A cache that a program of the packages themselves makes.
@@ -102,10 +104,14 @@ extension PackageFinisher {
         _ name: String, _ programs: [String], _ builds: inout [CacheBuild],
         _ build: (String, TreePath) -> CacheBuild
     ) {
-        guard let program = programs.lazy.compactMap({ find($0).first }).first else {
+        guard let program = firstFound(programs) else {
             return missing(name, "no package has '\(programs[0].split(separator: "/").last ?? "")'")
         }
         builds.append(build(name, program))
+    }
+
+    private func firstFound(_ patterns: [String]) -> TreePath? {
+        patterns.lazy.compactMap { find($0).first }.first
     }
 
     /// Paths of the tree that fit a pattern with `*` in its components, sorted; links count as what they lead to.

@@ -1,4 +1,6 @@
 internal import Files
+internal import Images
+internal import Store
 
 /// What install-info does: the directory of manuals that Info shows first.
 extension PackageFinisher {

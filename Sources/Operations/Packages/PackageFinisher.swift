@@ -75,7 +75,7 @@ struct PackageFinisher {
     // MARK: Files
 
     /// Where an absolute path of the packages is, links in its parents followed; `nil` for one that no tree has.
-    func place(_ path: some Collection<UInt8>) -> TreePath? {
+    func place(_ path: some Swift.Collection<UInt8>) -> TreePath? {
         guard let plain = try? TreePath(parsing: Bytes(path.drop { $0 == UInt8(ascii: "/") })) else {
             return nil
         }
@@ -115,10 +115,11 @@ struct PackageFinisher {
     /// Leaves out what nobody wants.
     private mutating func slim() throws {
         guard !options.slim.isEmpty else { return }
+        let staging = area.staging
         let size = { (tree: Tree) in
             tree.nodes.values.reduce(0) { total, node in
                 guard case .file(let id) = node.kind else { return total }
-                return total + area.staging[id].size
+                return total + staging[id].size
             }
         }
         let before = size(tree)

@@ -25,7 +25,7 @@ struct ScriptCalls {
     /// Values that a loop goes through, and combinations of nested loops.
     private static let loopLimit = 1000
     private static let keywords: Set<String> = [
-        "if", "then", "elif", "else", "fi", "do", "done", "while", "until", "for", "case", "esac", "in",
+        "if", "then", "elif", "else", "fi", "do", "done", "while", "until", "for", "in",
         "{", "}", "!", "function", "time", "[[",
     ]
 
@@ -48,9 +48,8 @@ struct ScriptCalls {
                     words = []
                 case "while", "until": loops.append(nil)
                 case "done": if let last = loops.popLast(), let before = last { bindings = before }
-                case "case", "function":
-                    if word == "function", let name = words.first?.keyword { functions.insert(name) }
-                    // What follows "in" on the same line is a pattern.
+                case "function":
+                    if let name = words.first?.keyword { functions.insert(name) }
                     words = []
                 default: break
                 }

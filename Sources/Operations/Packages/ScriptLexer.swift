@@ -49,6 +49,8 @@ struct ScriptLexer {
     private var word: ScriptWord?
     /// Open subshells.
     private var depth = 0
+    /// Whether what comes is a pattern, in each open `case`.
+    private var cases: [Bool] = []
     /// Ends of here-documents that begin on the next line.
     private var documents: [String] = []
 
@@ -80,6 +82,10 @@ struct ScriptLexer {
             case "\n":
                 end(.command)
                 skipDocuments()
+            case ";" where next == ";" && !cases.isEmpty:
+                end(.command)
+                while next == ";" || next == "&" { index += 1 }
+                cases[cases.count - 1] = true
             case ";", "&": end(.command)
             case "|":
                 if next == "|" {
@@ -126,9 +132,19 @@ struct ScriptLexer {
         word = current
     }
 
+    private var isPattern: Bool { cases.last == true }
+
     private mutating func endWord() {
-        if let word { words.append(word) }
+        guard let finished = word else { return }
         word = nil
+        if finished.keyword == "esac", !cases.isEmpty, words.isEmpty {
+            cases.removeLast()
+        } else if finished.keyword == "in", words.count >= 2, words[words.count - 2].keyword == "case" {
+            words = []
+            cases.append(true)
+        } else if !isPattern {
+            words.append(finished)
+        }
     }
 
     private mutating func end(_ kind: ScriptCommand.End) {
@@ -139,6 +155,8 @@ struct ScriptLexer {
 
     private mutating func open() {
         endWord()
+        // Before a pattern.
+        if isPattern { return }
         // "name()" begins a function.
         if words.count == 1, next == ")" {
             index += 1
@@ -149,18 +167,12 @@ struct ScriptLexer {
 
     private mutating func close() {
         endWord()
-        if depth > 0 {
+        if depth > 0, !isPattern {
             depth -= 1
             return end(.command)
         }
-        // The end of a pattern of `case`, with the alternatives before it.
-        if case let head = words.prefix(1).compactMap(\.keyword).first, head == "case" {
-            // "case x in y)" on one line.
-            words = []
-            return
-        }
-        words = []
-        while commands.last?.end == .pipe { commands.removeLast() }
+        if isPattern { cases[cases.count - 1] = false }
+        end(.command)
     }
 
     private mutating func redirect(_ character: Unicode.Scalar) {
