@@ -41,7 +41,7 @@ let package = Package(
             exclude: [
                 "README.md", "relocation.md", "hints.md", "desktop.md", "extensions.md", "setup.md",
                 "matching.md", "selinux.md", "adopting.md", "garbage.md", "services.md", "repair.md",
-                "remotes.md",
+                "remotes.md", "packages.md",
                 "decisions",
             ],
             resources: [

@@ -94,10 +94,8 @@ public struct FinishingRecord: Codable, Sendable, Equatable {
     public var diversions: [String: String]
     /// Caches that could not be made, and why.
     public var missing: [String: String]
-    /// Scripts that do more than was done; empty if the scripts were run.
+    /// Scripts that do more than was done.
     public var scripts: [Script]
-    /// Whether scripts of the packages were run, so that the same packages may give other bytes.
-    public var ranScripts: Bool
     /// What was left out; `nil` where all was taken.
     public var slimming: Slimming?
 
@@ -108,6 +106,5 @@ public struct FinishingRecord: Codable, Sendable, Equatable {
         diversions = [:]
         missing = [:]
         scripts = []
-        ranScripts = false
     }
 }

@@ -28,7 +28,6 @@ enum PackageRows {
                 "not done", "\(script.package), \(script.script): \(script.programs.joined(separator: " "))",
             ])
         }
-        if finishing.ranScripts { rows.append(["scripts", "were run: not reproducible"]) }
         return rows
     }
 }

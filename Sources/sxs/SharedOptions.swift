@@ -99,9 +99,6 @@ struct ImageOptions: ParsableArguments {
         help: ArgumentHelp("A locale to make of packages, such as de_DE.UTF-8.", valueName: "locale"))
     var locale: [String] = []
 
-    @Flag(help: "Run the scripts of packages, without network; the result is not reproducible.")
-    var runScripts = false
-
     private func packageOptions() throws -> PackageOptions {
         var options = PackageOptions()
         options.slim = try Set(
@@ -119,7 +116,6 @@ struct ImageOptions: ParsableArguments {
             }
         }
         options.locales = locale
-        options.runsScripts = runScripts
         return options
     }
 

@@ -161,6 +161,8 @@ struct MaintainerScripts {
         "ucf", "ucfr", "debconf-set-selections", "debconf-communicate", "apparmor_parser",
         "dpkg-statoverride", "busctl", "update-menus", "update-shells", "update-passwd",
         "semodule", "restorecon", "selinuxenabled", "kill", "killall", "pidof",
-        "systemd-detect-virt", "ischroot", "telinit", "catchsegv", "mandb", "depmod",
+        "systemd-detect-virt", "chmod", "chown", "chgrp", "mkdir", "touch", "mountpoint", "dbus-send",
+        "runlevel", "pam-auth-update", "journalctl", "systemd-machine-id-setup", "dbus-uuidgen",
+        "update-binfmts", "ischroot", "telinit", "catchsegv", "mandb", "depmod",
     ]
 }

@@ -31,12 +31,10 @@ struct PackageFinisher {
                 record.diversions["\(diversion.path)"] = "\(diversion.target)"
             }
         }
-        if !options.runsScripts {
-            record.scripts = zip(packages, scripts).flatMap { package, scripts in
-                scripts.others.map {
-                    FinishingRecord.Script(
-                        package: package.facts.name, script: $0.script, programs: $0.programs)
-                }
+        record.scripts = zip(packages, scripts).flatMap { package, scripts in
+            scripts.others.map {
+                FinishingRecord.Script(
+                    package: package.facts.name, script: $0.script, programs: $0.programs)
             }
         }
     }

@@ -8,10 +8,8 @@ public struct PackageOptions: Sendable, Equatable {
     public var locales: [String] = []
     /// Names of packages whose commands are shown, and of which the first gives name and version; empty to choose.
     public var wanted: [String] = []
-    /// Whether the packages' scripts are run after all.
-    public var runsScripts = false
 
-    /// Creates options: everything is taken, and no script is run.
+    /// Creates options: everything is taken.
     public init() {}
 
     /// The version of what is done with packages: other bytes from the same packages are another one.
@@ -20,6 +18,6 @@ public struct PackageOptions: Sendable, Equatable {
     /// All that the tree follows from besides the packages.
     var key: [String] {
         ["sxs-packages \(Self.version)"] + slim.map { "slim \($0.rawValue)" }.sorted()
-            + locales.sorted().map { "locale \($0)" } + (runsScripts ? ["scripts"] : [])
+            + locales.sorted().map { "locale \($0)" }
     }
 }

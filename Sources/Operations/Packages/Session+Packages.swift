@@ -112,8 +112,7 @@ extension Session {
             names.count == 1 ? "scripts of \(first)" : "scripts of \(names.count) packages (\(first), …)"
         note(
             """
-            \(name): \(what) call more than is done without running them: 'sxs path-info \(name) --json' has what, \
-            '--run-scripts' runs them
+            \(name): \(what) call more than is done without running them; 'sxs path-info \(name)' has what
             """)
     }
 }
