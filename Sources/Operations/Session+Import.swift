@@ -97,7 +97,7 @@ extension Session {
         _ image: Image, from source: String, options: ImportOptions, into store: Store, lease: Lease? = nil,
         accept: (Metadata) throws -> Void = { _ in }
     ) throws -> ImportResult {
-        let hints = try userHints(in: store)
+        let hints = try options.packages.hints + userHints(in: store)
         let key = importKey(of: image, options: options, hints: hints)
         // False where garbage collection has taken it away this moment.
         let isKept = { (package: Metadata) in

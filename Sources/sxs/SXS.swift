@@ -74,7 +74,8 @@ struct SXS: ParsableCommand {
             WhyAliveCommand.self, UpgradeCommand.self, OutdatedCommand.self, PinCommand.self,
             UnpinCommand.self,
             SearchCommand.self,
-            IndexCommand.self, RepairCommand.self,
+            IndexCommand.self, RepairCommand.self, BuildCommand.self, LockCommand.self,
+            UpdateLockCommand.self,
         ])
 
     /// The program's version.

@@ -21,9 +21,15 @@ import Testing
     }
 
     private func read(_ path: String, of package: Metadata, root: String = "root") throws -> String {
-        try String(
-            contentsOf: fixture.directory.appending(path: "\(root)/store/\(package.storePath)/\(path)"),
-            encoding: .utf8)
+        var place = fixture.directory.appending(path: "\(root)/store/\(package.storePath)/\(path)").path
+        // Links into the store lead, seen from outside, nowhere.
+        let prefix = StoreLayout.storeDirectory + "/"
+        while let target = try? FileManager.default.destinationOfSymbolicLink(atPath: place),
+            target.hasPrefix(prefix)
+        {
+            place = fixture.directory.appending(path: "\(root)/store/\(target.dropFirst(prefix.count))").path
+        }
+        return try String(contentsOfFile: place, encoding: .utf8)
     }
 
     private func exists(_ path: String, of package: Metadata) -> Bool {
@@ -272,7 +278,8 @@ import Testing
         let change = try fixture.session().install([package])
         #expect(change.commands == ["one"])
         #expect(try fixture.session().verify([]).allSatisfy(\.problems.isEmpty))
-        let exported = fixture.directory.appending(path: "one-dir").path
+        let exported = fixture.directory.appending(path: "exported/one").path
+        try fixture.run("mkdir", ["exported"])
         var options = ExportOptions()
         options.format = .dir
         options.output = exported

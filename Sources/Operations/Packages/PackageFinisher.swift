@@ -42,6 +42,7 @@ struct PackageFinisher {
     /// Finishes the tree.
     mutating func finish() throws -> FinishingRecord {
         try slim()
+        try edit()
         try copyTemplates()
         try setAlternatives()
         try writeInfoDirectory()
@@ -122,23 +123,43 @@ struct PackageFinisher {
         }
         let before = size(tree)
         var count = 0
+        var emptied: Set<TreePath> = []
         for path in tree.sortedPaths {
             guard let node = tree[path], node.kind != .directory,
                 options.slim.contains(where: { $0.takes(path) })
             else { continue }
             try remove(path)
             count += 1
+            var above = path.parent
+            while let directory = above, !directory.bytes.isEmpty, emptied.insert(directory).inserted {
+                above = directory.parent
+            }
         }
         // What is empty now was not before.
-        for path in tree.sortedPaths.reversed()
-        where tree[path]?.kind == .directory && tree.names(in: path).isEmpty
-            && options.slim.contains(where: { $0.takes(path) })
-        {
-            try remove(path)
-        }
+        for path in emptied.sorted().reversed() where tree.names(in: path).isEmpty { try remove(path) }
         record.slimming = FinishingRecord.Slimming(
             kinds: options.slim.map(\.rawValue).sorted(), count: count, sizeBefore: before,
             sizeAfter: size(tree))
+    }
+
+    /// Leaves out and adds what the user says.
+    private mutating func edit() throws {
+        var count = 0
+        for pattern in options.drops {
+            // All below a directory goes with it.
+            let paths = pattern.paths(in: tree)
+            for path in paths where tree[path] != nil { try remove(path) }
+            count += paths.count
+        }
+        made("paths dropped", count)
+        for addition in options.additions {
+            guard let place = place(addition.path.bytes) else { continue }
+            switch addition.content {
+            case .bytes(let bytes): try write(bytes, to: place, mode: addition.mode)
+            case .link(let target): try link(place, to: target)
+            }
+        }
+        made("files added", options.additions.count)
     }
 
     /// What the scripts of base packages copy on a new system.

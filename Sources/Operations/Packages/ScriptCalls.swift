@@ -50,7 +50,7 @@ struct ScriptCalls {
                 case "done": if let last = loops.popLast(), let before = last { bindings = before }
                 case "function":
                     if let name = words.first?.keyword { functions.insert(name) }
-                    words = []
+                    words = words.dropFirst()
                 default: break
                 }
             }

@@ -72,7 +72,7 @@ extension Session {
         guard let main = mainPackage(of: packages, options: options) else { return facts }
         facts.name = ImageNaming.packageName(main.name)
         facts.version = ImageNaming.packageVersion(main.version)
-        facts.summary = main.summary
+        facts.summary = options.packages.summary ?? main.summary
         facts.digest = key(of: packages, options: options)
         return facts
     }
