@@ -123,7 +123,9 @@ class Tests(Counter):
     def slim(self):
         files = self.files("emacs-nox")
         whole = json.loads(self.sxs("import", "--json", *files)[0])["metadata"]
-        slim = json.loads(self.sxs("import", "--json", "--slim", "doc,locales,devel", *files)[0])["metadata"]
+        slim = json.loads(self.sxs(
+            "import", "--json", "--slim", "doc,locales,devel", "--name", "emacs-slim", "--expose", "emacs",
+            *files)[0])["metadata"]
         record = slim["finishing"]["slimming"]
         print(f"        {record['count']} files left out: {record['sizeBefore'] / 1e6:.1f} to "
               f"{record['sizeAfter'] / 1e6:.1f} MB")
@@ -131,10 +133,10 @@ class Tests(Counter):
         top = self.root / "store" / slim["storePath"]
         assert list(top.glob("usr/share/doc/emacs*/copyright")), "licences have to stay"
         assert not list(top.glob("usr/share/man/man1/*")), "manuals are left"
-        self.sxs("install", slim["storePath"])
+        self.sxs("install", "emacs-slim", "--prefer", "emacs-slim")
         status, output, errors = self.run_inside("emacs --batch --eval '(princ (emacs-version))'")
         assert status == 0 and output.startswith("GNU Emacs"), errors
-        reports = [json.loads(self.sxs("report", m["storePath"], "--json")[0]) for m in (whole, slim)]
+        reports = [json.loads(self.sxs("report", m["name"], "--json")[0]) for m in (whole, slim)]
         missing = [[c for c in r["classes"] if c["kind"] == "missing"] for r in reports]
         assert missing[0] == missing[1], missing
 

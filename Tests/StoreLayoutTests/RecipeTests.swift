@@ -1,6 +1,7 @@
 import Files
-import StoreLayout
 import Testing
+
+@testable import StoreLayout
 
 /// What recipes and their locks say.
 @Suite struct RecipeTests {
