@@ -83,6 +83,8 @@ public enum StoreLayout {
         public static let hints = "hints"
         /// What can be fetched again.
         public static let cache = "cache"
+        /// In ``cache``: the digests of image files that were imported, by what says that they have not changed.
+        public static let knownFiles = "files"
         /// In ``cache``: what programs of packages made of a generation's files, by the digest of their input.
         public static let derived = "derived"
         /// Unfinished work; each entry is held by a lock while it is worked on.

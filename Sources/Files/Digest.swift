@@ -58,6 +58,13 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
         }
     }
 
+    /// Hashes the whole of a file.
+    public init(hashing file: Descriptor) throws {
+        var hasher = Hasher256()
+        try hasher.update(with: file)
+        self = hasher.finalize()
+    }
+
     /// The algorithm's name, a colon and the digest in hexadecimal.
     public var description: String { "sha256:" + hex }
 
@@ -90,6 +97,21 @@ public struct Hasher256: Sendable {
     /// Adds bytes.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
         SHA256_Update(&context, bytes.baseAddress, bytes.count)
+    }
+
+    /// Adds the whole of a file.
+    ///
+    /// - Returns: Its length in bytes.
+    @discardableResult
+    public mutating func update(with file: Descriptor) throws -> Int {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
+        defer { buffer.deallocate() }
+        var offset = 0
+        while case let count = try file.read(into: buffer, at: offset), count > 0 {
+            update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            offset += count
+        }
+        return offset
     }
 
     /// The digest of everything added; the computation is over.

@@ -58,13 +58,7 @@ public final class WorkQueue<Item: Sendable>: @unchecked Sendable {
         for _ in 1..<max(1, count) {
             var thread = pthread_t()
             let argument = Unmanaged.passRetained(body)
-            let result = pthread_create(
-                &thread, nil,
-                { argument in
-                    guard let argument else { return nil }
-                    Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
-                    return nil
-                }, argument.toOpaque())
+            let result = pthread_create(&thread, nil, ThreadBody.start, argument.toOpaque())
             guard result == 0 else {
                 // Fewer threads do the same.
                 argument.release()
@@ -111,11 +105,4 @@ public func inParallel<Item: Sendable>(
     _ items: [Item], threads: Int? = nil, _ work: @escaping @Sendable (Item) throws -> Void
 ) throws {
     try WorkQueue(items).run(threads: threads.map { min($0, max(1, items.count)) }, work)
-}
-
-/// What a thread does.
-private final class ThreadBody: Sendable {
-    let run: @Sendable () -> Void
-
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
 }

@@ -17,6 +17,9 @@ public final class Image {
     /// What the image says about itself.
     public private(set) var facts: ImageFacts
 
+    /// The file that the image is, where nothing in it says which image it is.
+    public private(set) var nameless: Descriptor?
+
     let contents: Contents
     private let path: String
     private let limits: ImageLimits
@@ -56,6 +59,17 @@ public final class Image {
         default:
             throw ImageError.notAnImage(path: reference.shown, reason: "it is neither a file nor a directory")
         }
+        let image = try open(
+            file: file, reference: reference, platform: platform, temporaryDirectory: temporaryDirectory,
+            limits: limits)
+        if image.facts.digest == nil { image.nameless = file }
+        return image
+    }
+
+    private static func open(
+        file: Descriptor, reference: ImageReference, platform: Architecture?, temporaryDirectory: String?,
+        limits: ImageLimits
+    ) throws -> Image {
         let opening = try ArchiveOpening(
             file, reference: reference, temporaryDirectory: temporaryDirectory, limits: limits)
         if let copy = try opening.decompressedImage() {
@@ -197,7 +211,8 @@ public final class Image {
 
     /// Says which file the image is, by its digest, where the image does not say which image it is.
     public func isFile(of digest: Digest) {
-        if facts.digest == nil { facts.digest = digest }
+        guard facts.digest == nil else { return }
+        (facts.digest, nameless) = (digest, nil)
     }
 
     /// Gives all entries to a sink, and checks every byte that the format lets be checked.

@@ -142,7 +142,7 @@ struct ConflictFinder {
                 return make(.fileOverDirectory, .severe, ownText, "directory")
             }
             if status.st_mode & S_IFMT == S_IFREG, Int(status.st_size) == content.size,
-                try digest(of: directory.open(beneath: name)) == content.digest
+                try Digest(hashing: directory.open(beneath: name)) == content.digest
             {
                 return nil
             }
@@ -158,13 +158,6 @@ struct ConflictFinder {
 
     private func severity(of path: TreePath) -> ExtensionConflict.Severity {
         Self.slight.contains { path.isWithin($0) } ? .slight : .matters
-    }
-
-    private func digest(of file: Descriptor) throws -> Digest {
-        var hasher = Hasher256()
-        let mapped = try MappedFile(file)
-        withExtendedLifetime(mapped) { hasher.update(mapped.bytes) }
-        return hasher.finalize()
     }
 
     /// What image and host have of a library, where the image's is the lesser one.

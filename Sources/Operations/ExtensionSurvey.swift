@@ -186,12 +186,7 @@ struct ExtensionSurvey {
                 })
         }
         guard !isDirectory else { return Digest(hashing: path.utf8) }
-        let mapped = try MappedFile(Descriptor.file(path))
-        return withExtendedLifetime(mapped) {
-            var hasher = Hasher256()
-            hasher.update(mapped.bytes)
-            return hasher.finalize()
-        }
+        return try Digest(hashing: Descriptor.file(path))
     }
 
     // MARK: - Several of one name

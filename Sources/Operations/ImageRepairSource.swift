@@ -80,7 +80,10 @@ final class ImageRepairSource: RepairSource {
         options.version = try PackageVersion(package.version)
         let image = try open(options)
         // Where its digest is another than that of the import, there is no need to read it.
-        if !isNamed, let digest = package.sourceDigest, image.facts.digest?.hex != digest { return nil }
+        if !isNamed, let digest = package.sourceDigest {
+            try FileRecognition(image, in: store)?.finish()
+            guard image.facts.digest?.hex == digest else { return nil }
+        }
         let records = (try? store.metadata(of: package.baseName))?.hints ?? []
         let hints = try session.userHints(in: store).filter { hint in
             records.isEmpty || records.contains { $0.digest == hint.digest.hex }

@@ -60,7 +60,7 @@ struct UnpackedTree {
     let listing: Bytes
     let identity: StorePath.Identity
     let source: String
-    let facts: ImageFacts
+    var facts: ImageFacts
     let packages: [ImagePackage]?
     /// The user's hints that say something of it.
     let hints: [Hint]
@@ -98,7 +98,10 @@ extension Session {
         accept: (Metadata) throws -> Void = { _ in }
     ) throws -> ImportResult {
         let hints = try options.packages.hints + userHints(in: store)
-        let key = importKey(of: image, options: options, hints: hints)
+        // A file's name may be all that says what is in it.
+        let named = options.named(like: image)
+        let recognition = try FileRecognition(image, in: store)
+        var key = importKey(of: image, options: named, hints: hints)
         // False where garbage collection has taken it away this moment.
         let isKept = { (package: Metadata) in
             guard let lease else { return true }
@@ -106,6 +109,7 @@ extension Session {
         }
         if let known = try knownImport(key, options: options, in: store), try isKept(known.metadata) {
             try checkSoundness(of: known.metadata, options: options, in: store)
+            recognition?.remember(in: store)
             return known
         }
         if let shared = try knownImportOfBase(key, options: options, in: store, accept: accept),
@@ -117,9 +121,12 @@ extension Session {
         try store.checkRoom(for: source, minimumFree: options.minimumFree) {
             try image.expectedSize(above: $0)
         }
-        let unpacked = try unpack(image, source: source, options: options, hints: hints, into: store)
+        var unpacked = try unpack(image, source: source, options: options, hints: hints, into: store)
         // What cannot be removed now is swept by the next writer.
         defer { try? unpacked.area.discard() }
+        try recognition?.finish()
+        unpacked.facts = image.facts
+        key = importKey(of: image, options: named, hints: hints)
         let result: ImportResult
         if let exported = unpacked.exported {
             // Relocated already: its files name its own store path.
@@ -134,9 +141,11 @@ extension Session {
             let metadata = try asWriter(of: store) {
                 let metadata = try register(exported, unpacked.area, from: source, in: store)
                 if let lease { _ = try store.keep(metadata.storePath, by: lease) }
+                if let key { try store.record(key, gave: metadata.storePath) }
                 return metadata
             }
             try checkSoundness(of: metadata, options: options, in: store)
+            recognition?.remember(in: store)
             return ImportResult(metadata: metadata, wasKnown: isKnown)
         }
         if let known = try registered(unpacked.identity, in: store), try isKept(known) {
@@ -159,6 +168,7 @@ extension Session {
         if let key, try store.package(from: key) != result.metadata.storePath {
             try asWriter(of: store) { try store.record(key, gave: result.metadata.storePath) }
         }
+        recognition?.remember(in: store)
         return result
     }
 

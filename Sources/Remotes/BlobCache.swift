@@ -27,9 +27,7 @@ public struct BlobCache: Sendable {
         let name = Self.name(of: digest)
         guard try directory.status(of: name) != nil else { return nil }
         let file = try directory.open(beneath: name)
-        var hasher = Hasher256()
-        _ = try Self.hash(file, into: &hasher)
-        guard hasher.finalize() == digest else {
+        guard try Digest(hashing: file) == digest else {
             try directory.unlink(name)
             return nil
         }
@@ -41,20 +39,6 @@ public struct BlobCache: Sendable {
     /// Gives a file another name, its digest's digits, in a directory of the same file system.
     func link(_ digest: Digest, into place: Descriptor) throws {
         try directory.link(Self.name(of: digest), to: place, as: digest.hex)
-    }
-
-    /// Adds the whole of a file to a computation.
-    ///
-    /// - Returns: Its length.
-    private static func hash(_ file: Descriptor, into hasher: inout Hasher256) throws -> Int {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
-        defer { buffer.deallocate() }
-        var offset = 0
-        while case let count = try file.read(into: buffer, at: offset), count > 0 {
-            hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            offset += count
-        }
-        return offset
     }
 
     /// The part of a file that is there, which nobody else writes as long as it is open.
@@ -111,7 +95,7 @@ public struct BlobCache: Sendable {
         /// Reads what is there.
         func resume() throws {
             hasher = Hasher256()
-            size = try BlobCache.hash(file, into: &hasher)
+            size = try hasher.update(with: file)
             guard lseek(file.number, off_t(size), SEEK_SET) >= 0 else {
                 throw SystemError("write to", file.path)
             }

@@ -65,6 +65,7 @@ final class WalkFixture {
         try run("mkdir", ["-p", "usr/share/greeting/empty"], in: tree)
     }
 
+    @discardableResult
     func tar(_ name: String, options: [String] = []) throws -> String {
         let path = directory.appending(path: name).path
         try run("tar", ["--owner=0", "--group=0", "-C", tree.path] + options + ["-cf", path, "."])

@@ -107,6 +107,42 @@ import Testing
         #expect(!third.wasKnown)
     }
 
+    @Test func aFileIsKnownAgainByItsDigest() throws {
+        let fixture = try WalkFixture()
+        try fixture.writeHello()
+        let image = try fixture.tar("hello-1.tar")
+        let session = try fixture.session()
+        let first = try session.importImage(image, options: ImportOptions())
+        #expect(
+            first.metadata.sourceDigest
+                == Digest(hashing: try Data(contentsOf: URL(fileURLWithPath: image))).hex)
+        // Not remembered by its times yet: it may change in the tick of the clock in which it was read.
+        let files = fixture.directory.appending(path: "root/cache/files").path
+        #expect(!FileManager.default.fileExists(atPath: files))
+        usleep(3_100_000)
+        #expect(try session.importImage(image, options: ImportOptions()).wasKnown)
+        #expect(
+            try String(contentsOfFile: files, encoding: .utf8).contains(first.metadata.sourceDigest ?? "?"))
+        let before = try fixture.state()
+        #expect(try session.importImage(image, options: ImportOptions()).wasKnown)
+        #expect(try fixture.state() == before)
+        // A copy is known by its contents; under another name it is another package.
+        try fixture.run(
+            "sh", ["-c", "mkdir copies; cp hello-1.tar copies; cp hello-1.tar copies/hullo-1.tar"])
+        let copies = fixture.directory.appending(path: "copies").path
+        #expect(try session.importImage(copies + "/hello-1.tar", options: ImportOptions()).wasKnown)
+        let other = try session.importImage(copies + "/hullo-1.tar", options: ImportOptions())
+        #expect(!other.wasKnown && other.metadata.name == "hullo")
+        // One that was written to, and has its old size and time, is another.
+        try fixture.writeHello(greeting: "hullo")
+        try fixture.run("sh", ["-c", "cp -p hello-1.tar times; rm -f next.tar"])
+        try fixture.tar("next.tar")
+        try fixture.run(
+            "sh", ["-c", "cat next.tar > hello-1.tar; touch -r times hello-1.tar; cmp -n 0 next.tar times"])
+        let changed = try session.importImage(image, options: ImportOptions())
+        #expect(!changed.wasKnown && changed.metadata.storePath != first.metadata.storePath)
+    }
+
     @Test func installUpgradeRollbackSwitchAndRemove() throws {
         let fixture = try WalkFixture()
         let session = try fixture.session()

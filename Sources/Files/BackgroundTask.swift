@@ -1,0 +1,61 @@
+internal import Glibc
+
+/// Work on a thread of its own, whose result is asked for later.
+public final class BackgroundTask<Value: Sendable> {
+    // A class: there is one thread, and one who waits for it.
+
+    /// What the thread writes before it ends, and nobody reads before that.
+    private final class Box: @unchecked Sendable {
+        var result: Result<Value, any Error>?
+    }
+
+    private let work: @Sendable () throws -> Value
+    private let box = Box()
+    private var thread: pthread_t?
+
+    /// Begins some work; where there can be no thread, it is done when its result is asked for.
+    public init(_ work: @escaping @Sendable () throws -> Value) {
+        self.work = work
+        var thread = pthread_t()
+        let body = ThreadBody { [box] in box.result = Result(catching: work) }
+        let argument = Unmanaged.passRetained(body)
+        if pthread_create(&thread, nil, ThreadBody.start, argument.toOpaque()) == 0 {
+            self.thread = thread
+        } else {
+            argument.release()
+        }
+    }
+
+    deinit {
+        // What nobody asked for is waited for all the same: nothing goes on behind its owner's back.
+        if let thread { pthread_join(thread, nil) }
+    }
+
+    /// Waits for the end.
+    ///
+    /// - Returns: What the work gave.
+    /// - Throws: What the work threw.
+    public func value() throws -> Value {
+        if let thread {
+            pthread_join(thread, nil)
+            self.thread = nil
+        }
+        let result = box.result ?? Result(catching: work)
+        box.result = result
+        return try result.get()
+    }
+}
+
+/// What a thread does.
+final class ThreadBody: Sendable {
+    private let run: @Sendable () -> Void
+
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+
+    /// For pthread_create(3), with a retained body as argument.
+    static let start: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
+        guard let argument else { return nil }
+        Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
+        return nil
+    }
+}
