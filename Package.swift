@@ -33,6 +33,10 @@ let package = Package(
         .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
+        .systemLibrary(
+            name: "CSolv",
+            providers: [.apt(["libsolv-dev", "libsolvext-dev", "libexpat1-dev"])]),
+
         // 2: vocabulary: bytes, files and trees; ELF; the contract on disk.
         .target(name: "Files", dependencies: ["CLinux", "CCrypto", "CZlib"], swiftSettings: settings),
         .target(name: "ELF", dependencies: ["CScan"], swiftSettings: settings),
@@ -41,7 +45,7 @@ let package = Package(
             exclude: [
                 "README.md", "relocation.md", "hints.md", "desktop.md", "extensions.md", "setup.md",
                 "matching.md", "selinux.md", "adopting.md", "garbage.md", "services.md", "repair.md",
-                "remotes.md", "packages.md",
+                "remotes.md", "packages.md", "distributions.md",
                 "decisions",
             ],
             resources: [
@@ -66,12 +70,19 @@ let package = Package(
             linkerSettings: [.linkedLibrary("sepol"), .linkedLibrary("pcre2-8")]),
         .target(name: "Remotes", dependencies: ["Files", "StoreLayout"], swiftSettings: settings),
 
+        .target(
+            name: "Distributions", dependencies: ["Files", "StoreLayout", "CSolv"], swiftSettings: settings,
+            // Static archives where Scripts/make-libsolv has made them: Debian has shared libraries only.
+            linkerSettings: archives + [
+                .unsafeFlags(["-L\(Context.packageDirectory)/.build-libraries/lib"])
+            ]),
+
         // 4: the verbs.
         .target(
             name: "Operations",
             dependencies: [
                 "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
-                "Remotes",
+                "Remotes", "Distributions",
             ],
             swiftSettings: settings),
 
@@ -105,6 +116,7 @@ let package = Package(
             name: "FuzzChecks",
             dependencies: [
                 "Relocation", "ELF", "Files", "StoreLayout", "Images", "Store", "Activation", "Operations",
+                "Distributions",
             ],
             path: "Tests/FuzzChecks", swiftSettings: settings),
         .testTarget(
@@ -122,6 +134,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "RemotesTests", dependencies: ["Remotes", "Files", "StoreLayout"], swiftSettings: settings),
+        .testTarget(
+            name: "DistributionsTests", dependencies: ["Distributions", "Files", "StoreLayout"],
+            swiftSettings: settings),
         .testTarget(name: "CommandTests", dependencies: ["sxs"], swiftSettings: settings),
         .testTarget(
             name: "OperationsTests",

@@ -46,6 +46,8 @@ public struct Metadata: Codable, Sendable, Equatable {
     public var hints: [HintRecord]?
     /// The distribution's packages that it was made from; `nil` for an image.
     public var packages: [PackageRecord]?
+    /// How these packages were chosen; `nil` where the user named them.
+    public var resolution: ResolutionRecord?
     /// What was done in place of their scripts; `nil` for an image.
     public var finishing: FinishingRecord?
 

@@ -21,6 +21,10 @@ public struct ImportOptions: Sendable {
     public var minimumFree: Int
     /// Whether extensions of remotes are taken that are for other hosts.
     public var ignoresHost = false
+    /// Whether what packages of distributions recommend is installed with them.
+    public var hasRecommended = false
+    /// How the packages of a distribution were chosen; `nil` where the user did.
+    var resolution: ResolutionRecord?
     /// How large the image may be.
     public var limits: ImageLimits
     /// What is said of packages of distributions.
@@ -338,6 +342,7 @@ extension Session {
                 unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +),
             hints: unpacked.hints.map { HintRecord(name: $0.name.text, digest: $0.digest.hex) })
         metadata.packages = unpacked.merged?.records
+        metadata.resolution = options.resolution
         metadata.finishing = unpacked.merged?.finishing
         return metadata
     }

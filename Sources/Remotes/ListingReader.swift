@@ -18,8 +18,6 @@ public struct RemoteListing: Sendable {
 public struct ListingReader: Sendable {
     /// Bytes that a signature may have.
     private static let longestSignature = 1 << 20
-    /// Seconds that a signature may be ahead of this machine's clock.
-    private static let clockSkew = 86400
 
     let root: String
     let isOffline: Bool
@@ -132,38 +130,13 @@ public struct ListingReader: Sendable {
                 remote: remote.name, reason: "the signature does not say when it was made",
                 hint: "ask who keeps the server to sign it with a current program")
         }
-        try checkAge(signed, remote)
+        try SeenListing.check(
+            signed, of: remote.name, at: remote.description.location.text, root: root, now: now())
         if let date = checksums?.bestBefore, Self.isOver(date, now()) {
             throw RemoteError.expired(remote: remote.name, date: date)
         }
         return RemoteListing(
             remote: remote, bytes: bytes, signer: verified.fingerprint, signed: verified.date)
-    }
-
-    /// Throws for a listing that is older than one that was seen, and remembers it otherwise.
-    private func checkAge(_ signed: Int, _ remote: ConfiguredRemote) throws {
-        guard signed <= now() + Self.clockSkew else {
-            throw RemoteError.badSignature(
-                remote: remote.name,
-                reason: "it was signed on \(SeenListing.text(signed)), which is yet to come",
-                hint: "check this machine's clock; else ask who keeps the server")
-        }
-        // Where there is no root yet, nothing was seen.
-        guard let root = try? Descriptor.directory(root) else { return }
-        let location = remote.description.location.text
-        let seen = try SeenListing.read(remote.name, root: root).flatMap {
-            $0.location == location ? $0 : nil
-        }
-        if let seen, signed < seen.signed {
-            throw RemoteError.rolledBack(
-                remote: remote.name, seen: SeenListing.text(seen.signed), signed: SeenListing.text(signed))
-        }
-        guard seen?.signed != signed else { return }
-        do {
-            try SeenListing(location: location, signed: signed).write(remote.name, root: root)
-        } catch let error as SystemError where ListingArea.isNotOurs(error) {
-            // Whoever only reads the root remembers nothing in it.
-        }
     }
 
     /// Whether a day is over, in UTC.

@@ -9,6 +9,8 @@ internal import StoreLayout
 /// seen is an old state, whoever shows it. A listing without a signature says nothing that could be trusted.
 struct SeenListing: Equatable {
     private static let section = "Seen"
+    /// Seconds that a signature may be ahead of this machine's clock.
+    private static let clockSkew = 86400
 
     /// The remote's place; another place begins anew.
     let location: String
@@ -34,6 +36,34 @@ struct SeenListing: Equatable {
         try root.directory(beneath: RemoteLayout.seen).replaceFile(
             name, contents: text.utf8, through: root.directory(beneath: StoreLayout.Name.temporary),
             isDurable: true)
+    }
+
+    /// Throws for a listing that was signed before one that was seen, and remembers it otherwise.
+    ///
+    /// - Parameters:
+    ///   - signed: When it was signed, in seconds since the epoch.
+    ///   - name: Whose it is.
+    ///   - location: Its place.
+    ///   - root: The root that remembers.
+    ///   - now: The time, in seconds since the epoch.
+    static func check(_ signed: Int, of name: String, at location: String, root: String, now: Int) throws {
+        guard signed <= now + clockSkew else {
+            throw RemoteError.badSignature(
+                remote: name, reason: "it was signed on \(text(signed)), which is yet to come",
+                hint: "check this machine's clock; else ask who keeps the server")
+        }
+        // Where there is no root yet, nothing was seen.
+        guard let root = try? Descriptor.directory(root) else { return }
+        let seen = try read(name, root: root).flatMap { $0.location == location ? $0 : nil }
+        if let seen, signed < seen.signed {
+            throw RemoteError.rolledBack(remote: name, seen: text(seen.signed), signed: text(signed))
+        }
+        guard seen?.signed != signed else { return }
+        do {
+            try SeenListing(location: location, signed: signed).write(name, root: root)
+        } catch let error as SystemError where ListingArea.isNotOurs(error) {
+            // Whoever only reads the root remembers nothing in it.
+        }
     }
 
     /// A time for people, in UTC.

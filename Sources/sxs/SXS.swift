@@ -73,7 +73,7 @@ struct SXS: ParsableCommand {
             CheckCommand.self, RelabelCommand.self, AdoptCommand.self, CollectCommand.self,
             WhyAliveCommand.self, UpgradeCommand.self, OutdatedCommand.self, PinCommand.self,
             UnpinCommand.self,
-            SearchCommand.self,
+            SearchCommand.self, PlanCommand.self,
             IndexCommand.self, RepairCommand.self, BuildCommand.self, LockCommand.self,
             UpdateLockCommand.self,
         ])

@@ -16,9 +16,10 @@ import Testing
         "Activation": ["Files", "StoreLayout", "CLinux"],
         "Labels": ["Files", "StoreLayout", "CSELinux"],
         "Remotes": ["Files", "StoreLayout"],
+        "Distributions": ["Files", "StoreLayout", "CSolv"],
         "Operations": [
             "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
-            "Remotes",
+            "Remotes", "Distributions",
         ],
         "sxs": [
             "Files", "StoreLayout", "Operations", "Images", "Relocation", "Activation", "ArgumentParser",

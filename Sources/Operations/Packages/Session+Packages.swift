@@ -54,9 +54,16 @@ extension Session {
     /// What the index calls the packages of an image, with all that the tree follows from besides.
     static func key(of packages: [PackageFile], options: ImportOptions) -> Digest {
         let main = mainPackage(of: packages, options: options)
+        return key(ofDigests: packages.map(\.digest), main: main?.name, options: options)
+    }
+
+    /// What the index calls packages of which only the digests are known.
+    ///
+    /// - Parameter main: The package that name and version are taken from.
+    static func key(ofDigests digests: [Digest], main: String?, options: ImportOptions) -> Digest {
         let lines =
-            options.packages.key + packages.map { "package \($0.digest.hex)" }.sorted()
-            + ["main \(main?.name ?? "")"]
+            options.packages.key + digests.map { "package \($0.hex)" }.sorted()
+            + ["main \(main ?? "")"]
         return Digest(hashing: (lines.joined(separator: "\n") + "\n").utf8)
     }
 

@@ -102,6 +102,9 @@ struct SearchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search", abstract: "Find packages in remotes, by a part of their names.",
         discussion: """
+            Packages of distributions are looked for among those that were read last, without asking a server: 'remote \
+            refresh' reads what is newer.
+
             Example:
               sxs search edit
             """)
@@ -116,7 +119,8 @@ struct SearchCommand: ParsableCommand {
         let found = try shared.session(fetch).search(text)
         if shared.json { return try Console.printJSON(found) }
         guard !found.isEmpty else { return }
-        Console.print(Console.table(found.map { [$0.name, $0.version ?? "-", $0.remote] }))
+        Console.print(
+            Console.table(found.map { [$0.name, $0.version ?? "-", $0.remote, $0.summary ?? ""] }))
     }
 }
 
