@@ -34,6 +34,10 @@ let package = Package(
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
+        .systemLibrary(
+            name: "CSolv",
+            providers: [.apt(["libsolv-dev", "libsolvext-dev", "libexpat1-dev"])]),
+
         // 2: vocabulary: bytes, files and trees; ELF; the contract on disk.
         .target(name: "Files", dependencies: ["CLinux", "CCrypto", "CZlib"], swiftSettings: settings),
         .target(name: "ELF", dependencies: ["CScan"], swiftSettings: settings),
@@ -43,6 +47,7 @@ let package = Package(
                 "README.md", "relocation.md", "hints.md", "desktop.md", "extensions.md", "setup.md",
                 "matching.md", "selinux.md", "adopting.md", "garbage.md", "services.md", "repair.md",
                 "remotes.md", "publishing.md", "sharing.md", "configuration.md", "service.md",
+                "packages.md", "distributions.md",
                 "decisions",
             ],
             resources: [
@@ -71,12 +76,19 @@ let package = Package(
         .target(name: "Remotes", dependencies: ["Files", "StoreLayout", "CSodium"], swiftSettings: settings),
         .target(name: "Varlink", dependencies: ["Files"], swiftSettings: settings),
 
+        .target(
+            name: "Distributions", dependencies: ["Files", "StoreLayout", "CSolv"], swiftSettings: settings,
+            // Static archives where Scripts/make-libsolv has made them: Debian has shared libraries only.
+            linkerSettings: archives + [
+                .unsafeFlags(["-L\(Context.packageDirectory)/.build-libraries/lib"])
+            ]),
+
         // 4: the verbs.
         .target(
             name: "Operations",
             dependencies: [
                 "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
-                "Remotes",
+                "Remotes", "Distributions",
             ],
             swiftSettings: settings),
 
@@ -116,7 +128,7 @@ let package = Package(
             name: "FuzzChecks",
             dependencies: [
                 "Relocation", "ELF", "Files", "StoreLayout", "Images", "Store", "Activation", "Operations",
-                "Varlink",
+                "Varlink", "Distributions",
             ],
             path: "Tests/FuzzChecks", swiftSettings: settings),
         .testTarget(
@@ -137,6 +149,9 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: ["Service", "Varlink", "Operations", "Files", "StoreLayout"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "DistributionsTests", dependencies: ["Distributions", "Files", "StoreLayout"],
             swiftSettings: settings),
         .testTarget(name: "CommandTests", dependencies: ["sxs"], swiftSettings: settings),
         .testTarget(

@@ -44,6 +44,12 @@ public struct Metadata: Codable, Sendable, Equatable {
     public var omissions: [String: Int]
     /// The user's hints that were applied, whose digests are part of the hash; `nil` where none was.
     public var hints: [HintRecord]?
+    /// The distribution's packages that it was made from; `nil` for an image.
+    public var packages: [PackageRecord]?
+    /// How these packages were chosen; `nil` where the user named them.
+    public var resolution: ResolutionRecord?
+    /// What was done in place of their scripts; `nil` for an image.
+    public var finishing: FinishingRecord?
 
     /// Creates metadata; what the store fills in is empty.
     public init(

@@ -10,6 +10,15 @@ public enum RemoteKind: String, Sendable, CaseIterable, Codable {
     case catalog
     /// A registry of OCI images: repositories by name, tags by version.
     case oci
+    /// Suites of a Debian archive, or what apt is configured with.
+    case debian
+    /// A repository of RPM packages, or what yum is configured with.
+    case rpm
+    /// Databases of Arch.
+    case arch
+
+    /// Whether it has a distribution's packages, of which several make one store path.
+    public var isDistribution: Bool { [.debian, .rpm, .arch].contains(self) }
 }
 
 /// A place that packages come from, as its file describes it: `<root>/remotes/<name>.conf`.
@@ -46,6 +55,12 @@ public struct RemoteDescription: Sendable, Equatable {
     /// What the package is called whose files these are; `nil` where patterns are none.
     public var package: String?
 
+    /// Of an archive: its suites (directories with `/` at their end for flat repositories), or its databases; none where the
+    /// place is the configuration of the host's package manager.
+    public var suites: [String] = []
+    /// Of an archive: the components of its suites.
+    public var components: [String] = []
+
     /// Describes a remote.
     public init(name: String, kind: RemoteKind, location: RemoteLocation) {
         self.name = name
@@ -67,7 +82,7 @@ public struct RemoteDescription: Sendable, Equatable {
         if let line = values.ignoredLines.first { throw .line(file, line) }
         let known = [
             "Kind", "Location", "Mirrors", "Insecure", "Priority", "Keyring", "Credentials", "Timeout",
-            "Patterns", "Package", "Filter",
+            "Patterns", "Package", "Filter", "Suites", "Components",
         ]
         if let stray = values.entries.first(where: { $0.section != Self.section || !known.contains($0.key) })
         {
@@ -105,6 +120,15 @@ public struct RemoteDescription: Sendable, Equatable {
         if let text = value("Filter") {
             guard Self.isFilter(text) else { throw .value(file, "Filter", text, "a regular expression") }
             filter = text
+        }
+        suites = values.words("Suites", in: Self.section)
+        components = values.words("Components", in: Self.section)
+        if let first = (suites + components).first, !kind.isDistribution {
+            throw .value(
+                file, suites.isEmpty ? "Components" : "Suites", first, "there for distributions only")
+        }
+        if let suite = suites.first(where: { $0.hasPrefix("/") || $0.split(separator: "/").contains("..") }) {
+            throw .value(file, "Suites", suite, "a path below the place")
         }
         keyring = value("Keyring")
         credentials = value("Credentials")
@@ -150,6 +174,8 @@ public struct RemoteDescription: Sendable, Equatable {
         if let package { lines.append("Package=\(package)") }
         if let timeout { lines.append("Timeout=\(timeout)") }
         if let filter { lines.append("Filter=\(filter)") }
+        if !suites.isEmpty { lines.append("Suites=" + suites.joined(separator: " ")) }
+        if !components.isEmpty { lines.append("Components=" + components.joined(separator: " ")) }
         return lines.joined(separator: "\n") + "\n"
     }
 }
@@ -208,6 +234,18 @@ public enum RemoteLocation: Sendable, Hashable {
         switch self {
         case .path(let path): path + "/" + name
         case .url(let url): url + "/" + Self.escaped(name)
+        }
+    }
+
+    /// The place of a directory below it.
+    ///
+    /// - Parameter path: Names with slashes between them; empty for the place itself.
+    public func descending(_ path: String) -> RemoteLocation {
+        path.split(separator: "/").reduce(self) { place, name in
+            switch place {
+            case .path: .path(place.appending(String(name)))
+            case .url: .url(place.appending(String(name)))
+            }
         }
     }
 

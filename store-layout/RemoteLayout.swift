@@ -51,6 +51,15 @@ public enum RemoteLayout {
     /// Beside a listing: metadata of images, by name.
     public static let metadata = "metadata"
 
+    /// In a root's cache: repositories of distributions in the form that is searched, by remote.
+    public static let solvables = "solvables"
+
+    /// In a remote's directory of these: which of them are the newest, and of what.
+    public static let solvableState = "state.json"
+
+    /// Ends the name of a remote and begins a digest in it: what is kept of one of its repositories.
+    public static let repositoryMark = "+"
+
     /// The listing of a sysext store.
     public static let checksums = "SHA256SUMS"
 

@@ -132,6 +132,21 @@ def hints():
             yield path.read_bytes()
 
 
+def distributions():
+    """What repositories and the host's package manager say."""
+    digest = "0a" * 32
+    release = (f"Suite: stable\nCodename: tested\nAcquire-By-Hash: yes\nValid-Until: Sat, 21 Nov 2026 20:12:33 UTC\nComponents: main\n"
+               f"Architectures: all amd64\nSHA256:\n {digest} 100 main/binary-amd64/Packages\n {digest} 20 main/binary-amd64/Packages.xz\n")
+    sources = "Types: deb\nURIs: http://a.example/$(ARCH)\nSuites: x\nComponents: y\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n ab\n"
+    lines = "deb [arch=amd64 signed-by=/k.gpg] http://a.example/ x y # z\ndeb-src http://a.example/ x y\ndeb file:/srv ./\n"
+    packages = (f"Package: app\nVersion: 1:2-3\nArchitecture: amd64\nDepends: lib (>= 1) | other, more:any\nConflicts: lib (<< 1)\n"
+                f"Filename: pool/app.deb\nSize: 10\nSHA256: {digest}\nDescription: app\n more\n\nPackage: lib\nVersion: 1\n"
+                f"Architecture: all\nProvides: more (= 2)\nFilename: pool/lib.deb\nSize: 7\nSHA256: {digest}\n")
+    yum = "[base]\nbaseurl=https://a.example/$releasever/ https://b.example/${basearch}\ngpgkey=file:///k\nenabled=1\n"
+    return {"archive-release": [release.encode()], "apt-sources": [sources.encode()], "apt-lines": [lines.encode()],
+            "apt-packages": [packages.encode()], "yum-repositories": [yum.encode()]}
+
+
 def all_seeds(place):
     """Inputs by target."""
     seeds = {name: [text.encode() for text in texts] for name, texts in TEXTS.items()}
@@ -144,6 +159,7 @@ def all_seeds(place):
     seeds["jar"] = list(jars())
     seeds["bytecode"] = list(bytecode())
     seeds["hint"] = list(hints())
+    seeds |= distributions()
     # What stands in front of each line is the launcher's own environment: see Tests/Fuzz/launcher.c.
     seeds["launcher"] = [text.encode() for text in TEXTS["launch"]]
     return seeds

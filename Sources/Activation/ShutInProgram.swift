@@ -15,8 +15,17 @@ public struct ShutInProgram {
     /// Its arguments, without its name.
     public let arguments: [String]
 
-    /// The root whose store it is in.
+    /// The root whose store it is in; of a program of a closure, the closure.
     public let root: String
+
+    /// What is different for a program of packages that are not in the store yet.
+    struct Closure {
+        let output: String?
+        let environment: [String]
+    }
+
+    /// `nil` for a program of the store.
+    private let closure: Closure?
 
     /// Bytes that it may write.
     static let outputLimit = 256 << 20
@@ -37,12 +46,34 @@ public struct ShutInProgram {
         self.program = program
         self.arguments = arguments
         self.root = root
+        closure = nil
+    }
+
+    /// Creates one of packages that are not in the store yet: it sees their closure as its root, read-only, and its
+    /// output; nothing runs yet.
+    ///
+    /// - Parameters:
+    ///   - program: The program, as an absolute path of the closure.
+    ///   - arguments: Its arguments, without its name.
+    ///   - closure: The closure's directory, with empty directories `out` and `tmp` and empty files `dev/null` and
+    ///     `dev/urandom`.
+    ///   - output: A name in `/out` for what it prints that is no message; `nil` for nowhere.
+    ///   - environment: Its environment, as `NAME=VALUE`.
+    public init(
+        program: String, arguments: [String], closure: String, output: String? = nil,
+        environment: [String] = []
+    ) {
+        self.program = program
+        self.arguments = arguments
+        root = closure
+        self.closure = Closure(output: output, environment: environment)
     }
 
     /// Runs it to its end.
     ///
     /// - Parameters:
-    ///   - input: The directory that it sees as `/in`.
+    ///   - input: The directory that it sees as `/in`; for a program of a closure, the absolute path in there of a
+    ///     directory to whose names it finds links in `/out`, or nothing.
     ///   - place: An empty directory, over which its root is mounted in its own namespace.
     ///   - seconds: How long it may take, and how much processor time it may use.
     /// - Returns: The directory it wrote, in memory until the descriptor is closed.
@@ -54,17 +85,24 @@ public struct ShutInProgram {
         var step = SXS_BUILD_PROCESS
         let texts = [
             place, root + "/" + StoreLayout.Name.store, StoreLayout.storeDirectory,
-            root + "/" + StoreLayout.Name.aliases, StoreLayout.aliasDirectory, input, program,
+            root + "/" + StoreLayout.Name.aliases, StoreLayout.aliasDirectory, input, program, root,
+            closure?.output ?? "",
         ].map { $0.withCString { strdup($0) } }
         var list: [UnsafeMutablePointer<CChar>?] =
             ([program] + arguments).map { $0.withCString { strdup($0) } } + [nil]
-        defer { (texts + list).forEach { free($0) } }
+        var variables: [UnsafeMutablePointer<CChar>?] =
+            (closure?.environment ?? []).map { $0.withCString { strdup($0) } } + [nil]
+        defer { (texts + list + variables).forEach { free($0) } }
         let result = list.withUnsafeMutableBufferPointer { list in
-            var build = sxs_build(
-                place: texts[0], store: texts[1], store_path: texts[2], aliases: texts[3],
-                aliases_path: texts[4], input: texts[5], program: texts[6], arguments: list.baseAddress,
-                output_limit: Self.outputLimit, memory_limit: Self.memoryLimit, seconds: UInt32(seconds))
-            return sxs_build_start(&build, &process, &printed, &output, &step)
+            variables.withUnsafeMutableBufferPointer { variables in
+                var build = sxs_build(
+                    place: texts[0], store: texts[1], store_path: texts[2], aliases: texts[3],
+                    aliases_path: texts[4], input: texts[5], program: texts[6], arguments: list.baseAddress,
+                    output_limit: Self.outputLimit, memory_limit: Self.memoryLimit, seconds: UInt32(seconds),
+                    closure: closure == nil ? nil : texts[7], output: closure?.output == nil ? nil : texts[8],
+                    environment: variables.baseAddress)
+                return sxs_build_start(&build, &process, &printed, &output, &step)
+            }
         }
         guard result == 0 else { throw .cannotStart(step: Self.words(step), code: errno) }
         let written = Descriptor(taking: output, path: "the output of " + program)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -60,9 +61,8 @@ static int enter_namespaces(int *is_mapped) {
     return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
-static int bind_read_only(const char *source, const char *target) {
+static int cover_read_only(const char *source, const char *target) {
     struct statvfs status;
-    if (mkdir(target, 0755) != 0) return -1;
     if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) != 0) return -1;
     if (statvfs(target, &status) != 0) return -1;
     /* What the host forbids there stays forbidden, and a program must be allowed to run. */
@@ -71,11 +71,15 @@ static int bind_read_only(const char *source, const char *target) {
     return mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | flags, NULL);
 }
 
-/* In the output, links to what is in the input: some builders write beside it. */
-static int link_input(void) {
-    char target[sizeof ((struct dirent *)NULL)->d_name + 8];
+static int bind_read_only(const char *source, const char *target) {
+    return mkdir(target, 0755) == 0 ? cover_read_only(source, target) : -1;
+}
+
+/* In the output, links to what is in the input, an absolute path: some builders write beside it. */
+static int link_input(const char *place) {
+    char target[PATH_MAX];
     int output = open("out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *input = opendir("in");
+    DIR *input = opendir(place + 1);
     int result = input && output >= 0 ? 0 : -1;
     while (result == 0) {
         errno = 0;
@@ -85,8 +89,8 @@ static int link_input(void) {
             break;
         }
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        snprintf(target, sizeof target, "/in/%s", entry->d_name);
-        result = symlinkat(target, output, entry->d_name);
+        int length = snprintf(target, sizeof target, "%s/%s", place, entry->d_name);
+        result = length < (int)sizeof target ? symlinkat(target, output, entry->d_name) : -1;
     }
     int code = errno;
     if (input) closedir(input);
@@ -95,10 +99,40 @@ static int link_input(void) {
     return result;
 }
 
+enum { FLAGS = MS_NOSUID | MS_NODEV };
+
+/* The output of the program, and the place as its root, entered. Returns the output. */
+static int enter_place(const struct sxs_build *build, int is_mapped, const char *input) {
+    char options[96];
+    snprintf(options, sizeof options, "mode=0755,size=%zu,nr_inodes=65536", build->output_limit);
+    if (mount("tmpfs", "out", "tmpfs", FLAGS | MS_NOEXEC, options) != 0) return -1;
+    if (!is_mapped && chown("out", NOBODY, NOBODY) != 0) return -1;
+    if (*input && link_input(input) != 0) return -1;
+    int output = open("out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (output < 0) return -1;
+    if (!build->closure && mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | FLAGS, NULL) != 0) return -1;
+    if (syscall(SYS_pivot_root, ".", ".") == 0) {
+        if (umount2(".", MNT_DETACH) != 0) return -1;
+    } else if (chroot(".") != 0) {
+        /* Where the root is no mount; the program has no privileges to leave it. */
+        return -1;
+    }
+    return chdir("/out") == 0 ? output : -1;
+}
+
+/* A closure of packages as the program's root, with devices that any program may ask for. */
+static int enter_closure(const struct sxs_build *build, int is_mapped) {
+    umask(022);
+    if (cover_read_only(build->closure, build->place) != 0 || chdir(build->place) != 0) return -1;
+    if (mount("tmpfs", "tmp", "tmpfs", FLAGS | MS_NOEXEC, "mode=1777,size=64m") != 0) return -1;
+    if (mount("/dev/null", "dev/null", NULL, MS_BIND, NULL) != 0) return -1;
+    if (mount("/dev/urandom", "dev/urandom", NULL, MS_BIND, NULL) != 0) return -1;
+    return enter_place(build, is_mapped, build->input);
+}
+
 /* The program's whole world, made in the place and entered. Returns the output. */
 static int enter_world(const struct sxs_build *build, int is_mapped) {
-    char options[96];
-    enum { FLAGS = MS_NOSUID | MS_NODEV };
+    if (build->closure) return enter_closure(build, is_mapped);
     umask(022);
     if (mount("tmpfs", build->place, "tmpfs", FLAGS, "mode=0755,size=1m") != 0) return -1;
     if (chdir(build->place) != 0 || mkdir("out", 0755) != 0) return -1;
@@ -109,20 +143,7 @@ static int enter_world(const struct sxs_build *build, int is_mapped) {
     if (mkdir(above, 0755) != 0) return -1;
     if (bind_read_only(build->store, store) != 0) return -1;
     if (bind_read_only(build->aliases, aliases) != 0 || bind_read_only(build->input, "in") != 0) return -1;
-    snprintf(options, sizeof options, "mode=0755,size=%zu,nr_inodes=65536", build->output_limit);
-    if (mount("tmpfs", "out", "tmpfs", FLAGS | MS_NOEXEC, options) != 0) return -1;
-    if (!is_mapped && chown("out", NOBODY, NOBODY) != 0) return -1;
-    if (link_input() != 0) return -1;
-    int output = open("out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (output < 0) return -1;
-    if (mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | FLAGS, NULL) != 0) return -1;
-    if (syscall(SYS_pivot_root, ".", ".") == 0) {
-        if (umount2(".", MNT_DETACH) != 0) return -1;
-    } else if (chroot(".") != 0) {
-        /* Where the root is no mount; the program has no privileges to leave it. */
-        return -1;
-    }
-    return chdir("/out") == 0 ? output : -1;
+    return enter_place(build, is_mapped, "/in");
 }
 
 static void limit(int resource, rlim_t value) {
@@ -134,7 +155,7 @@ static void limit(int resource, rlim_t value) {
 }
 
 static void execute(const struct sxs_build *build, int is_mapped, int socket) {
-    static char *const environment[] = {NULL};
+    static char *const nothing[] = {NULL};
     limit(RLIMIT_CPU, build->seconds);
     limit(RLIMIT_AS, build->memory_limit);
     limit(RLIMIT_FSIZE, build->output_limit);
@@ -147,7 +168,12 @@ static void execute(const struct sxs_build *build, int is_mapped, int socket) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) goto failed;
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     for (int number = 1; number < 32; number++) signal(number, SIG_DFL);
-    execve(build->program, build->arguments, environment);
+    if (build->output) {
+        /* As whom the program runs: it is the program's own file. */
+        int file = openat(AT_FDCWD, build->output, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        if (file < 0 || dup2(file, 1) < 0) goto failed;
+    }
+    execve(build->program, build->arguments, build->environment ? build->environment : nothing);
 failed:
     sxs_send_descriptor(socket, SXS_BUILD_EXECUTE << 16 | errno, -1);
     _exit(127);

@@ -25,6 +25,10 @@ struct ArchiveOpening {
         guard reference.format == .sniffed || reference.format == .squashFS else { return reference.format }
         let kind = try DiskFormat(of: file)
         if kind == .squashFS { return .squashFS }
+        if reference.format == .sniffed {
+            if kind == .deb { return .deb }
+            if kind == .rpm { return .rpm }
+        }
         if let kind {
             throw ImageError.unsupported(image: reference.shown, what: "is \(kind.name)", hint: kind.hint)
         }
@@ -42,7 +46,12 @@ struct ArchiveOpening {
         let reader = TarReader(
             try Decompressor.open(stream, image: reference.shown, budget: budget), image: reference.shown)
         var names: Set<String> = []
+        var isFirst = true
         while let entry = try reader.next() {
+            if isFirst, TarPackage.documentName(entry.path) != nil, let package = try packageFormat() {
+                return package
+            }
+            isFirst = false
             let name = entry.path.split(separator: UInt8(ascii: "/"))
                 .filter { !$0.elementsEqual(".".utf8) }.map { String(decoding: $0, as: UTF8.self) }
             guard let first = name.first else { continue }
@@ -51,6 +60,23 @@ struct ArchiveOpening {
         }
         if names.contains("oci-layout"), names.contains("index.json") { return .ociArchive }
         return names.contains("manifest.json") ? .dockerArchive : .tar
+    }
+
+    /// Tells a package of Arch or Alpine Linux by the documents before its files; `nil` for another archive.
+    private func packageFormat() throws -> ImageReference.Format? {
+        let stream = FileStream(file, range: 0..<size, image: reference.shown)
+        let reader = TarReader(
+            try Decompressor.open(stream, image: reference.shown, budget: budget), image: reference.shown)
+        var names: [String] = []
+        while let entry = try reader.next(), let name = TarPackage.documentName(entry.path), names.count < 16
+        {
+            names.append(name)
+            guard name == ".PKGINFO", entry.kind == .file else { continue }
+            let information = try PackageFacts.document(entry, from: reader, image: reference.shown)
+            let format = TarPackage.format(names: names, information: information)
+            return format.flatMap { ImageReference.Format(rawValue: $0.rawValue) }
+        }
+        return nil
     }
 
     private static func isBlobName(_ name: [String]) -> Bool {

@@ -54,8 +54,7 @@ enum DiskFormat: Equatable {
         case .gpt: "unpack it with 'systemd-dissect --copy-from IMAGE / DIR' and give the directory"
         case .qcow: "convert it with 'qemu-img convert -O raw', unpack it and give the directory"
         case .elf: "put the program into a directory as usr/bin/NAME and give the directory"
-        case .deb: "unpack it with 'dpkg-deb -x PACKAGE DIR' and give the directory"
-        case .rpm: "unpack it with 'bsdtar -xf PACKAGE -C DIR' and give the directory"
+        case .deb, .rpm: "give it as it is: it is no image of a file system"
         case .zip: "unpack it and give the directory"
         default: "mount it and give the directory, or pack that with mksquashfs"
         }

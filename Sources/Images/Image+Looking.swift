@@ -27,7 +27,7 @@ extension Image {
             } catch let error as SystemError where [ENOENT, ENOTDIR, ELOOP].contains(error.code) {
                 return nil
             }
-        case .layered, .tar: return nil
+        case .layered, .tar, .packages: return nil
         }
     }
 }

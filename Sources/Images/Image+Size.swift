@@ -15,6 +15,7 @@ extension Image {
         switch contents {
         case .layered(let image): size = image.layers.reduce(0) { Self.sum($0, $1.expectedSize) }
         case .tar(let file), .squashFS(let file): size = Int(try file.status().st_size)
+        case .packages(let files): size = files.reduce(0) { $0 + $1.size }
         case .directory(let directory):
             guard try directory.usedSpace() > enough else { return nil }
             size = try Self.size(of: directory)

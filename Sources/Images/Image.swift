@@ -11,6 +11,7 @@ public final class Image {
         case tar(Descriptor)
         case squashFS(Descriptor)
         case directory(Descriptor)
+        case packages([PackageFile])
     }
 
     /// What the image says about itself.
@@ -92,8 +93,90 @@ public final class Image {
                 limits: limits)
         case .directory:
             throw ImageError.notAnImage(path: reference.shown, reason: "it is no directory")
+        case .deb, .rpm, .pacman, .apk:
+            return try Image(packages: [PackageReference(reference)], limits: limits)
         case .tar, .sniffed:
             return try opaque(.tar(file), kind: "tar archive", reference: reference, limits: limits)
+        }
+    }
+
+    /// Opens several packages of distributions as one image.
+    ///
+    /// - Parameters:
+    ///   - packages: The files, in any order; what the image is called follows the first.
+    ///   - limits: How large all of them may be together.
+    /// - Throws: ``ImageError`` or `SystemError`.
+    public static func open(
+        packages: [PackageReference], limits: ImageLimits = ImageLimits()
+    ) throws -> Image {
+        try Image(packages: packages, limits: limits)
+    }
+
+    private convenience init(packages: [PackageReference], limits: ImageLimits) throws {
+        var files: [PackageFile] = []
+        for package in packages {
+            let image = package.image
+            let number = Glibc.open(image.path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+            guard number >= 0 else { throw SystemError("open", image.path) }
+            let file = Descriptor(taking: number, path: image.shown)
+            let size = Int(try file.status().st_size)
+            guard try file.status().st_mode & S_IFMT == S_IFREG else {
+                throw ImageError.notAnImage(path: image.shown, reason: "it is no file")
+            }
+            let opening = try ArchiveOpening(file, reference: image, temporaryDirectory: nil, limits: limits)
+            guard let format = try opening.format().package else {
+                throw ImageError.notAnImage(
+                    path: image.shown,
+                    reason: "it is no package of a distribution, and other images are given alone")
+            }
+            files.append(
+                try PackageFile(
+                    file, format: format, image: image.shown, digest: package.digest,
+                    budget: ImageBudget(limits, image: image.shown, stored: size)))
+        }
+        guard let first = files.first?.facts else {
+            throw ImageError.notAnImage(path: "an empty list", reason: "no package was named")
+        }
+        var facts = ImageFacts(kind: files.count == 1 ? "package" : "\(files.count) packages")
+        facts.name = ImageNaming.packageName(first.name)
+        facts.version = ImageNaming.packageVersion(first.version)
+        facts.architecture = try? Architecture(parsing: first.architecture)
+        facts.summary = first.summary
+        self.init(
+            .packages(files), facts: facts,
+            path: files.count == 1 ? files[0].path : "\(files[0].path) and \(files.count - 1) others",
+            limits: limits)
+    }
+
+    /// The packages of distributions that the image is made of, in the order in which they were named; `nil` for
+    /// another image.
+    public var packages: [PackageFile]? {
+        guard case .packages(let files) = contents else { return nil }
+        return files
+    }
+
+    /// Gives the files of packages to a sink.
+    ///
+    /// - Parameters:
+    ///   - packages: Which of ``packages``, in which order.
+    ///   - sink: What takes the entries.
+    ///   - progress: Told how much was read.
+    ///   - begin: Told of each package before its first entry.
+    /// - Throws: ``ImageError``, `SystemError`, or what the sink throws.
+    public func read(
+        _ packages: [PackageFile], into sink: any TreeSink, progress: any Progress,
+        begin: (PackageFile) throws -> Void
+    ) throws {
+        let total = packages.reduce(0) { $0 + $1.size }
+        let budget = budget(stored: total)
+        let sink = BoundedSink(sink, budget: budget)
+        progress.begin("reading \(path)", total: total)
+        defer { progress.end() }
+        var done = 0
+        for package in packages {
+            try begin(package)
+            try package.read(into: sink, budget: budget) { progress.advance(to: done + $0) }
+            done += package.size
         }
     }
 
@@ -156,6 +239,7 @@ public final class Image {
             try SquashFSImage(file, budget: budget).read(
                 into: sink, progress: progress, readsContents: readsContents)
         case .tar(let file): try readTar(file, into: sink, budget: budget, progress: progress)
+        case .packages(let files): try read(files, into: sink, progress: progress) { _ in }
         }
     }
 
@@ -166,6 +250,7 @@ public final class Image {
             case .layered(let image): image.storedSize
             case .tar(let file), .squashFS(let file): Int(try file.status().st_size)
             case .directory: 0
+            case .packages(let files): files.reduce(0) { $0 + $1.size }
             }
         }
     }

@@ -10,6 +10,13 @@ public struct ImageReference: Hashable, Sendable, CustomStringConvertible {
         case tar
         case squashFS = "squashfs"
         case directory = "dir"
+        case deb
+        case rpm
+        case pacman
+        case apk
+
+        /// The format of a distribution's package; `nil` for what is none.
+        var package: PackageFacts.Format? { PackageFacts.Format(rawValue: rawValue) }
     }
 
     /// The format.

@@ -11,6 +11,11 @@ struct ExposureFinder {
     var needsSetup: Bool
     /// What the image runs by default, as its configuration has it.
     let entrypoint: [String]
+    /// Packages that were asked for by name; empty to take the one that is called as the image is.
+    var wanted: [String] = []
+    /// Whether the image was put together of packages: then one that is called otherwise than all of them shows all of
+    /// them, unless they are a whole system.
+    var isOfPackages = false
 
     /// Directories of commands, the preferred first.
     private static let commandDirectories: [TreePath] = [
@@ -154,11 +159,21 @@ struct ExposureFinder {
         return (name, path)
     }
 
+    /// Source packages whose binary packages belong to `name`.
+    private func sources(of name: String) -> Set<String> {
+        let named = Set(wanted.compactMap { mainPackage($0)?.source })
+        if !named.isEmpty { return named }
+        if let main = mainPackage(name) { return [main.source] }
+        return isOfPackages && !isWholeSystem ? Set((packages ?? []).map(\.source)) : []
+    }
+
     /// Files of the packages that belong to `name`: its own, and others built from the same source.
     func ownedFiles(of name: String) throws -> Set<TreePath>? {
-        guard let packages, let main = mainPackage(name) else { return nil }
+        guard let packages else { return nil }
+        let sources = sources(of: name)
+        guard !sources.isEmpty else { return nil }
         var result: Set<TreePath> = []
-        for package in packages where package.source == main.source {
+        for package in packages where sources.contains(package.source) {
             for file in try package.files() {
                 if let path = tree.resolve(file, followsLast: false) { result.insert(path) }
             }

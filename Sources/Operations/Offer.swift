@@ -1,3 +1,4 @@
+internal import Distributions
 internal import Files
 internal import Remotes
 internal import StoreLayout
@@ -14,12 +15,16 @@ struct Offer: Sendable {
         case tag(Registry, String)
         /// An image of a registry, known by its manifest's digest.
         case image(RegistryImage)
+        /// A package of a distribution.
+        case wish(PackageWish, PackageCatalogue)
+        /// A package of a distribution, with all that it needs.
+        case packages(PackageSet)
     }
 
     /// What it was asked for as.
     let name: String
     /// Its version; `nil` where nothing but the image itself says so.
-    let version: PackageVersion?
+    var version: PackageVersion?
     /// The remote that has it.
     let remote: ConfiguredRemote
     /// The name of its file.
@@ -27,6 +32,8 @@ struct Offer: Sendable {
     var place: Place
     /// What it is called in the remote, where that is something else.
     var other: String?
+    /// One line on what it is, where its remote says so.
+    var summary: String?
 
     /// What a registry calls it.
     var repository: String { other ?? name }
@@ -38,6 +45,8 @@ struct Offer: Sendable {
         case .file(let file, let fetcher): fetcher.location(of: file)
         case .tag(_, let tag): remote.description.location.text + "/\(name):\(tag)"
         case .image(let image): image.location
+        case .wish(let wish, _): remote.description.location.text + "/\(wish)"
+        case .packages(let set): set.location
         }
     }
 
@@ -46,7 +55,8 @@ struct Offer: Sendable {
         switch place {
         case .file(let file, _): file.digest
         case .image(let image): image.digest
-        case .path, .tag: nil
+        // Of packages it depends on what is done with them.
+        case .path, .tag, .wish, .packages: nil
         }
     }
 

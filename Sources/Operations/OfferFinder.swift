@@ -1,4 +1,5 @@
 internal import Activation
+internal import Distributions
 internal import Files
 internal import Images
 internal import Remotes
@@ -17,6 +18,10 @@ final class OfferFinder {
     /// The listings that were read, and why others were not.
     private var listings: [String: Result<RemoteListing, any Error>] = [:]
     private var files: [String: [Listed]] = [:]
+    /// Distributions that were read.
+    private var catalogues: [String: PackageCatalogue] = [:]
+    /// Whether what packages of distributions recommend is wanted, too.
+    var hasRecommended = false
     private lazy var host = HostMatch(root: hostRoot, progress: session.progress)
     private let hostRoot: String
 
@@ -86,6 +91,14 @@ final class OfferFinder {
             }
             chosen.place = .image(image)
         }
+        if case .wish(let wish, let catalogue) = chosen.place {
+            let set = try PackageSet(wish, hasRecommended: hasRecommended, from: catalogue)
+            chosen.place = .packages(set)
+            // Of several versions the one that goes with the rest is taken, not always the newest.
+            chosen.version = set.main.flatMap { ImageNaming.packageVersion($0.version) }.flatMap {
+                try? PackageVersion($0)
+            }
+        }
         return chosen
     }
 
@@ -93,6 +106,15 @@ final class OfferFinder {
     func readRemotes() throws -> [ConfiguredRemote] {
         try readListings(remotes)
         return remotes
+    }
+
+    /// What a distribution has of a text in its names, as it was read last; `nil` for other remotes.
+    func packages(of remote: ConfiguredRemote, named text: String) throws -> [Offer]? {
+        guard remote.description.kind.isDistribution else { return nil }
+        guard let catalogue = try catalogue(of: remote, isNamed: false, isKnownEnough: true) else {
+            return []
+        }
+        return catalogue.pool.search(text).map { Self.offer(of: $0, version: nil, in: catalogue) }
     }
 
     /// What the rules of systemd say of an offer; `nil` where the remote says nothing of the image.
@@ -138,6 +160,12 @@ final class OfferFinder {
         switch remote.description.kind {
         case .oci: offers = try registryOffers(of: name, version: version, in: remote, isNamed: isNamed)
         case .directory: offers = try directoryOffers(of: name, in: remote)
+        case .debian, .rpm, .arch:
+            guard let catalogue = try catalogue(of: remote, isNamed: isNamed) else { return [] }
+            // By the distribution's order of versions; the solver takes another where that does not go with the rest.
+            return catalogue.pool.packages(named: name).prefix(1).map {
+                Self.offer(of: $0, version: version, in: catalogue)
+            }
         case .catalog:
             guard let listing = try listing(of: remote, isNamed: isNamed) else { return [] }
             return try catalogOffers(of: name, version: version, in: listing)
@@ -161,6 +189,42 @@ final class OfferFinder {
                 }
                 return first > second
             }.map(\.element)
+    }
+
+    private static func offer(
+        of package: AvailablePackage, version: String?, in catalogue: PackageCatalogue
+    ) -> Offer {
+        var offer = Offer(
+            name: package.name,
+            version: ImageNaming.packageVersion(package.version).flatMap { try? PackageVersion($0) },
+            remote: catalogue.remote, fileName: package.name,
+            place: .wish(PackageWish(name: package.name, version: version), catalogue))
+        offer.summary = package.summary
+        return offer
+    }
+
+    /// The packages of a distribution's remote; `nil` for one that cannot be reached, unless it was asked for by name.
+    ///
+    /// - Parameter isKnownEnough: Whether what was read another time will do.
+    private func catalogue(
+        of remote: ConfiguredRemote, isNamed: Bool, isKnownEnough: Bool = false
+    ) throws -> PackageCatalogue? {
+        if let known = catalogues[remote.name] { return known }
+        do {
+            let catalogue = try PackageCatalogue(
+                session, remote, architecture: architecture, isKnownEnough: isKnownEnough || session.isOffline
+            )
+            catalogues[remote.name] = catalogue
+            return catalogue
+        } catch let error as RemoteError {
+            guard !isNamed else { throw error }
+            switch error {
+            case .failed, .notThere, .offline, .noCurl:
+                session.note("remote '\(remote.name)' is passed over: \(error)")
+                return nil
+            default: throw error
+            }
+        }
     }
 
     /// Tags of a repository: those that are versions and nothing else, or the one that was asked for.
@@ -318,7 +382,7 @@ final class OfferFinder {
     func packages(in remote: ConfiguredRemote) throws -> [String] {
         switch remote.description.kind {
         // Registries do not have to say what they have, and large ones do not.
-        case .oci: return []
+        case .oci, .debian, .rpm, .arch: return []
         case .directory:
             let read = try naming(in: remote)
             return Set((names(in: remote) ?? []).compactMap { read($0)?.name }).sorted()

@@ -6,6 +6,10 @@ internal import StoreLayout
 public enum OperationError: Error, Equatable, CustomStringConvertible {
     /// No package of that name is in the store or in a remote.
     case unknownPackage(String, remotes: [String])
+    /// The host has no package manager whose repositories sxs reads.
+    case noHostRepositories
+    /// A plan was asked for what is no package of a distribution.
+    case noPlan(String)
     /// The package is not in the profile.
     case notInstalled(String, profile: String)
     /// The image has programs for another architecture.
@@ -64,6 +68,16 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
             \(remotes.isEmpty ? ", and no remote is configured" : " or in the remotes \(remotes.joined(separator: ", "))")
             hint: import an image with 'sxs install ./IMAGE', or add a directory or server of images with 'sxs remote add \
             NAME DIR|URL'
+            """
+        case .noHostRepositories:
+            """
+            this host has neither apt's nor dnf's repositories
+            hint: name one: sxs remote add NAME URL --kind debian --suite SUITE
+            """
+        case .noPlan(let text):
+            """
+            '\(text)' is one image, and nothing has to be resolved for it
+            hint: 'sxs plan' is for packages of distributions; 'sxs remote list' shows which remotes are such
             """
         case .notInstalled(let name, let profile):
             """

@@ -1,4 +1,5 @@
 internal import Files
+internal import StoreLayout
 
 /// A package inside an image: what a distribution's package manager wrote down.
 struct ImagePackage {
@@ -9,6 +10,17 @@ struct ImagePackage {
     let summary: String?
     /// Files it owns, as paths of the image; empty until asked for.
     let files: () throws -> [Bytes]
+}
+
+extension ImagePackage {
+    /// A package of the store as the one that owns what it shows.
+    init(shownBy package: Metadata) {
+        let shown = package.exposure
+        let paths = (shown.commands.map(\.path) + shown.data + shown.system).map { Array("/\($0)".utf8) }
+        self.init(
+            name: package.name, source: package.name, version: package.version, summary: package.summary,
+            files: { paths })
+    }
 }
 
 /// The package database inside an image.

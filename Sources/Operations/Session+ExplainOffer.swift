@@ -31,7 +31,10 @@ extension Session {
                 match: HostMatch.match(release, fileName: offer.fileName, on: explainer.host), conflicts: nil,
                 unmerged: [], notes: ["this is what the remote says of the image, which was not fetched"])
         }
-        if case .image = offer.place { throw OperationError.noExtension(offer.location) }
+        switch offer.place {
+        case .image, .packages, .wish: throw OperationError.noExtension(offer.location)
+        case .path, .file, .tag: break
+        }
         guard let digest = offer.digest else { return try explainer.explain(offer.location) }
         _ = try openStoreForWriting()
         guard let file = try fetch([offer])[digest] else { return nil }

@@ -132,10 +132,12 @@ extension Session {
         let top = try store.tree(of: package.storePath)
         let image = try tree(of: package)
         let readFile = { (path: TreePath) in try top.open(beneath: path.bytes).readAll(limit: .max) }
-        let packages = try PackageDatabase.packages(in: image) { path in
+        let database = try PackageDatabase.packages(in: image) { path in
             guard let file = image.resolve(path.bytes), case .file = image[file]?.kind else { return nil }
             return try readFile(file)
         }
+        // What was put together of packages has no database: what it shows is its own.
+        let packages = database ?? package.packages.map { _ in [ImagePackage(shownBy: package)] }
         let finder = ExposureFinder(
             tree: image, packages: packages,
             isWholeSystem: try relocationReport(of: package, in: store).loader != nil, needsSetup: false,

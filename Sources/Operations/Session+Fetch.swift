@@ -1,3 +1,4 @@
+internal import Distributions
 internal import Files
 internal import Images
 internal import Remotes
@@ -46,7 +47,17 @@ extension Session {
 
     private static func parts(of offer: Offer) -> [WantedFile] {
         switch offer.place {
-        case .path, .tag: []
+        case .path, .tag, .wish: []
+        case .packages(let set):
+            set.resolution.packages.map { package in
+                let reader = set.catalogue.readers[package.repository]
+                let title = package.path.split(separator: "/").last.map(String.init) ?? package.name
+                return WantedFile(digest: package.digest, title: title) { cache, progress, isCancelled in
+                    try reader.fetch(
+                        [package.path], digest: package.digest, limit: package.size == 0 ? nil : package.size,
+                        into: cache, progress: progress, isCancelled: isCancelled)
+                }
+            }
         case .file(let file, let fetcher):
             [
                 WantedFile(digest: file.digest, title: file.name) { cache, progress, isCancelled in
@@ -78,6 +89,17 @@ extension Session {
 
     /// Opens what an offer is, after it was fetched, and asks whether it is for this host.
     func open(_ offer: Offer, from files: [Digest: Descriptor], options: ImportOptions) throws -> Image {
+        if case .packages(let set) = offer.place {
+            return try open(
+                packages: set.resolution.packages.map { package in
+                    guard let file = files[package.digest] else {
+                        throw RemoteError.offline(what: package.path)
+                    }
+                    return PackageReference(
+                        ImageReference(path: "/proc/self/fd/\(file.number)", title: package.path),
+                        digest: package.digest)
+                }, options: options)
+        }
         if case .image(let image) = offer.place {
             let temporary = try Descriptor.directory(root + "/" + StoreLayout.Name.temporary)
             let (name, directory) = try temporary.makeHeldDirectory()
@@ -107,6 +129,12 @@ extension Session {
     /// What the user says of an image, with what its remote says.
     static func options(_ options: ImportOptions, for offer: Offer) throws -> ImportOptions {
         var options = options
+        if case .packages(let set) = offer.place {
+            options.name = try options.name ?? PackageName(offer.name)
+            options.packages.wanted = [set.wish.name]
+            options.resolution = set.record
+            return options
+        }
         options.name = try PackageName(offer.name)
         // What came by a listing is called as in it; a directory's images may say better.
         if case .image = offer.place {

@@ -65,6 +65,8 @@ public struct GenerationDifference: Encodable, Sendable {
         public let from: InstalledPackage
         /// After.
         public let to: InstalledPackage
+        /// What differs of the distribution's packages that it was made from; empty for images.
+        public let packages: [PackageChange]
     }
     /// The first generation.
     public let from: Int
@@ -140,9 +142,12 @@ extension Session {
             from: from.number, to: to.number,
             added: new.filter { old[$0.key] == nil }.values.sorted { $0.name < $1.name },
             removed: old.filter { new[$0.key] == nil }.values.sorted { $0.name < $1.name },
-            changed: new.sorted { $0.key < $1.key }.compactMap { key, package in
+            changed: try new.sorted { $0.key < $1.key }.compactMap { key, package in
                 guard let before = old[key], before != package else { return nil }
-                return GenerationDifference.Change(name: package.name, from: before, to: package)
+                return try GenerationDifference.Change(
+                    name: package.name, from: before, to: package,
+                    packages: PackageChange.between(
+                        self.records(of: before, in: store), self.records(of: package, in: store)))
             })
     }
 

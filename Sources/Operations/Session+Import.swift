@@ -23,8 +23,14 @@ public struct ImportOptions: Sendable {
     public var ignoresHost = false
     /// The root directory of the host that extensions of remotes have to be for.
     var host = "/"
+    /// Whether what packages of distributions recommend is installed with them.
+    public var hasRecommended = false
+    /// How the packages of a distribution were chosen; `nil` where the user did.
+    var resolution: ResolutionRecord?
     /// How large the image may be.
     public var limits: ImageLimits
+    /// What is said of packages of distributions.
+    public var packages = PackageOptions()
 
     /// Creates options.
     public init(
@@ -64,6 +70,8 @@ struct UnpackedTree {
     let packages: [ImagePackage]?
     /// The user's hints that say something of it.
     let hints: [Hint]
+    /// The packages of distributions that it was made from, and what was done with them.
+    var merged: UnpackedPackages?
     /// The package that it holds, if it is an extension that sxs exported.
     var exported: ExportedPackage?
 }
@@ -95,7 +103,7 @@ extension Session {
         _ image: Image, from source: String, options: ImportOptions, into store: Store, lease: Lease? = nil,
         accept: (Metadata) throws -> Void = { _ in }
     ) throws -> ImportResult {
-        let hints = try userHints(in: store)
+        let hints = try options.packages.hints + userHints(in: store)
         // A file's name may be all that says what is in it.
         let named = options.named(like: image)
         let recognition = try FileRecognition(image, in: store)
@@ -202,7 +210,8 @@ extension Session {
 
     /// What the index calls an import: the manifest's digest and what the user said; `nil` without a digest.
     private func importKey(of image: Image, options: ImportOptions, hints: [Hint]) -> ImportedSource? {
-        image.facts.digest.map { importKey(of: $0, options: options, hints: hints) }
+        let digest = image.packages.map { Self.key(of: $0, options: options) } ?? image.facts.digest
+        return digest.map { importKey(of: $0, options: options, hints: hints) }
     }
 
     /// What the index calls an import of a digest.
@@ -242,9 +251,13 @@ extension Session {
     ) throws -> UnpackedTree {
         let area = try store.makeImport(minimumFree: options.minimumFree, isSharing: isSharing)
         do {
-            try image.read(into: area.builder, progress: progress)
+            let merged = try image.packages.map { try unpack(image, $0, options: options, into: area) }
+            if merged == nil { try image.read(into: area.builder, progress: progress) }
+            let facts = image.packages.map { Self.facts(of: image, $0, options: options) } ?? image.facts
             let tree = area.builder.tree
-            if let exported = try ExportedPackage(in: source, tree: tree, staging: area.staging) {
+            if merged == nil,
+                let exported = try ExportedPackage(in: source, tree: tree, staging: area.staging)
+            {
                 try check(exported, source: source, options: options)
                 return UnpackedTree(
                     area: area, tree: exported.tree, sortedPaths: exported.tree.sortedPaths,
@@ -258,23 +271,24 @@ extension Session {
                 }
                 return try area.staging.open(id).readAll()
             }
-            let packages = try PackageDatabase.packages(in: tree, read: read)
+            let packages = try merged?.packages ?? PackageDatabase.packages(in: tree, read: read)
             let sortedPaths = tree.sortedPaths
             let listing = TreeListing.render(tree, sortedPaths: sortedPaths) {
                 (area.staging[$0].size, area.staging[$0].digest)
             }
             let identity = try identify(
-                tree, area: area, listing: listing, facts: image.facts, packages: packages,
+                tree, area: area, listing: listing, facts: facts, packages: packages,
                 source: source, options: options)
             for (omission, count) in area.builder.omissions.sorted(by: { $0.key.rawValue < $1.key.rawValue })
             {
                 note("\(identity.name): left out \(omission.text(count: count))")
             }
+            if let merged { noteScripts(merged.finishing, of: identity.name.text) }
             let applied = hints.filter { $0.applies(to: identity.name, with: tree) }
             return UnpackedTree(
                 area: area, tree: tree, sortedPaths: sortedPaths, listing: listing,
-                identity: identity.with(hints: applied.map(\.digest)), source: source, facts: image.facts,
-                packages: packages, hints: applied)
+                identity: identity.with(hints: applied.map(\.digest)), source: source, facts: facts,
+                packages: packages, hints: applied, merged: merged)
         } catch {
             // What cannot be removed now is swept by the next writer; the first error is the one to report.
             try? area.discard()
@@ -308,13 +322,15 @@ extension Session {
             tree: unpacked.tree, packages: unpacked.packages,
             isWholeSystem: relocated.report.loader != nil, needsSetup: false,
             entrypoint: unpacked.facts.entrypoint + unpacked.facts.command)
+        finder.wanted = options.packages.wanted
+        finder.isOfPackages = unpacked.merged != nil
         let (seeds, rules) = launchRules(
             unpacked.hints + Hint.builtIn, tree: unpacked.tree, commands: finder.commandPaths)
         finder.needsSetup = !seeds.isEmpty || !rules.isEmpty
         let identity = unpacked.identity.salted(
             (0..<Self.saltLimit).first { StorePath(unpacked.identity.salted($0)) == relocated.storePath } ?? 0
         )
-        return Metadata(
+        var metadata = Metadata(
             storePath: relocated.storePath, identity: identity, source: unpacked.source,
             sourceDigest: unpacked.facts.digest?.hex,
             summary: unpacked.facts.summary ?? finder.mainPackage(identity.name.text)?.summary,
@@ -327,6 +343,10 @@ extension Session {
             omissions: Dictionary(
                 unpacked.area.builder.omissions.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +),
             hints: unpacked.hints.map { HintRecord(name: $0.name.text, digest: $0.digest.hex) })
+        metadata.packages = unpacked.merged?.records
+        metadata.resolution = options.resolution
+        metadata.finishing = unpacked.merged?.finishing
+        return metadata
     }
 
     /// What relocation did, as JSON.
@@ -372,7 +392,9 @@ extension Session {
             let metadata = try store.register(
                 unpacked.area, tree: relocated.tree, storePath: relocated.storePath, metadata: metadata,
                 sourceListing: unpacked.listing, report: report, source: key,
-                location: Self.location(of: unpacked.source),
+                // Several files are no place to go back to.
+                location: unpacked.merged.map { $0.records.count == 1 } == false
+                    ? nil : Self.location(of: unpacked.source),
                 label: labeller(for: relocated.storePath, tree: relocated.tree, in: store))
             if let lease { _ = try store.keep(metadata.storePath, by: lease) }
             return metadata

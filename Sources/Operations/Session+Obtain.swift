@@ -72,7 +72,7 @@ extension Session {
                 note("\(error)")
                 offer = nil
             }
-            if let offer, try newest.map({ try offer.isNewer(than: $0.version) }) ?? true {
+            if let offer, try newest.map({ try isNewer(offer, than: $0, in: store) }) ?? true {
                 return try known(offer, wanted, options: options, in: store) ?? .offer(offer)
             }
             if let based { return .based(based.package.baseName, based.base, wanted) }
@@ -81,13 +81,27 @@ extension Session {
         }
     }
 
+    /// Whether an offer is taken in place of a package of the store.
+    ///
+    /// Of a distribution's package, one of the same version with other packages around it is newer, too.
+    private func isNewer(_ offer: Offer, than package: Package, in store: Store) throws -> Bool {
+        if try offer.isNewer(than: package.version) { return true }
+        guard case .packages = offer.place, offer.version?.text == package.version,
+            try store.package(baseName: package.baseName) != nil
+        else { return false }
+        return try store.metadata(of: package.baseName).resolution != nil
+    }
+
     /// The package that an offer gave when it was imported; `nil` where it was not.
-    private func known(
+    func known(
         _ offer: Offer, _ wanted: Wanted, options: ImportOptions, in store: Store
     ) throws -> Resolved? {
-        guard let digest = offer.digest else { return nil }
+        let options = try Self.options(options, for: offer)
+        var digest = offer.digest
+        if case .packages(let set) = offer.place { digest = set.key(options: options) }
+        guard let digest else { return nil }
         let key = importKey(
-            of: digest, options: try Self.options(options, for: offer), hints: try userHints(in: store))
+            of: digest, options: options, hints: try options.packages.hints + userHints(in: store))
         guard let baseName = try store.package(from: key), let package = try store.package(baseName: baseName)
         else { return nil }
         return .known(package, wanted)

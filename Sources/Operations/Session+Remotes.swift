@@ -1,3 +1,4 @@
+internal import Distributions
 internal import Files
 private import Glibc
 internal import Remotes
@@ -13,6 +14,10 @@ public struct RemoteSummary: Encodable, Sendable {
     public let kind: String
     /// Where it is.
     public let location: String
+    /// Suites or databases of a distribution; `nil` for what has none.
+    public let suites: [String]?
+    /// Components of the suites.
+    public let components: [String]?
     /// Where the same is, too.
     public let mirrors: [String]
     /// Of several remotes with a package, the highest counts.
@@ -29,6 +34,8 @@ public struct RemoteSummary: Encodable, Sendable {
         name = description.name
         kind = description.kind.rawValue
         location = description.location.text
+        suites = description.suites.isEmpty ? nil : description.suites
+        components = description.components.isEmpty ? nil : description.components
         mirrors = description.mirrors.map(\.text)
         priority = description.priority
         isInsecure = description.isInsecure
@@ -55,6 +62,10 @@ public struct RemoteState: Encodable, Sendable {
 
 /// What is said of a remote that is added.
 public struct RemoteOptions: Sendable {
+    /// Suites or databases of a distribution.
+    public var suites: [String] = []
+    /// Components of a distribution's suites.
+    public var components: [String] = []
     /// Its kind; `nil` to look.
     public var kind: RemoteKind?
     /// Further places with the same files.
@@ -105,7 +116,7 @@ extension Session {
     /// One remote, and what its listing is.
     public func remote(_ name: String) throws -> RemoteState {
         let remote = try withSettings(RemoteConfiguration(root: root).remote(name))
-        return try states(of: [remote])[0]
+        return try states(of: [remote], isAsked: false)[0]
     }
 
     /// Reads listings anew.
@@ -118,12 +129,20 @@ extension Session {
             of: (names.isEmpty ? all : names.map { try configuration.remote($0) }).map(withSettings))
     }
 
-    private func states(of remotes: [ConfiguredRemote]) throws -> [RemoteState] {
+    /// - Parameter isAsked: Whether distributions are asked for what is newer than what is known.
+    private func states(of remotes: [ConfiguredRemote], isAsked: Bool = true) throws -> [RemoteState] {
         let listings = try listings(of: remotes.filter(\.description.hasListing))
         return remotes.map { remote in
             let summary = RemoteSummary(remote)
             do {
                 guard let listing = try listings[remote.name]?.get() else {
+                    if remote.description.kind.isDistribution {
+                        let catalogue = try PackageCatalogue(
+                            self, remote, architecture: .host, isKnownEnough: isOffline || !isAsked)
+                        return RemoteState(
+                            remote: summary, files: catalogue.pool.count, signer: catalogue.signer,
+                            signed: catalogue.signed, problem: nil)
+                    }
                     if remote.description.kind == .oci {
                         if !isOffline { try Registry(remote, isOffline: false).check() }
                         return RemoteState(
@@ -180,6 +199,8 @@ extension Session {
         let location = try RemoteLocation(isURL ? place : Session.absolutePath(place))
         let kind = try options.kind ?? Self.kind(of: location, name: name)
         var description = RemoteDescription(name: checked, kind: kind, location: location)
+        description.suites = options.suites
+        description.components = options.components
         description.mirrors = try options.mirrors.map { try RemoteLocation($0) }
         description.isInsecure = options.isInsecure
         description.priority = options.priority
@@ -202,10 +223,17 @@ extension Session {
             var listing: RemoteListing?
             if description.hasListing, !isOffline { listing = try listings(of: [remote])[checked]?.get() }
             if kind == .oci, !isOffline { try Registry(remote, isOffline: false).check() }
-            let count = try kind == .sysext ? listing?.files().count : nil
+            var state: (count: Int?, signer: String?, signed: Int?) = (nil, listing?.signer, listing?.signed)
+            if kind == .sysext { state.count = try listing?.files().count }
+            if kind.isDistribution {
+                // Also to see that there is something.
+                let catalogue = try PackageCatalogue(
+                    self, remote, architecture: .host, isKnownEnough: isOffline)
+                state = (catalogue.pool.count, catalogue.signer, catalogue.signed)
+            }
             try asWriter(of: store) { try configuration.add(description, through: temporary) }
             return RemoteState(
-                remote: RemoteSummary(remote), files: count, signer: listing?.signer, signed: listing?.signed,
+                remote: RemoteSummary(remote), files: state.count, signer: state.signer, signed: state.signed,
                 serial: listing?.serial, problem: nil)
         } catch {
             // The key and what was read go, too; the first error is the one to report.
@@ -232,6 +260,27 @@ extension Session {
         let suffixes = RemoteLayout.signatureSuffixes + [RemoteLayout.minisignSuffix]
         let isSigned = suffixes.contains { names.contains(sums + $0) }
         return names.contains(sums) && isSigned ? .sysext : .directory
+    }
+
+    /// Adds a remote that is what the host's own package manager is configured with.
+    ///
+    /// - Parameter name: Its name.
+    /// - Throws: ``OperationError/noHostRepositories`` on a host of another kind.
+    public func addHostRemote(_ name: String, options: RemoteOptions = RemoteOptions()) throws -> RemoteState
+    {
+        var options = options
+        let places: [(RemoteKind, String)] = [
+            (.debian, AptLayout.directory), (.rpm, AptLayout.yumRepositories),
+        ]
+        let isThere = { (path: String) in access(path, R_OK) == 0 }
+        let found = places.first { kind, path in
+            isThere(path) && (options.kind.map { $0 == kind } ?? true)
+                && (kind != .debian || isThere(path + "/" + AptLayout.sourceList)
+                    || isThere(path + "/" + AptLayout.sourceParts))
+        }
+        guard let (kind, place) = found else { throw OperationError.noHostRepositories }
+        options.kind = kind
+        return try addRemote(name, place: place, options: options)
     }
 
     /// Forgets a remote; packages that came from it stay.

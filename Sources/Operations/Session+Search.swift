@@ -29,6 +29,22 @@ extension Session {
         let finder = try OfferFinder(self, architecture: nil)
         var found: [(rank: SearchRank, package: FoundPackage)] = []
         for remote in try finder.readRemotes() {
+            if let offers = try finder.packages(of: remote, named: words.first ?? "") {
+                for offer in offers {
+                    guard
+                        let rank = SearchRank(
+                            of: words, name: offer.name, summary: offer.summary, commands: [])
+                    else { continue }
+                    found.append(
+                        (
+                            rank,
+                            FoundPackage(
+                                name: offer.name, version: offer.version?.text, remote: remote.name,
+                                location: offer.location, summary: offer.summary, size: nil, packages: nil)
+                        ))
+                }
+                continue
+            }
             let index = try finder.metadata(of: remote)?.index()
             let facts = Dictionary(grouping: index?.packages ?? [], by: \.file)
             let known = Dictionary(grouping: index?.packages ?? [], by: \.name)
@@ -110,7 +126,7 @@ extension Session {
         let facts = Dictionary(grouping: reader?.index()?.packages ?? [], by: \.file)
         for offer in try finder.candidates(named: name, version: nil, in: remote, isNamed: isNamed) {
             let file = facts[offer.fileName]?.first
-            if information.summary == nil { information.summary = file?.summary }
+            if information.summary == nil { information.summary = file?.summary ?? offer.summary }
             if information.commands.isEmpty { information.commands = file?.commands ?? [] }
             // The newest alone: each may cost a question to the server.
             let isNewest = information.offered.last?.remote != remote.name

@@ -1,3 +1,4 @@
+internal import Distributions
 internal import Files
 internal import Remotes
 internal import Store
@@ -65,15 +66,29 @@ extension Session {
         return try members.compactMap { member in
             guard names.isEmpty || names.contains(member.name) else { return nil }
             let found: Offer?
+            let metadata = try store.metadata(of: member.shown.baseName)
+            finder.hasRecommended = metadata.resolution?.hasRecommended ?? false
             do {
-                found = try finder.offer(of: member.name, ignoresHost: ignoresHost)
+                // What was chosen from a distribution stays with it.
+                let remote = metadata.resolution.map(\.remote).flatMap { finder.has($0) ? $0 : nil }
+                found = try finder.offer(
+                    of: metadata.resolution?.name ?? member.name, remote: remote, ignoresHost: ignoresHost)
             } catch let error as OperationError where names.isEmpty {
                 // One that is for other hosts only keeps the others from nothing.
                 note("\(error)")
                 return nil
             }
-            guard let offer = found, let version = offer.version, try offer.isNewer(than: member.version)
+            guard let offer = found, let version = offer.version,
+                try isUpgrade(offer, of: metadata, version: member.version)
             else { return nil }
+            var options = ImportOptions()
+            options.ignoresHost = ignoresHost
+            // Other packages with the same files gave the same store path when they came.
+            if case .known(let package, _) = try known(offer, .offer(offer), options: options, in: store),
+                package.baseName == member.shown.baseName
+            {
+                return nil
+            }
             return (
                 member, offer,
                 PackageUpgrade(
@@ -81,6 +96,21 @@ extension Session {
                     remote: offer.remote.name, isPinned: pins.contains(member.name))
             )
         }
+    }
+
+    /// Whether an offer is newer than what a profile has; of a distribution's package also one of the same version with
+    /// newer packages around it.
+    private func isUpgrade(_ offer: Offer, of metadata: Metadata, version: String) throws -> Bool {
+        guard case .packages(let set) = offer.place, let resolution = metadata.resolution else {
+            return try offer.isNewer(than: version)
+        }
+        let own = metadata.packages?.first { $0.name == resolution.name }?.version
+        if let own, let main = set.main {
+            // By the distribution's own order of versions: an epoch is not part of the store path's.
+            guard set.catalogue.pool.order(main.version, own) >= 0 else { return false }
+        }
+        let before = Set((metadata.packages ?? []).map(\.digest))
+        return before != Set(set.resolution.packages.map(\.digest.hex))
     }
 
     // MARK: - Pins

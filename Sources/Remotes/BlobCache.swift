@@ -20,6 +20,11 @@ public struct BlobCache: Sendable {
         "\(RemoteLayout.blobs)/\(digest.hex.prefix(2))/\(digest.hex)"
     }
 
+    /// Where the file of a digest would be, from a root.
+    public static func path(of digest: Digest) -> String {
+        StoreLayout.Name.cache + "/" + name(of: digest)
+    }
+
     /// The file of a digest, read and compared; `nil` where there is none.
     ///
     /// One that is damaged is removed.

@@ -161,6 +161,38 @@ public struct Fetcher: Sendable {
         }
     }
 
+    /// Fetches a file of which nobody said a digest.
+    ///
+    /// - Parameters:
+    ///   - name: Its name in the remote's place.
+    ///   - newName: What it is called in the directory.
+    ///   - directory: Where it goes; what an error leaves there is the caller's to remove.
+    ///   - progress: Told how much is there.
+    /// - Returns: Its digest.
+    /// - Throws: ``RemoteError``, `SystemError`.
+    public func fetch(
+        _ name: String, as newName: String, in directory: Descriptor, progress: FetchProgress.Part
+    ) throws -> Digest {
+        if isOffline, case .url = remote.location { throw RemoteError.offline(what: name) }
+        return try attempt(name) { place in
+            let url = place.location.appending(name)
+            let file = try directory.open(beneath: newName, flags: O_WRONLY | O_CREAT | O_TRUNC)
+            var hasher = Hasher256()
+            var size = 0
+            let outcome = try Transfer().run(
+                request(url), isCancelled: isCancelled, onHead: { progress.expect($0.length) }
+            ) { bytes in
+                size += bytes.count
+                guard size <= limit else { throw RemoteError.tooLarge(url: url, limit: limit) }
+                try file.write(bytes)
+                hasher.update(bytes)
+                progress.advance(to: size)
+            }
+            try check(outcome, url)
+            return hasher.finalize()
+        }
+    }
+
     private func copy(_ path: String, into part: BlobCache.Part, _ progress: FetchProgress.Part) throws {
         let file = try Descriptor.file(path)
         progress.expect(Int(try file.status().st_size))

@@ -16,15 +16,20 @@ struct Keyring {
     ///   - remote: The remote.
     ///   - temporary: Where keys in text form are written in binary form.
     init(of remote: ConfiguredRemote, in temporary: Descriptor) throws {
-        var files: [String] = []
         let isThere = { (path: String) in access(path, F_OK) == 0 }
         let own = remote.description.keyring
         let ofHost =
             RemoteLayout.systemdKeyrings.first(where: isThere).map { [$0] } ?? []
         let named = try own.map { [$0] } ?? ofHost + RemoteLayout.keyDirectories.flatMap(Self.keys)
+        files = try Self.binaries(named, in: temporary)
+    }
+
+    /// Files with keys in binary form, made where they are in text form.
+    private static func binaries(_ named: [String], in temporary: Descriptor) throws -> [String] {
+        var files: [String] = []
         for (index, file) in named.enumerated() {
             let bytes = try Descriptor.file(file).readAll(limit: Self.longest)
-            guard let binary = Self.binary(bytes) else { throw RemoteError.noKey(file: file) }
+            guard let binary = binary(bytes) else { throw RemoteError.noKey(file: file) }
             if binary.elementsEqual(bytes) {
                 files.append(file)
             } else {
@@ -33,7 +38,39 @@ struct Keyring {
                 files.append(temporary.path(of: name))
             }
         }
-        self.files = files
+        return files
+    }
+
+    /// The keys that a repository of a distribution may be signed with.
+    ///
+    /// - Parameters:
+    ///   - trust: What was said of it.
+    ///   - remote: The remote that it is of, whose own keyring counts before the host's.
+    ///   - temporary: Where keys in text form are written in binary form.
+    init(_ trust: RepositoryTrust, of remote: ConfiguredRemote, in temporary: Descriptor) throws {
+        let named: [String]
+        switch trust {
+        case .files(let files): named = files
+        case .text(let text):
+            let name = "key-text"
+            guard let binary = Self.binary(Bytes(text.utf8)) else {
+                throw RemoteError.noKey(file: remote.file + " (Signed-By)")
+            }
+            try temporary.replaceFile(name, contents: binary)
+            named = [temporary.path(of: name)]
+        case .usual, .fingerprints, .anybody:
+            guard remote.description.kind == .debian, remote.description.keyring == nil else {
+                self = try Keyring(of: remote, in: temporary)
+                return
+            }
+            // As apt: what names no key may be signed with any of those of the machine.
+            let apt = AptLayout.directory + "/"
+            let old = apt + AptLayout.trusted
+            named =
+                (access(old, R_OK) == 0 ? [old] : []) + (try Self.keys(in: apt + AptLayout.trustedParts))
+                + (try RemoteLayout.keyDirectories.flatMap(Self.keys))
+        }
+        files = try Self.binaries(named, in: temporary)
     }
 
     private static func keys(in directory: String) throws -> [String] {

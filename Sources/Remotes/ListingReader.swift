@@ -20,8 +20,6 @@ public struct RemoteListing: Sendable {
 public struct ListingReader: Sendable {
     /// Bytes that a signature may have.
     private static let longestSignature = 1 << 20
-    /// Seconds that a signature may be ahead of this machine's clock.
-    private static let clockSkew = 86400
 
     let root: String
     let isOffline: Bool
@@ -148,7 +146,10 @@ public struct ListingReader: Sendable {
                 remote: remote.name, reason: "the signature does not say when it was made",
                 hint: "ask who keeps the server to sign it with a current program")
         }
-        try checkAge(signed, verified.serial, Digest(hashing: bytes).hex, remote)
+        try SeenListing(
+            location: remote.description.location.text, signed: signed, digest: Digest(hashing: bytes).hex,
+            serial: verified.serial
+        ).check(of: remote.name, root: root, now: now())
         if let date = checksums?.bestBefore, Self.isOver(date, now()) {
             throw RemoteError.expired(remote: remote.name, date: date)
         }
@@ -172,43 +173,6 @@ public struct ListingReader: Sendable {
         return try area.withFiles(bytes, signature) { data, signature, home in
             try SignatureCheck(remote: remote.name, keyring: Keyring(of: remote, in: home)).verify(
                 signature, of: data, home: home.path)
-        }
-    }
-
-    /// Throws for a listing that is older than one that was seen, and remembers it otherwise.
-    private func checkAge(_ signed: Int, _ serial: Int?, _ digest: String, _ remote: ConfiguredRemote) throws
-    {
-        guard signed <= now() + Self.clockSkew else {
-            throw RemoteError.badSignature(
-                remote: remote.name,
-                reason: "it was signed on \(SeenListing.text(signed)), which is yet to come",
-                hint: "check this machine's clock; else ask who keeps the server")
-        }
-        // Where there is no root yet, nothing was seen.
-        guard let root = try? Descriptor.directory(root) else { return }
-        let location = remote.description.location.text
-        let seen = try SeenListing.read(remote.name, root: root).flatMap {
-            $0.location == location ? $0 : nil
-        }
-        // Two signatures over one listing are not of the same second.
-        if let seen, seen.digest != digest {
-            if let serial, let before = seen.serial, serial < before {
-                throw RemoteError.earlierSerial(remote: remote.name, seen: before, serial: serial)
-            }
-            if signed < seen.signed {
-                throw RemoteError.rolledBack(
-                    remote: remote.name, seen: SeenListing.text(seen.signed), signed: SeenListing.text(signed)
-                )
-            }
-        }
-        let newest = SeenListing(
-            location: location, signed: max(signed, seen?.signed ?? signed), digest: digest,
-            serial: serial ?? seen?.serial)
-        guard seen != newest else { return }
-        do {
-            try newest.write(remote.name, root: root)
-        } catch let error as SystemError where ListingArea.isNotOurs(error) {
-            // Whoever only reads the root remembers nothing in it.
         }
     }
 

@@ -132,10 +132,19 @@ public struct RemoteConfiguration {
         for suffix in [RemoteLayout.keySuffixes[1], RemoteLayout.publicSuffix] {
             try ofRoot.unlink(RemoteLayout.keys + "/" + name + suffix)
         }
-        try ofRoot.unlink(RemoteLayout.seen + "/" + name)
-        let listings = StoreLayout.Name.cache + "/" + RemoteLayout.listings
-        if try ofRoot.status(of: listings + "/" + name) != nil {
-            try ofRoot.directory(beneath: listings).removeTree(name)
+        let cache = StoreLayout.Name.cache + "/"
+        // What belongs to the remote, and to each of its repositories.
+        let isOurs = { (text: String) in text == name || text.hasPrefix(name + RemoteLayout.repositoryMark) }
+        for parent in [RemoteLayout.seen, cache + RemoteLayout.listings, cache + RemoteLayout.solvables]
+        where try ofRoot.status(of: parent) != nil {
+            let directory = try ofRoot.directory(beneath: parent)
+            for entry in try directory.list().map(\.text) where isOurs(entry) {
+                if parent == RemoteLayout.seen {
+                    try directory.unlink(entry)
+                } else {
+                    try directory.removeTree(entry)
+                }
+            }
         }
     }
 

@@ -9,6 +9,8 @@ internal import StoreLayout
 /// seen is an old state, whoever shows it. A listing without a signature says nothing that could be trusted.
 struct SeenListing: Equatable {
     private static let section = "Seen"
+    /// Seconds that a signature may be ahead of this machine's clock.
+    private static let clockSkew = 86400
 
     /// The remote's place; another place begins anew.
     let location: String
@@ -41,6 +43,42 @@ struct SeenListing: Equatable {
         try root.directory(beneath: RemoteLayout.seen).replaceFile(
             name, contents: text.utf8, through: root.directory(beneath: StoreLayout.Name.temporary),
             isDurable: true)
+    }
+
+    /// Throws for a listing that is older than one that was seen, and remembers this one otherwise.
+    ///
+    /// - Parameters:
+    ///   - name: Whose it is.
+    ///   - root: The root that remembers.
+    ///   - now: The time, in seconds since the epoch.
+    func check(of name: String, root: String, now: Int) throws {
+        guard signed <= now + Self.clockSkew else {
+            throw RemoteError.badSignature(
+                remote: name, reason: "it was signed on \(Self.text(signed)), which is yet to come",
+                hint: "check this machine's clock; else ask who keeps the server")
+        }
+        // Where there is no root yet, nothing was seen.
+        guard let root = try? Descriptor.directory(root) else { return }
+        let seen = try Self.read(name, root: root).flatMap { $0.location == location ? $0 : nil }
+        // Two signatures over one listing are not of the same second.
+        if let seen, seen.digest != digest {
+            if let serial, let before = seen.serial, serial < before {
+                throw RemoteError.earlierSerial(remote: name, seen: before, serial: serial)
+            }
+            if signed < seen.signed {
+                throw RemoteError.rolledBack(
+                    remote: name, seen: Self.text(seen.signed), signed: Self.text(signed))
+            }
+        }
+        let newest = SeenListing(
+            location: location, signed: max(signed, seen?.signed ?? signed), digest: digest,
+            serial: serial ?? seen?.serial)
+        guard seen != newest else { return }
+        do {
+            try newest.write(name, root: root)
+        } catch let error as SystemError where ListingArea.isNotOurs(error) {
+            // Whoever only reads the root remembers nothing in it.
+        }
     }
 
     /// A time for people, in UTC.

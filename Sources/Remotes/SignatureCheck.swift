@@ -5,6 +5,8 @@ private import Glibc
 struct VerifiedSignature {
     /// The key, by its fingerprint.
     let fingerprint: String
+    /// The key that it belongs to, by its fingerprint; itself where that is not known.
+    var primary: String? = nil
     /// When it was made, in seconds since the epoch; `nil` where it does not say.
     let date: Int?
     /// The how manieth it is; `nil` where it does not say.
@@ -29,18 +31,36 @@ struct SignatureCheck {
     func verify(_ signature: String, of data: String, home directory: String) throws -> VerifiedSignature {
         guard !keyring.files.isEmpty else { throw RemoteError.noKeys(remote: remote) }
         if let gpgv = SpawnedProgram.find("gpgv") {
-            return try withGnuPG(gpgv, signature, data, directory)
+            return try withGnuPG(gpgv, [signature, data], directory)
         }
         guard let sqv = SpawnedProgram.find("sqv") else { throw RemoteError.noVerifier }
         return try withSequoia(sqv, signature, data)
     }
 
+    /// Whether texts with their signature in them can be verified.
+    static var canVerifyInline: Bool { SpawnedProgram.find("gpgv") != nil }
+
+    /// Verifies a text with its signature in it.
+    ///
+    /// - Parameters:
+    ///   - file: The path of the text.
+    ///   - directory: A directory that is the program's home.
+    /// - Returns: The signature, and what of the text it is over.
+    func verifyInline(_ file: String, home directory: Descriptor) throws -> (VerifiedSignature, Bytes) {
+        guard !keyring.files.isEmpty else { throw RemoteError.noKeys(remote: remote) }
+        guard let gpgv = SpawnedProgram.find("gpgv") else { throw RemoteError.noVerifier }
+        let name = "verified"
+        let signature = try withGnuPG(
+            gpgv, [file], directory.path, options: ["--output", directory.path(of: name)])
+        return (signature, try directory.open(beneath: name).readAll(limit: ChecksumList.longest))
+    }
+
     private func withGnuPG(
-        _ program: String, _ signature: String, _ data: String, _ directory: String
+        _ program: String, _ files: [String], _ directory: String, options: [String] = []
     ) throws -> VerifiedSignature {
         let arguments =
-            ["--homedir", directory, "--status-fd", "1", "--weak-digest", "SHA1"]
-            + keyring.files.flatMap { ["--keyring", $0] } + ["--", signature, data]
+            ["--homedir", directory, "--status-fd", "1", "--weak-digest", "SHA1"] + options
+            + keyring.files.flatMap { ["--keyring", $0] } + ["--"] + files
         let result = try SpawnedProgram(program, arguments, environment: ["LC_ALL=C", "PATH=/usr/bin:/bin"])
             .finish()
         var problem: String?
@@ -53,7 +73,8 @@ struct SignatureCheck {
             case "NEWSIG": isGood = false
             case "GOODSIG": isGood = true
             case "VALIDSIG" where isGood && words.count > 4:
-                return VerifiedSignature(fingerprint: words[2], date: Int(words[4]))
+                return VerifiedSignature(
+                    fingerprint: words[2], primary: words.count > 11 ? words[11] : nil, date: Int(words[4]))
             case "BADSIG": problem = "the signature is not over this listing"
             case "EXPSIG": problem = "the signature has expired"
             case "EXPKEYSIG": problem = "the key \(words.dropFirst(2).first ?? "") that signed it has expired"

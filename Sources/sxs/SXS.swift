@@ -73,9 +73,9 @@ struct SXS: ParsableCommand {
             CheckCommand.self, RelabelCommand.self, AdoptCommand.self, CollectCommand.self,
             WhyAliveCommand.self, UpgradeCommand.self, OutdatedCommand.self, PinCommand.self,
             UnpinCommand.self,
-            SearchCommand.self, InformationCommand.self, RepositoryCommand.self, KeyCommand.self,
-            IndexCommand.self, RepairCommand.self, PrepareCommand.self, ConfigCommand.self,
-            ServiceCommand.self,
+            SearchCommand.self, InformationCommand.self, PlanCommand.self, RepositoryCommand.self,
+            KeyCommand.self, IndexCommand.self, RepairCommand.self, PrepareCommand.self, BuildCommand.self,
+            LockCommand.self, UpdateLockCommand.self, ConfigCommand.self, ServiceCommand.self,
         ])
 
     /// The program's version.

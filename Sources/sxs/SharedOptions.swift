@@ -96,6 +96,41 @@ struct ImageOptions: ParsableArguments {
             valueName: "number"))
     var maxRatio: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Leave out of packages: doc, devel, locales, separated by commas.", valueName: "kinds"))
+    var slim: String?
+
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("A locale to make of packages, such as de_DE.UTF-8.", valueName: "locale"))
+    var locale: [String] = []
+
+    private func packageOptions() throws -> PackageOptions {
+        var options = PackageOptions()
+        options.slim = try Set(
+            (slim ?? "").split(separator: ",").map { word in
+                guard let kind = Slimming(rawValue: String(word)) else {
+                    throw ValidationError(
+                        "--slim knows \(Slimming.allCases.map(\.rawValue).joined(separator: ", ")), not '\(word)'"
+                    )
+                }
+                return kind
+            })
+        for name in locale {
+            guard name.utf8.allSatisfy({ isLocaleByte($0) }), !name.hasPrefix("-") else {
+                throw ValidationError("--locale takes a name such as de_DE.UTF-8, not '\(name)'")
+            }
+        }
+        options.locales = locale
+        return options
+    }
+
+    private func isLocaleByte(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+            || "_.@-".utf8.contains(byte)
+    }
+
     func validate() throws {
         guard (maxFiles ?? 1) > 0 else { throw ValidationError("--max-files has to be at least 1") }
         guard (maxRatio ?? 1) > 0 else { throw ValidationError("--max-ratio has to be at least 1") }
@@ -114,6 +149,7 @@ struct ImageOptions: ParsableArguments {
         options.limits = ImageLimits(
             size: maxSize?.bytes ?? limits.size, files: maxFiles ?? limits.files,
             ratio: maxRatio ?? limits.ratio)
+        options.packages = try packageOptions()
         return options
     }
 }

@@ -18,7 +18,7 @@ public struct FuzzTarget: Sendable, CustomStringConvertible {
     }
 
     /// All of them but ELF files and launchers, which have programs of their own.
-    public static let all = images + texts + relocated + documents
+    public static let all = images + texts + relocated + documents + distributions
 
     /// What tests call it.
     public var description: String { name }

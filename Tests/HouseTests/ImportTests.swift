@@ -18,9 +18,10 @@ import Testing
         "Remotes": ["Files", "StoreLayout", "CSodium"],
         "Varlink": ["Files"],
         "Service": ["Files", "StoreLayout", "Operations", "Varlink"],
+        "Distributions": ["Files", "StoreLayout", "CSolv"],
         "Operations": [
             "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
-            "Remotes",
+            "Remotes", "Distributions",
         ],
         "sxs": [
             "Files", "StoreLayout", "Operations", "Service", "Images", "Relocation", "Activation",

@@ -19,6 +19,11 @@ struct sxs_build {
     size_t output_limit;        /* bytes of /out */
     size_t memory_limit;        /* bytes of address space */
     unsigned seconds;           /* of processor time */
+    const char *closure;        /* NULL, or its root, read-only, instead of store, aliases and input; has empty
+                                   directories out and tmp, and empty files dev/null and dev/urandom. The input
+                                   is then a path in there, or empty */
+    const char *output;         /* NULL, or a name in /out for what it prints that is no message */
+    char *const *environment;   /* NULL for none */
 };
 
 /* What sxs_build_start was doing when it failed. */

@@ -111,6 +111,7 @@ struct DiffCommand: ParsableCommand {
                 change.from.storePath == change.to.storePath ? " (other commands)" : " (other contents)"
             Console.print(
                 "~ \(change.name) \(change.from.version) -> \(change.to.version)" + (isRebuilt ? note : ""))
+            for package in change.packages { Console.print("    \(package.text)") }
         }
         if difference.added.isEmpty, difference.removed.isEmpty, difference.changed.isEmpty {
             Console.print("no difference")

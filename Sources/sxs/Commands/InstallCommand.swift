@@ -7,12 +7,14 @@ struct InstallCommand: ParsableCommand {
         abstract: "Add packages to the profile and activate the new generation.",
         discussion: """
             A package is an image (a path with a '/', or KIND:PATH), or the name of one that is in the store or in a \
-            remote. The newest version is taken; NAME@VERSION names one, and REMOTE/NAME one of a remote.
+            remote. The newest version is taken; NAME@VERSION or NAME=VERSION names one, and REMOTE/NAME one of a remote. \
+            Of a distribution's remote, a package comes with all that it needs: 'sxs plan' shows what that is.
 
             Examples:
               sxs install ./emacs.oci.tar
               sxs install oci-archive:images/emacs.tar --expose emacs,emacsclient
               sxs install emacs git@2.39.5
+              sxs remote add debian --from-host && sxs install debian/emacs
             """)
 
     @Argument(help: ArgumentHelp("Images or package names.", valueName: "package"))
@@ -28,6 +30,7 @@ struct InstallCommand: ParsableCommand {
     var anyHost = false
 
     @OptionGroup var image: ImageOptions
+    @OptionGroup var distribution: DistributionOptions
     @OptionGroup var fetch: FetchOptions
     @OptionGroup var activation: ActivationOptions
     @OptionGroup var shared: SharedOptions
@@ -45,6 +48,7 @@ struct InstallCommand: ParsableCommand {
         if fetch.offline { session.isOffline = true }
         var options = try image.options(of: session)
         options.ignoresHost = anyHost
+        options.hasRecommended = distribution.recommends
         let change = try session.install(packages, options: options, prefer: prefer)
         try change.show(json: shared.json)
     }

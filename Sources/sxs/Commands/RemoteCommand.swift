@@ -37,13 +37,16 @@ struct RemoteCommand: ParsableCommand {
             commandName: "add", abstract: "Add a place in which 'install NAME' looks.",
             discussion: """
                 The place is a directory of images, the URL of a sysext store (images beside a SHA256SUMS), a catalog \
-                file, or docker://HOST/PREFIX for a registry of OCI images. The listing of a store has to be \
-                signed: SHA256SUMS.minisig with a key of --key or 'sxs key trust', or SHA256SUMS.gpg, .asc or .sig with one \
-                of --key, of /etc/sxs/trusted.gpg.d, or of systemd's import-pubring.gpg.
+                file, docker://HOST/PREFIX for a registry of OCI images, or with --kind debian, rpm or arch the \
+                repository of a distribution. The listing of a store has to be signed: SHA256SUMS.minisig with a key of \
+                --key or 'sxs key trust', or SHA256SUMS.gpg, .asc or .sig with one of --key, of \
+                /etc/sxs/trusted.gpg.d, or of systemd's import-pubring.gpg.
 
                 Examples:
                   sxs remote add local /srv/images
                   sxs remote add tools https://example.org/extensions --key ./tools.asc
+                  sxs remote add debian --from-host
+                  sxs remote add trixie https://deb.debian.org/debian --kind debian --suite trixie
                   sxs remote add chainguard docker://cgr.dev/chainguard
                   sxs remote add old http://example.org/unsigned --insecure --mirror http://mirror.example.org/unsigned
                 """)
@@ -52,10 +55,29 @@ struct RemoteCommand: ParsableCommand {
         var name: String
 
         @Argument(help: ArgumentHelp("The directory, file or URL.", valueName: "place"))
-        var place: String
+        var place: String?
 
-        @Option(help: "What it is: directory, sysext, catalog or oci; by default found out.")
+        @Flag(
+            help: "Take the repositories that the host's own package manager (apt, dnf) is configured with.")
+        var fromHost = false
+
+        @Option(
+            help:
+                "What it is: directory, sysext, catalog, oci, debian, rpm or arch; by default found out, but for the last three."
+        )
         var kind: String?
+
+        @Option(
+            name: .customLong("suite"), parsing: .singleValue,
+            help: ArgumentHelp(
+                "A suite of a Debian archive (a directory with '/' at its end if it is flat), or a database of Arch.",
+                valueName: "suite"))
+        var suites: [String] = []
+
+        @Option(
+            name: .customLong("component"), parsing: .singleValue,
+            help: ArgumentHelp("A component of the suites (default: main).", valueName: "component"))
+        var components: [String] = []
 
         @Option(
             help: ArgumentHelp(
@@ -88,6 +110,12 @@ struct RemoteCommand: ParsableCommand {
         @OptionGroup var shared: SharedOptions
 
         func validate() throws {
+            guard fromHost == (place == nil) else {
+                throw ValidationError("name a place, or say --from-host")
+            }
+            guard suites.isEmpty || !fromHost else {
+                throw ValidationError("--suite goes with a place, not with --from-host")
+            }
             guard timeout.map({ (1...3600).contains($0) }) ?? true else {
                 throw ValidationError("--timeout is from 1 to 3600 seconds")
             }
@@ -106,7 +134,12 @@ struct RemoteCommand: ParsableCommand {
             options.key = key
             options.credentials = credentials
             options.timeout = timeout
-            let added = try shared.session(fetch).addRemote(name, place: place, options: options)
+            options.suites = suites
+            options.components = components
+            let session = try shared.session(fetch)
+            let added =
+                try place.map { try session.addRemote(name, place: $0, options: options) }
+                ?? session.addHostRemote(name, options: options)
             if shared.json { return try Console.printJSON(added) }
             Console.print("\(added.remote.name): \(added.remote.location)\(added.summary)")
         }
@@ -156,10 +189,14 @@ struct RemoteCommand: ParsableCommand {
                     ["name", remote.name], ["kind", remote.kind], ["location", remote.location],
                     ["file", remote.file], ["priority", "\(remote.priority)"],
                 ]
+                if let suites = remote.suites { rows.append(["suites", suites.joined(separator: " ")]) }
+                if let components = remote.components {
+                    rows.append(["components", components.joined(separator: " ")])
+                }
                 rows += remote.mirrors.map { ["mirror", $0] }
                 if remote.isInsecure { rows.append(["insecure", "its listing needs no signature"]) }
                 if let keyring = remote.keyring { rows.append(["keyring", keyring]) }
-                if let files = state.files { rows.append(["files", "\(files)"]) }
+                if let files = state.files { rows.append([state.unit.many, "\(files)"]) }
                 if let signer = state.signer { rows.append(["signed by", signer]) }
                 if let serial = state.serial { rows.append(["serial", "\(serial)"]) }
                 Console.print(Console.table(rows))
@@ -259,9 +296,15 @@ struct ImportSysupdate: ParsableCommand {
 }
 
 extension RemoteState {
+    /// What it has.
+    fileprivate var unit: (one: String, many: String) {
+        RemoteKind(rawValue: remote.kind)?.isDistribution == true
+            ? ("package", "packages") : ("file", "files")
+    }
+
     /// What is known of the listing, to go after the remote's name.
     fileprivate var summary: String {
-        let count = files.map { ": \($0) \($0 == 1 ? "file" : "files")" } ?? ""
+        let count = files.map { ": \($0) \($0 == 1 ? unit.one : unit.many)" } ?? ""
         return count + (signer.map { ", signed by \($0)" } ?? "")
     }
 }

@@ -7,19 +7,21 @@ struct ImportCommand: ParsableCommand {
         commandName: "import", abstract: "Bring an image into the store; no profile changes.",
         discussion: """
             An image: an OCI archive or layout directory, a 'docker save' archive, a tar of a root file system, a \
-            SquashFS .raw, or a directory. The format is found by looking; KIND: before the path names it (oci-archive, \
-            oci, docker-archive, tar, raw, dir).
+            SquashFS .raw, or a directory; or packages of a distribution (.deb, .rpm, Arch's .pkg.tar, Alpine's .apk), of \
+            which several become one store path. The format is found by looking; KIND: before the path names it \
+            (oci-archive, oci, docker-archive, tar, raw, dir, deb, rpm, pacman, apk).
 
             An extension that 'sxs export' made is taken over: its package gets the store path that it has there.
 
             Examples:
               sxs import ./emacs.oci.tar
               sxs import dir:./tree --name tools --version 1
+              sxs import ./jq.deb ./libjq1.deb ./libonig5.deb ./libc6.deb --name jq --slim doc,locales
               sxs import --extensions
             """)
 
-    @Argument(help: "The image.")
-    var source: String?
+    @Argument(help: "The image, or packages of a distribution that become one.")
+    var sources: [String] = []
 
     @Flag(help: "Take over every exported extension that is in one of systemd's directories.")
     var extensions = false
@@ -28,15 +30,15 @@ struct ImportCommand: ParsableCommand {
     @OptionGroup var shared: SharedOptions
 
     func validate() throws {
-        guard extensions == (source == nil) else {
+        guard extensions == sources.isEmpty else {
             throw ValidationError("name an image, or say --extensions")
         }
     }
 
     func run() throws {
-        guard let source else { return try adopt() }
+        guard !sources.isEmpty else { return try adopt() }
         let session = try shared.session()
-        let result = try session.importImage(source, options: image.options(of: session))
+        let result = try session.importImages(sources, options: image.options(of: session))
         if shared.json { return try Console.printJSON(result) }
         let metadata = result.metadata
         Console.print(StoreLayout.storeDirectory + "/" + metadata.storePath)
@@ -106,6 +108,7 @@ struct PathInfoCommand: ParsableCommand {
                 ])
             }
             if let summary = metadata.summary { rows.append(["summary", summary]) }
+            rows += PackageRows.rows(of: metadata)
             if !metadata.omissions.isEmpty {
                 rows.append([
                     "left out",

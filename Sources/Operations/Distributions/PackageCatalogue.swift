@@ -1,0 +1,258 @@
+internal import Distributions
+internal import Files
+private import FoundationEssentials
+private import Glibc
+internal import Remotes
+internal import StoreLayout
+private import Synchronization
+
+/// The packages of a distribution's remote, and where their files are.
+final class PackageCatalogue: @unchecked Sendable {
+    // A class: it owns libsolv's pool, which the thread of the verb alone uses; transfers use the readers.
+
+    /// What is kept of the repositories, so that they need not be asked.
+    private struct State: Codable {
+        struct Entry: Codable {
+            /// The repository in libsolv's form: a file beside this one.
+            let file: String
+            let isAutomatic: Bool
+            let signer: String?
+            let signed: Int?
+        }
+
+        /// Of what it is: repositories, architecture, form.
+        let configuration: String
+        let entries: [Entry]
+    }
+
+    private static let suffix = ".solv"
+    private static let readersAtOnce = 8
+    private static let longestCache = 1 << 30
+
+    let remote: ConfiguredRemote
+    let repositories: [PackageRepository]
+    let readers: [RepositoryReader]
+    let pool: PackagePool
+    /// Whose key signed the first repository, and when.
+    private(set) var signer: String?
+    private(set) var signed: Int?
+    private let session: Session
+    private let architecture: Architecture
+
+    /// Reads a remote.
+    ///
+    /// - Parameters:
+    ///   - isKnownEnough: Whether what was read another time will do, whatever servers have.
+    ///   - isForced: Whether servers are asked for all of it.
+    init(
+        _ session: Session, _ remote: ConfiguredRemote, architecture: Architecture, isKnownEnough: Bool,
+        isForced: Bool = false
+    ) throws {
+        self.session = session
+        self.remote = remote
+        self.architecture = architecture
+        pool = PackagePool(kind: remote.description.kind, architecture: architecture)
+        let notes = NoteBox()
+        repositories = try RepositoryConfiguration.repositories(
+            of: remote, architecture: architecture, note: session.note)
+        readers = repositories.map { repository in
+            RepositoryReader(
+                remote, places: repository.places, title: repository.title, trust: repository.trust,
+                root: session.root, isOffline: session.isOffline, note: notes.add)
+        }
+        defer { for text in notes.sorted { session.note(text) } }
+        // Whoever may not write in the root takes what is there, if that is something.
+        let isReader = access(session.root + "/" + StoreLayout.Name.cache, W_OK) != 0
+        if isKnownEnough || isReader, try readKnown(isCompared: session.isOffline || isReader) { return }
+        try refresh(isForced: isForced, notes)
+    }
+
+    /// What the kept state has to be of.
+    private var configuration: String {
+        let lines =
+            [PackagePool.cacheVersion, architecture.rawValue] + repositories.map { "\($0)" }
+            + ["\(remote.description.isInsecure)"]
+        return Digest(hashing: lines.joined(separator: "\n").utf8).hex
+    }
+
+    // MARK: - What is kept
+
+    /// The directory of what is kept; `nil` for those who only read the root.
+    private func directory() throws -> Descriptor? {
+        do {
+            let cache = try Descriptor.directory(session.root + "/" + StoreLayout.Name.cache)
+            try cache.makeDirectory(RemoteLayout.solvables, mode: 0o755)
+            let all = try cache.directory(beneath: RemoteLayout.solvables)
+            try all.makeDirectory(remote.name, mode: 0o755)
+            return try all.directory(beneath: remote.name)
+        } catch let error as SystemError where [EACCES, EPERM, EROFS, ENOENT].contains(error.code) {
+            return try? Descriptor.directory(
+                [session.root, StoreLayout.Name.cache, RemoteLayout.solvables, remote.name].joined(
+                    separator: "/"))
+        }
+    }
+
+    /// Reads what is kept.
+    ///
+    /// - Parameter isCompared: Whether files have to have the digests in their names: where something is installed.
+    /// - Returns: Whether it was there, and is of these repositories.
+    private func readKnown(isCompared: Bool) throws -> Bool {
+        guard let directory = try directory(),
+            try directory.status(of: RemoteLayout.solvableState) != nil,
+            let state = try? JSONDecoder().decode(
+                State.self, from: Data(directory.open(beneath: RemoteLayout.solvableState).readAll())),
+            state.configuration == configuration, state.entries.count == repositories.count
+        else { return false }
+        let texts = try state.entries.map { entry in
+            try directory.status(of: entry.file) == nil
+                ? nil : try directory.open(beneath: entry.file).readAll(limit: Self.longestCache)
+        }
+        guard !texts.contains(where: { $0 == nil }) else { return false }
+        if isCompared {
+            for case (let entry, let text?) in zip(state.entries, texts)
+            where !Self.isName(entry.file, of: text) {
+                throw DistributionError.unreadable(file: entry.file, reason: "it is damaged")
+            }
+        }
+        for (index, entry) in state.entries.enumerated() {
+            guard let text = texts[index],
+                pool.add(cache: text, title: repositories[index].title, isAutomatic: entry.isAutomatic) != nil
+            else { throw DistributionError.unreadable(file: entry.file, reason: "it is damaged") }
+        }
+        (signer, signed) = (state.entries.first?.signer, state.entries.first?.signed)
+        return true
+    }
+
+    /// A repository as it was kept, if it is what was written.
+    private func kept(_ key: Digest, in directory: Descriptor?) throws -> (file: String, text: Bytes)? {
+        guard let directory,
+            let file = try directory.list().map(\.text).first(where: {
+                $0.hasPrefix(key.hex + ".") && $0.hasSuffix(Self.suffix)
+            })
+        else { return nil }
+        let text = try directory.open(beneath: file).readAll(limit: Self.longestCache)
+        guard file == Self.name(key, text) else {
+            try directory.unlink(file)
+            return nil
+        }
+        return (file, text)
+    }
+
+    /// Whether a file has the digest that its name ends with.
+    private static func isName(_ name: String, of text: Bytes) -> Bool {
+        name.hasSuffix("." + Digest(hashing: text).hex.prefix(32) + suffix)
+    }
+
+    private static func name(_ key: Digest, _ text: Bytes) -> String {
+        key.hex + "." + Digest(hashing: text).hex.prefix(32) + suffix
+    }
+
+    // MARK: - What servers have
+
+    private func refresh(isForced: Bool, _ notes: NoteBox) throws {
+        let indexes = try indexes(isForced: isForced, notes)
+        (signer, signed) = (indexes.first?.index.signer, indexes.first?.index.signed)
+        let directory = try directory()
+        var entries: [State.Entry] = []
+        for (repository, (index, files)) in zip(repositories, indexes) {
+            let name: String
+            if let known = try kept(index.key, in: directory),
+                pool.add(cache: known.text, title: repository.title, isAutomatic: index.isAutomatic) != nil
+            {
+                name = known.file
+            } else {
+                var texts = index.texts
+                for (part, file) in zip(index.parts, files) {
+                    texts.append(try IndexText.unpacked(file, name: part.name, limit: part.limit))
+                }
+                let number = try pool.add(texts, title: repository.title, isAutomatic: index.isAutomatic)
+                let cache = try pool.cache(of: number)
+                name = Self.name(index.key, cache)
+                try keep(cache, as: name, in: directory)
+            }
+            entries.append(
+                State.Entry(
+                    file: name, isAutomatic: index.isAutomatic, signer: index.signer, signed: index.signed))
+        }
+        let state = State(configuration: configuration, entries: entries)
+        try keep(Bytes(JSONEncoder().encode(state)), as: RemoteLayout.solvableState, in: directory)
+        let wanted = Set(entries.map(\.file) + [RemoteLayout.solvableState])
+        for name in (try? directory?.list().map(\.text)) ?? [] where !wanted.contains(name) {
+            // What is not removed now goes another time.
+            try? directory?.unlink(name)
+        }
+    }
+
+    private func keep(_ bytes: Bytes, as name: String, in directory: Descriptor?) throws {
+        do {
+            try directory?.replaceFile(name, contents: bytes)
+        } catch let error as SystemError where [EACCES, EPERM, EROFS].contains(error.code) {
+            return
+        }
+    }
+
+    /// The indexes of all repositories, with the files that are not kept in libsolv's form; at the same time.
+    private func indexes(
+        isForced: Bool, _ notes: NoteBox
+    ) throws -> [(index: RepositoryIndex, files: [Descriptor])] {
+        let cache = try BlobCache(root: session.root)
+        let progress = FetchProgress(
+            "reading \(remote.name)", count: repositories.count, receiver: session.progress)
+        defer { progress.end() }
+        let found = Mutex<[Int: (RepositoryIndex, [Descriptor])]>([:])
+        let box = Box(found)
+        let (readers, repositories, architecture) = (readers, repositories, architecture)
+        let known = Set(
+            (try directory()?.list().map(\.text) ?? []).map { String($0.prefix { $0 != "." }) })
+        try inParallel(Array(repositories.indices), threads: Self.readersAtOnce) { number in
+            let (reader, repository) = (readers[number], repositories[number])
+            for isRepeated in [false, true] {
+                let index = try RepositoryIndex.read(
+                    repository, architecture: architecture, reader, isForced: isForced || isRepeated,
+                    note: notes.add)
+                do {
+                    // What is kept need not be fetched.
+                    let files =
+                        try known.contains(index.key.hex)
+                        ? []
+                        : index.parts.map {
+                            try reader.fetch(
+                                $0.paths, digest: $0.digest, limit: $0.size, into: cache,
+                                progress: progress.part(number), isCancelled: { false })
+                        }
+                    box.state.withLock { $0[number] = (index, files) }
+                    return
+                } catch let error as RemoteError {
+                    // The index is of another moment than its files.
+                    switch error {
+                    case .wrongDigest(let url, _, _), .notThere(let url):
+                        guard isRepeated else { continue }
+                        throw DistributionError.changing(repository: repository.title, file: url)
+                    default: throw error
+                    }
+                }
+            }
+        }
+        return box.state.withLock { found in
+            repositories.indices.compactMap { number in found[number].map { ($0.0, $0.1) } }
+        }
+    }
+
+    /// What several threads find.
+    private final class Box: Sendable {
+        let state: Mutex<[Int: (RepositoryIndex, [Descriptor])]>
+        init(_ state: consuming Mutex<[Int: (RepositoryIndex, [Descriptor])]>) { self.state = state }
+    }
+}
+
+/// What threads have to say.
+final class NoteBox: Sendable {
+    // A class: threads share it.
+    private let texts = Mutex<[String]>([])
+
+    /// Takes a text.
+    @Sendable func add(_ text: String) { texts.withLock { $0.append(text) } }
+
+    /// What was said, each once.
+    var sorted: [String] { texts.withLock { Set($0).sorted() } }
+}

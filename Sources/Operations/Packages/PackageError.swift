@@ -1,0 +1,39 @@
+internal import Files
+
+/// Why packages of distributions do not become one store path.
+public enum PackageError: Error, Equatable, CustomStringConvertible {
+    /// Two packages have a file of one name, and not the same.
+    case conflict(path: String, first: String, second: String)
+    /// One package in two versions.
+    case twice(name: String, versions: [String])
+    /// Packages of several formats.
+    case mixed(first: String, second: String)
+    /// Several images of which one is no package.
+    case several(String)
+
+    /// What happened, and what to do.
+    public var description: String {
+        switch self {
+        case .conflict(let path, let first, let second):
+            """
+            \(first) and \(second) both have '/\(path)', and it is not the same in both
+            hint: import them one by one, under names of their own
+            """
+        case .twice(let name, let versions):
+            """
+            '\(name)' is there in several versions: \(versions.joined(separator: ", "))
+            hint: name one of them
+            """
+        case .mixed(let first, let second):
+            """
+            \(first) and \(second) are packages of different formats, whose distributions name the same things differently
+            hint: import them one by one, under names of their own
+            """
+        case .several(let source):
+            """
+            \(source) is no package of a distribution, and only these can be put together
+            hint: import it alone
+            """
+        }
+    }
+}

@@ -1,0 +1,252 @@
+internal import Files
+private import Glibc
+internal import Images
+internal import Remotes
+internal import Store
+public import StoreLayout
+
+/// What a build came to.
+public struct BuildResult: Encodable, Sendable {
+    /// What is in the store.
+    public let package: ImportResult
+    /// The image that was written; `nil` without one.
+    public let image: ExportResult?
+    /// Whether a lock says what each package has to be.
+    public let isLocked: Bool
+}
+
+/// What became of a lock.
+public struct LockChange: Encodable, Sendable {
+    /// Its file.
+    public let file: String
+    /// Packages that it did not have.
+    public let added: [String]
+    /// Packages that have other digests now.
+    public let changed: [String]
+    /// Packages that the recipe has no more.
+    public let removed: [String]
+}
+
+extension Session {
+    /// Bytes that a recipe, a lock, and a file that a recipe adds may have.
+    private static let longestText = 16 << 20
+
+    /// Builds a recipe into the store, and where wanted an image of it.
+    ///
+    /// - Parameters:
+    ///   - path: The recipe.
+    ///   - output: The image to write; `nil` for none.
+    ///   - limits: How large it may be.
+    /// - Throws: `RecipeError` and what import and export throw.
+    public func build(_ path: String, output: String?, isForced: Bool = false) throws -> BuildResult {
+        let recipe = try recipe(path)
+        let lock = try lock(of: path)
+        let store = try openStoreForWriting()
+        if let lock, let package = recipe.packages.first(where: { lock.digests[$0] == nil }) {
+            throw RecipeError.unlocked(package, lock: path + RecipeLock.suffix)
+        }
+        var references: [PackageReference] = []
+        var open: [Descriptor] = []
+        for package in recipe.packages {
+            let (reference, file) = try locate(package, of: path, wanted: lock?.digests[package])
+            references.append(reference)
+            open += [file].compactMap { $0 }
+        }
+        let options = try options(of: recipe, at: path)
+        let result = try withExtendedLifetime(open) {
+            let image = try self.open(packages: references, options: options)
+            return try importImage(
+                image, from: Self.absolutePath(path), options: options, into: store)
+        }
+        let image = try output.map { output in
+            var options = ExportOptions()
+            options.output = output
+            options.isForced = isForced
+            return try export(result.metadata.storePath, options: options)
+        }
+        return BuildResult(package: result, image: image, isLocked: lock != nil)
+    }
+
+    /// Writes the digests of a recipe's packages to its lock.
+    ///
+    /// - Parameter isUpdate: Whether packages that the lock has may have become others.
+    /// - Throws: ``RecipeError/changed(_:lock:expected:actual:)`` and others.
+    public func lock(_ path: String, isUpdate: Bool) throws -> LockChange {
+        let recipe = try recipe(path)
+        // Where what is fetched goes.
+        _ = try openStoreForWriting()
+        let file = path + RecipeLock.suffix
+        let old = try lock(of: path)?.digests ?? [:]
+        var digests: [String: String] = [:]
+        for package in recipe.packages {
+            let known = isUpdate ? nil : old[package]
+            let digest = try locate(package, of: path, wanted: known).reference.digest?.hex ?? ""
+            digests[package] = digest
+        }
+        let text = RecipeLock(digests).text
+        let parts = try Self.absolutePath(file).split(separator: "/", omittingEmptySubsequences: false)
+        let directory = try Descriptor.directory(parts.dropLast().joined(separator: "/") + "/")
+        try directory.replaceFile(
+            String(parts.last ?? ""), contents: Array(text.utf8), through: directory, isDurable: true)
+        return LockChange(
+            file: file, added: digests.keys.filter { old[$0] == nil }.sorted(),
+            changed: digests.keys.filter { old[$0] != nil && old[$0] != digests[$0] }.sorted(),
+            removed: old.keys.filter { digests[$0] == nil }.sorted())
+    }
+
+    // MARK: - Reading
+
+    private func recipe(_ path: String) throws -> Recipe {
+        try Recipe(parsing: Self.text(path), file: path)
+    }
+
+    private func lock(of path: String) throws -> RecipeLock? {
+        let file = path + RecipeLock.suffix
+        guard access(file, F_OK) == 0 else { return nil }
+        return try RecipeLock(parsing: Self.text(file), file: file)
+    }
+
+    private static func text(_ path: String) throws -> String {
+        String(decoding: try bytes(path), as: UTF8.self)
+    }
+
+    private static func bytes(_ path: String) throws -> Bytes {
+        // A pipe would wait, and a device may have no end.
+        let number = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        guard number >= 0 else { throw SystemError("open", path) }
+        let file = Descriptor(taking: number, path: path)
+        guard try file.status().st_mode & S_IFMT == S_IFREG else { throw OperationError.noTextFile(path) }
+        return try file.readAll(limit: longestText)
+    }
+
+    /// A path as a recipe has it: beside the recipe.
+    private static func beside(_ recipe: String, _ path: String) -> String {
+        guard !path.hasPrefix("/"), let slash = recipe.lastIndex(of: "/") else { return path }
+        return recipe[...slash] + path
+    }
+
+    // MARK: - Packages
+
+    /// Finds a package of a recipe: the one place where its names are resolved.
+    ///
+    /// - Parameter wanted: The digest that it has to have; `nil` to find out which it has.
+    /// - Returns: Where it is, with its digest; a file that was fetched, which has to stay open.
+    private func locate(
+        _ package: String, of recipe: String, wanted: String?
+    ) throws -> (reference: PackageReference, file: Descriptor?) {
+        let wantedDigest = wanted.flatMap { Digest(hex: $0) }
+        if package.hasPrefix("https://") || package.hasPrefix("http://") {
+            let (file, digest) = try fetch(url: package, digest: wantedDigest)
+            let image = ImageReference(path: "/proc/self/fd/\(file.number)", title: package)
+            return (PackageReference(image, digest: digest), file)
+        }
+        guard package.contains("/") else { throw RecipeError.package(package, file: recipe) }
+        let path = Self.beside(recipe, package)
+        let file = try Descriptor.file(path)
+        let digest = try Self.digest(of: file)
+        if let wantedDigest, digest != wantedDigest {
+            throw RecipeError.changed(
+                package, lock: recipe + RecipeLock.suffix, expected: wantedDigest.description,
+                actual: digest.description)
+        }
+        return (PackageReference(ImageReference(path: path), digest: digest), nil)
+    }
+
+    private static func digest(of file: Descriptor) throws -> Digest {
+        var hasher = Hasher256()
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
+        defer { buffer.deallocate() }
+        while case let count = try file.read(into: buffer), count > 0 {
+            hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        }
+        return hasher.finalize()
+    }
+
+    /// Fetches a package into the cache.
+    private func fetch(url: String, digest: Digest?) throws -> (Descriptor, Digest) {
+        let cache = try BlobCache(root: root)
+        let progress = FetchProgress("fetching \(url)", count: 1, receiver: progress)
+        defer { progress.end() }
+        guard let slash = url.lastIndex(of: "/") else { throw RecipeError.package(url, file: url) }
+        let name = Self.unescaped(String(url[url.index(after: slash)...]))
+        let place = try RemoteLocation(String(url[..<slash]))
+        let fetcher = Fetcher(
+            RemoteDescription(name: "recipe", kind: .directory, location: place), isOffline: isOffline)
+        if let digest {
+            let file = try fetcher.fetch(
+                ListedFile(name: name, digest: digest), into: cache, progress: progress.part(0), onWait: {})
+            return (file, digest)
+        }
+        // What it is nobody said: it is fetched under a name of its own, and kept under its digest.
+        let temporary = try Descriptor.directory(root + "/" + StoreLayout.Name.temporary)
+        let (directoryName, directory) = try temporary.makeHeldDirectory()
+        defer { try? temporary.removeTree(directoryName) }
+        let found = try fetcher.fetch(name, as: "package", in: directory, progress: progress.part(0))
+        let local = Fetcher(
+            RemoteDescription(
+                name: "recipe", kind: .directory, location: .path(temporary.path(of: directoryName))),
+            isOffline: isOffline)
+        let file = try local.fetch(
+            ListedFile(name: "package", digest: found), into: cache, progress: progress.part(0), onWait: {})
+        return (file, found)
+    }
+
+    /// A name without the escapes of URLs.
+    private static func unescaped(_ text: String) -> String {
+        var bytes: Bytes = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.first {
+            if byte == UInt8(ascii: "%"), rest.count > 2,
+                let value = UInt8(String(decoding: rest.dropFirst().prefix(2), as: UTF8.self), radix: 16)
+            {
+                bytes.append(value)
+                rest = rest.dropFirst(3)
+            } else {
+                bytes.append(byte)
+                rest = rest.dropFirst()
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    // MARK: - Options
+
+    private func options(of recipe: Recipe, at path: String) throws -> ImportOptions {
+        var options = ImportOptions(name: recipe.name, version: recipe.version, expose: recipe.expose)
+        options.packages.slim = try Set(
+            recipe.slim.map { word in
+                guard let kind = Slimming(rawValue: word) else {
+                    throw RecipeError.kind(word, known: Slimming.allCases.map(\.rawValue))
+                }
+                return kind
+            })
+        options.packages.locales = recipe.locales
+        options.packages.wanted = recipe.wanted
+        options.packages.summary = recipe.description
+        options.packages.drops = recipe.drops
+        options.packages.additions = try recipe.additions.map { addition in
+            let content: PackageOptions.Addition.Content =
+                switch addition.content {
+                case .text(let text): .bytes(Array(text.utf8))
+                case .source(let source): .bytes(try Self.bytes(Self.beside(path, source)))
+                case .link(let target): .link(Array(target.utf8))
+                }
+            return PackageOptions.Addition(
+                path: try TreePath(parsing: addition.path.utf8), content: content, mode: addition.mode)
+        }
+        options.packages.hints = try recipe.hints.map { file in
+            let place = Self.beside(path, file)
+            let name = place.split(separator: "/").last.map(String.init) ?? place
+            let plain = name.hasSuffix(Hint.fileSuffix) ? String(name.dropLast(Hint.fileSuffix.count)) : name
+            return try Hint(parsing: Self.bytes(place), name: HintName(plain), file: place)
+        }
+        if !recipe.environment.isEmpty {
+            let lines =
+                [Hint.heading, "program *"] + recipe.environment.map { "environment \($0.name)=\($0.value)" }
+            let text = lines.joined(separator: "\n") + "\n"
+            options.packages.hints.append(
+                try Hint(parsing: Array(text.utf8), name: HintName("environment"), file: path))
+        }
+        return options
+    }
+}

@@ -1,0 +1,96 @@
+internal import ArgumentParser
+internal import Operations
+internal import StoreLayout
+
+struct BuildCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "build", abstract: "Make a store path of packages as a recipe says, and an image of it.",
+        discussion: """
+            A recipe names packages of a distribution, files to add or drop, commands to show: see packages.md. With a \
+            lock beside it ('sxs lock'), every machine builds the same bytes.
+
+            Examples:
+              sxs build ./tools.recipe
+              sxs build ./tools.recipe -o tools.raw
+            """)
+
+    @Argument(help: "The recipe.")
+    var recipe: String
+
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("An image to write, for systemd-sysext.", valueName: "file"))
+    var output: String?
+
+    @Flag(help: "Replace the image that is there.")
+    var force = false
+
+    @OptionGroup var fetch: FetchOptions
+    @OptionGroup var shared: SharedOptions
+
+    func run() throws {
+        var session = try shared.session()
+        session.isOffline = fetch.offline
+        let result = try session.build(recipe, output: output, isForced: force)
+        if shared.json { return try Console.printJSON(result) }
+        Console.print(StoreLayout.storeDirectory + "/" + result.package.metadata.storePath)
+        if let image = result.image { Console.print(image.path) }
+        if !result.isLocked {
+            Console.note("\(recipe) has no lock: 'sxs lock \(recipe)' makes builds repeatable")
+        }
+    }
+}
+
+struct LockCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lock", abstract: "Note the digests of a recipe's packages; those that are noted stay.",
+        discussion: """
+            The lock is a file beside the recipe, RECIPE.lock. A package that is another one than noted is an error.
+
+            Example:
+              sxs lock ./tools.recipe
+            """)
+
+    @Argument(help: "The recipe.")
+    var recipe: String
+
+    @OptionGroup var fetch: FetchOptions
+    @OptionGroup var shared: SharedOptions
+
+    func run() throws {
+        var session = try shared.session()
+        session.isOffline = fetch.offline
+        try session.lock(recipe, isUpdate: false).show(json: shared.json)
+    }
+}
+
+struct UpdateLockCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "update-lock", abstract: "Note the digests of a recipe's packages as they are now.",
+        discussion: """
+            Example:
+              sxs update-lock ./tools.recipe
+            """)
+
+    @Argument(help: "The recipe.")
+    var recipe: String
+
+    @OptionGroup var fetch: FetchOptions
+    @OptionGroup var shared: SharedOptions
+
+    func run() throws {
+        var session = try shared.session()
+        session.isOffline = fetch.offline
+        try session.lock(recipe, isUpdate: true).show(json: shared.json)
+    }
+}
+
+extension LockChange {
+    /// Prints what changed.
+    fileprivate func show(json: Bool) throws {
+        if json { return try Console.printJSON(self) }
+        for package in removed { Console.print("- \(package)") }
+        for package in changed { Console.print("~ \(package)") }
+        for package in added { Console.print("+ \(package)") }
+        Console.print(file)
+    }
+}

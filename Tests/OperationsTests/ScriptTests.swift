@@ -1,0 +1,87 @@
+import Files
+import Testing
+
+@testable import Operations
+
+/// What scripts of packages call is found without running them.
+@Suite struct ScriptTests {
+    private func programs(_ text: String) -> [String] {
+        ScriptCalls(Array(text.utf8)).calls.compactMap(\.program)
+    }
+
+    private func words(_ text: String) -> [[String?]] {
+        ScriptCalls(Array(text.utf8)).calls.map(\.words)
+    }
+
+    @Test func commandsAreFoundBehindKeywordsAndOperators() {
+        let text = """
+            #!/bin/sh
+            set -e
+            if [ "$1" = configure ] && ! test -e /x; then one a; else two | three || four; fi
+            while five; do six & done # seven
+            ( eight; nine )
+            { /usr/sbin/ten "$(eleven)" `twelve`; } >/dev/null 2>&1 <thirteen
+            """
+        #expect(
+            programs(text) == [
+                "set", "[", "test", "one", "two", "three", "four", "five", "six", "eight", "nine", "ten",
+            ])
+    }
+
+    @Test func patternsAndDocumentsAreNoCommands() {
+        let text = """
+            case "$1" in
+                configure|reconfigure) one ;;
+                (abort-upgrade \\
+                | abort-remove) two
+                    cat <<-'EOF' | three
+                    four
+            \tEOF
+                    ;;
+                in) case $2 in *) five;; esac ;;
+                *) echo "six; seven" >&2; exit 1
+            esac
+            eight
+            """
+        #expect(programs(text) == ["one", "two", "cat", "three", "five", "echo", "exit", "eight"])
+    }
+
+    @Test func variablesAndLoopsAreFollowedAsFarAsTheyAreKnown() {
+        let text = #"""
+            dir=/usr/lib/x
+            names="a
+             b"
+            for n in $names 'c d'; do
+                for s in 1 2; do call $dir/"$n" ${s} "$unknown" ${n%x}; done
+            done
+            call $n
+            """#
+        #expect(
+            words(text) == [
+                ["call", "/usr/lib/x/a", "1", nil, nil], ["call", "/usr/lib/x/a", "2", nil, nil],
+                ["call", "/usr/lib/x/b", "1", nil, nil], ["call", "/usr/lib/x/b", "2", nil, nil],
+                ["call", "/usr/lib/x/c d", "1", nil, nil], ["call", "/usr/lib/x/c d", "2", nil, nil],
+                ["call", nil],
+            ])
+    }
+
+    @Test func functionsAreKnownByName() {
+        let calls = ScriptCalls(Array("one() { two; }\nfunction three { four; }\none\nthree\n".utf8))
+        #expect(calls.functions == ["one", "three"])
+        #expect(calls.calls.compactMap(\.program) == ["two", "four", "one", "three"])
+    }
+
+    /// No text can make it trap or run for ever.
+    @Test func anyTextIsTaken() {
+        let text = Array(
+            "case $x in a) for i in 1 2; do b \"${c:-$(d 'e)')}\" <<F; done;; esac\nF\ng() { h; }\n'i\\\n"
+                .utf8)
+        for start in text.indices {
+            for end in stride(from: start, through: text.count, by: 3) {
+                _ = ScriptCalls(Array(text[start..<end]))
+            }
+        }
+        let deep = Array(String(repeating: "for i in 1 2 3 4 5 6 7 8 9; do ", count: 12).utf8)
+        #expect(ScriptCalls(deep + Array("x $i".utf8)).calls.count <= 1000)
+    }
+}
