@@ -20,7 +20,12 @@ extension Session {
     public func offeredImages() throws -> [OfferedImage] {
         let finder = try OfferFinder(self, architecture: nil)
         let host = HostMatch(progress: progress)
-        return try finder.search("").map { offer in
+        let offers = try finder.readRemotes().flatMap { remote in
+            try finder.packages(in: remote).compactMap { name in
+                try finder.candidates(named: name, version: nil, in: remote, isNamed: false).first
+            }
+        }
+        return try offers.map { offer in
             let release = try finder.release(of: offer) ?? [:]
             let match = try host.match(release, fileName: offer.fileName)
             return OfferedImage(

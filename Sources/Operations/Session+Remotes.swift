@@ -141,7 +141,7 @@ extension Session {
                             self, remote, architecture: .host, isKnownEnough: isOffline || !isAsked)
                         return RemoteState(
                             remote: summary, files: catalogue.pool.count, signer: catalogue.signer,
-                            signed: catalogue.signed, problem: nil)
+                            signed: catalogue.signed, serial: nil, problem: nil)
                     }
                     if remote.description.kind == .oci {
                         if !isOffline { try Registry(remote, isOffline: false).check() }

@@ -194,12 +194,12 @@ final class PackageCatalogue: @unchecked Sendable {
     /// The indexes of all repositories, with the files that are not kept in libsolv's form; at the same time.
     private func indexes(
         isForced: Bool, _ notes: NoteBox
-    ) throws -> [(index: RepositoryIndex, files: [Descriptor])] {
+    ) throws -> [(index: ArchiveIndex, files: [Descriptor])] {
         let cache = try BlobCache(root: session.root)
         let progress = FetchProgress(
             "reading \(remote.name)", count: repositories.count, receiver: session.progress)
         defer { progress.end() }
-        let found = Mutex<[Int: (RepositoryIndex, [Descriptor])]>([:])
+        let found = Mutex<[Int: (ArchiveIndex, [Descriptor])]>([:])
         let box = Box(found)
         let (readers, repositories, architecture) = (readers, repositories, architecture)
         let known = Set(
@@ -207,7 +207,7 @@ final class PackageCatalogue: @unchecked Sendable {
         try inParallel(Array(repositories.indices), threads: Self.readersAtOnce) { number in
             let (reader, repository) = (readers[number], repositories[number])
             for isRepeated in [false, true] {
-                let index = try RepositoryIndex.read(
+                let index = try ArchiveIndex.read(
                     repository, architecture: architecture, reader, isForced: isForced || isRepeated,
                     note: notes.add)
                 do {
@@ -240,8 +240,8 @@ final class PackageCatalogue: @unchecked Sendable {
 
     /// What several threads find.
     private final class Box: Sendable {
-        let state: Mutex<[Int: (RepositoryIndex, [Descriptor])]>
-        init(_ state: consuming Mutex<[Int: (RepositoryIndex, [Descriptor])]>) { self.state = state }
+        let state: Mutex<[Int: (ArchiveIndex, [Descriptor])]>
+        init(_ state: consuming Mutex<[Int: (ArchiveIndex, [Descriptor])]>) { self.state = state }
     }
 }
 

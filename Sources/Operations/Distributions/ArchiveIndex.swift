@@ -5,7 +5,7 @@ internal import Remotes
 internal import StoreLayout
 
 /// What the signed index of a repository says: which files have its packages' descriptions.
-struct RepositoryIndex: Sendable {
+struct ArchiveIndex: Sendable {
     /// A file that is fetched and read.
     struct Part: Sendable {
         /// Its paths, of which any will do.
@@ -33,7 +33,7 @@ struct RepositoryIndex: Sendable {
         _ repository: PackageRepository, architecture: Architecture, _ reader: RepositoryReader,
         isForced: Bool,
         note: (String) -> Void
-    ) throws -> RepositoryIndex {
+    ) throws -> ArchiveIndex {
         switch repository.kind {
         case .debian:
             try debian(repository, architecture: architecture, reader, isForced: isForced, note: note)
@@ -46,7 +46,7 @@ struct RepositoryIndex: Sendable {
         _ repository: PackageRepository, architecture: Architecture, _ reader: RepositoryReader,
         isForced: Bool,
         note: (String) -> Void
-    ) throws -> RepositoryIndex {
+    ) throws -> ArchiveIndex {
         let place = repository.indexDirectory
         let path = { (name: String) in place.isEmpty ? name : place + "/" + name }
         let document = try reader.document(
@@ -96,32 +96,32 @@ struct RepositoryIndex: Sendable {
                         size: file.size, limit: min(unpacked ?? IndexText.longest, IndexText.longest)))
             }
         }
-        return RepositoryIndex(
+        return ArchiveIndex(
             key: key(parts.map(\.digest), repository), parts: parts, isAutomatic: !release.isNotAutomatic,
             signer: document.signer, signed: document.signed)
     }
 
     private static func rpm(
         _ repository: PackageRepository, _ reader: RepositoryReader, isForced: Bool
-    ) throws -> RepositoryIndex {
+    ) throws -> ArchiveIndex {
         let document = try reader.document(
             inline: nil, plain: "repodata/repomd.xml", signatures: [".asc"], isForced: isForced)
         let primary = try RepositoryMetadata(
             parsing: document.bytes, type: "primary", repository: repository.title)
         let part = Part(
             paths: [primary.path], digest: primary.digest, size: nil, limit: IndexText.longest)
-        return RepositoryIndex(
+        return ArchiveIndex(
             key: key([part.digest], repository), parts: [part], signer: document.signer,
             signed: document.signed)
     }
 
     private static func arch(
         _ repository: PackageRepository, _ reader: RepositoryReader, isForced: Bool
-    ) throws -> RepositoryIndex {
+    ) throws -> ArchiveIndex {
         let name = repository.suite + ".db"
         let document = try reader.document(
             inline: nil, plain: name, signatures: [".sig"], isForced: isForced)
-        return RepositoryIndex(
+        return ArchiveIndex(
             key: key([Digest(hashing: document.bytes)], repository), parts: [],
             texts: [try IndexText.unpacked(document.bytes, name: name, limit: IndexText.longest)],
             signer: document.signer, signed: document.signed)
