@@ -47,6 +47,11 @@ extension Store {
                 (StoreLayout.Name.metadata, try JSON.encode(metadata)), (StoreLayout.Name.report, report),
                 (StoreLayout.Name.registration, registration.text),
             ] {
+                if name == StoreLayout.Name.listing, contents == sourceListing {
+                    // Nothing was relocated: one file.
+                    try manifest.link(StoreLayout.Name.sourceListing, to: manifest, as: name)
+                    continue
+                }
                 let file = try manifest.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
                 try contents.withUnsafeBytes { try file.write($0) }
                 try file.setMode(0o444)
