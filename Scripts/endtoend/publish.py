@@ -444,9 +444,13 @@ def kills(tests, count):
     store.sxs("install", "hello")
     chosen = random.Random(7)
     images = [repository.image("hello", f"2.{n}", size=2 << 20) for n in range(4)]
-    start = time.monotonic()
-    repository.sxs("add", images[0])
-    length = time.monotonic() - start
+    lengths = []
+    for image in images[:3]:
+        start = time.monotonic()
+        repository.sxs("add", image)
+        lengths.append(time.monotonic() - start)
+    # The shortest: a moment in which the machine was busy is no measure of when to kill.
+    length = min(lengths)
     alive, readings, stop = [], [0], threading.Event()
 
     def read():
@@ -484,7 +488,7 @@ def kills(tests, count):
         stop.set()
         reader.join()
     say(not alive, "\n".join(alive))
-    say(landed >= count // 3, f"only {landed} of {count} were killed while they worked")
+    say(landed >= count // 4, f"only {landed} of {count} were killed while they worked")
     # The next writer sweeps; what a removal had begun is not brought back.
     (repository.path / ".sxs/removed").write_text("ghost-1.raw\n")
     (repository.path / "ghost-1.raw").write_bytes(repository.image("ghost", "1").read_bytes())
