@@ -141,6 +141,9 @@ final class CpioReader {
     private func link(_ inode: UInt64, to path: TreePath, _ writer: EntryWriter) throws {
         for other in waiting.removeValue(forKey: inode) ?? [] where other.path != path {
             try writer.sink.hardLink(other.path, to: path)
+            if let index = other.index, !files[index].capability.isEmpty {
+                writer.sink.omit(.capability, at: other.path)
+            }
         }
     }
 

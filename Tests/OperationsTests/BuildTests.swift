@@ -55,7 +55,8 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: top.appending(path: "usr/share/one/keep").path))
         let lock = try session.lock(recipe, isUpdate: false)
         #expect(lock.added == ["./one.deb"])
-        let other = fixture.directory.appending(path: "other.raw").path
+        try fixture.run("mkdir", ["other"])
+        let other = fixture.directory.appending(path: "other/tools.raw").path
         let second = try fixture.session("two").build(recipe, output: other)
         #expect(second.isLocked && second.package.metadata.storePath == metadata.storePath)
         #expect(

@@ -3,7 +3,7 @@ private import Glibc
 internal import Images
 internal import Remotes
 internal import Store
-public import StoreLayout
+internal import StoreLayout
 
 /// What a build came to.
 public struct BuildResult: Encodable, Sendable {
