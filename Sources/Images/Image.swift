@@ -62,7 +62,7 @@ public final class Image {
         let image = try open(
             file: file, reference: reference, platform: platform, temporaryDirectory: temporaryDirectory,
             limits: limits)
-        if image.facts.digest == nil { image.nameless = file }
+        if image.facts.digest == nil, image.packages == nil { image.nameless = file }
         return image
     }
 
