@@ -6,6 +6,8 @@ internal import StoreLayout
 extension PackagePool {
     /// Names like one that nobody has, that are told.
     private static let mostSimilar = 5
+    /// How often it is chosen anew because a package would rather have another alternative.
+    private static let mostRounds = 8
     /// A version that no package has.
     private static let newest = "99999:0"
 
@@ -47,15 +49,48 @@ extension PackagePool {
         }
         defer { solver_free(solver) }
         solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, hasRecommended ? 0 : 1)
-        guard solver_solve(solver, &job) == 0 else {
-            throw DistributionError.noSolution(
-                wanted: wishes.map(\.description), reasons: problems(of: solver))
+        var order: [Id] = []
+        var favored: Set<Id> = []
+        for _ in 0..<Self.mostRounds {
+            guard solver_solve(solver, &job) == 0 else {
+                throw DistributionError.noSolution(
+                    wanted: wishes.map(\.description), reasons: problems(of: solver))
+            }
+            order = self.order(of: solver).filter { pool.pointee.solvables[Int($0)].repo != host }
+            // Debian's packages name alternatives in the order in which they are to be taken; libsolv has no such order.
+            let better = kind == .debian ? firstAlternatives(of: order, host: host).subtracting(favored) : []
+            guard !better.isEmpty else { break }
+            for id in better.sorted() { queue_push2(&job, SOLVER_FAVOR | SOLVER_SOLVABLE, id) }
+            favored.formUnion(better)
         }
-        let order = order(of: solver).filter { pool.pointee.solvables[Int($0)].repo != host }
         let reasons = reasons(of: order, wanted: Set(wanted), essential: Set(essential))
         let used = host.map { needed(from: $0, by: order) } ?? []
         return Resolution(
             packages: try order.map { try package($0, reason: reasons[$0] ?? .wanted) }, leftOut: used)
+    }
+
+    /// Packages that are the first of some alternatives, of which another was taken.
+    private func firstAlternatives(of order: [Id], host: UnsafeMutablePointer<Repo>?) -> Set<Id> {
+        let chosen = Set(order)
+        var result: Set<Id> = []
+        for id in order {
+            for dependency in dependencies(SOLVABLE_REQUIRES, of: id) {
+                var first = dependency
+                // A dependency that is made of others has the highest bit, and the number of what it is made of.
+                while first < 0, case let parts = pool.pointee.rels[Int(first & Id.max)],
+                    parts.flags == REL_OR
+                {
+                    first = parts.name
+                }
+                guard first != dependency else { continue }
+                let providers = providers(of: first)
+                let isThere = providers.contains {
+                    chosen.contains($0) || host != nil && pool.pointee.solvables[Int($0)].repo == host
+                }
+                if !isThere { result.formUnion(providers) }
+            }
+        }
+        return result
     }
 
     // MARK: - Wishes

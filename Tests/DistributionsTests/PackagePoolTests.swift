@@ -44,6 +44,21 @@ import Testing
         #expect(try pool.resolve([PackageWish(name: "app")], hasRecommended: false) == plain)
     }
 
+    @Test func theFirstAlternativeThatCanBeIsTaken() throws {
+        let pool = try Self.pool(
+            Self.paragraph("app", "1", "Depends: big | middle | small"), Self.paragraph("small"),
+            Self.paragraph("big", "1", "Depends: much | more, lib"), Self.paragraph("much"),
+            Self.paragraph("more"),
+            Self.paragraph("lib"), Self.paragraph("middle"),
+            Self.paragraph("other", "1", "Depends: never | middle | small, absent | small"),
+            Self.paragraph("never", "1", "Conflicts: small"))
+        #expect(
+            names(try pool.resolve([PackageWish(name: "app")], hasRecommended: false))
+                == ["app", "big", "lib", "much"])
+        let other = names(try pool.resolve([PackageWish(name: "other")], hasRecommended: false))
+        #expect(other.contains("small") && !other.contains("never"), "\(other)")
+    }
+
     @Test func whatIsLeftOutCountsAsThere() throws {
         let pool = try Self.pool(
             Self.paragraph("app", "1", "Depends: tool (>= 2), absent (>= 3), virtual"),
