@@ -131,7 +131,7 @@ extension Session {
         // What cannot be removed now is swept by the next writer.
         defer { try? unpacked.area.discard() }
         try recognition?.finish()
-        unpacked.facts = image.facts
+        unpacked.facts.digest = image.facts.digest
         key = importKey(of: image, options: named, hints: hints)
         let result: ImportResult
         if let exported = unpacked.exported {
