@@ -203,7 +203,7 @@ def fill(place, left=0):
 
 def full_disk(tests, kind):
     """Nothing can be installed, everything can be collected, and then installed."""
-    place = mounted(tests, kind, 96)
+    place = mounted(tests, kind, 112)
     store = tests.store(place)
     store.sxs("install", store.image("tree"))
     store.sxs("remove", "tree")

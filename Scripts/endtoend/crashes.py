@@ -276,8 +276,9 @@ def tree(top, root):
     return found
 
 
-# What is not the same each time: the index (compared by its rows), who had the lock last, what this host said it uses.
-VARYING = ("index.sqlite", "lock", "gcroots/hosts/")
+# What is not the same each time: the index (compared by its rows), who had the lock last, what this host said it uses, and
+# what is remembered of images' files, which is not worth a failure.
+VARYING = ("index.sqlite", "lock", "gcroots/hosts/", "cache/files")
 
 
 def state(root):

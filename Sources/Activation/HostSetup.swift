@@ -38,9 +38,10 @@ public struct HostSetup {
         let hasManager = try Anchor.unitDirectories.contains { try host.directory($0) != nil }
         if hasManager { items += StoreLayout.serviceItems }
         if hasManager, try host.directory(VarlinkLayout.policyDirectory) != nil {
+            let isWritable = try method == .links && host.facts().isUsrWritable
             items.append(
                 VarlinkLayout.policy(
-                    in: method == .links ? VarlinkLayout.policyDirectory : VarlinkLayout.ownPolicyDirectory))
+                    in: isWritable ? VarlinkLayout.policyDirectory : VarlinkLayout.ownPolicyDirectory))
         }
         switch method {
         case .links:

@@ -68,8 +68,10 @@ extension Session {
         let isHolder = { (path: String) in (StoreLayout.systemRoot + "/").hasPrefix(path + "/") }
         do {
             for entry in entries.reversed() where !isHolder(entry.path) {
-                if try setup.host.status(entry.path) == nil { continue }
-                results.append((entry.path, try setup.remove(entry)))
+                let isThere = try setup.host.status(entry.path) != nil
+                // Also of what is not there: a crash may have left it under its unfinished name.
+                let left = try setup.remove(entry)
+                if isThere { results.append((entry.path, left)) }
             }
             let holders = entries.filter { isHolder($0.path) }
             let hasPackages = try !isEmptyRoot(setup.host)

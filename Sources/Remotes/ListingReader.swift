@@ -47,12 +47,14 @@ public struct ListingReader: Sendable {
         do {
             return try listing(of: remote, in: area, isForced: isForced)
         } catch let error as RemoteError {
-            // The listing and its signature are two files: a server may have been between the two.
-            guard case .badSignature = error, !isOffline, !isForced, case .url = remote.description.location
-            else {
-                throw error
+            // The listing and its signature are two files: a server may have been between the two; and keys that are
+            // trusted now may be those of another signature over the same listing.
+            switch error {
+            case .badSignature, .noKeys:
+                guard !isOffline, !isForced, case .url = remote.description.location else { throw error }
+                return try listing(of: remote, in: area, isForced: true)
+            default: throw error
             }
-            return try listing(of: remote, in: area, isForced: true)
         }
     }
 
