@@ -25,7 +25,9 @@ final class OriginalImages: RepairSource {
     private let place: Place
     private let session: Session
     private let store: Store
-    private var images: [String: ImageRepairSource?] = [:]
+    private var images: [String: ImageRepairSource] = [:]
+    /// What was found for a package, which a registry would be asked for again with each of its files.
+    private var found: [String: ImageRepairSource?] = [:]
     private var failed: Set<String> = []
 
     init(_ place: Place, session: Session, store: Store) {
@@ -43,6 +45,13 @@ final class OriginalImages: RepairSource {
     }
 
     private func image(of baseName: String) throws -> ImageRepairSource? {
+        if let known = found[baseName] { return known }
+        let image = try find(baseName)
+        found[baseName] = .some(image)
+        return image
+    }
+
+    private func find(_ baseName: String) throws -> ImageRepairSource? {
         switch place {
         case .recorded:
             guard let location = try? store.location(of: baseName),
@@ -68,7 +77,6 @@ final class OriginalImages: RepairSource {
     }
 
     private func image(_ location: String, _ make: () -> ImageRepairSource) -> ImageRepairSource? {
-        guard !failed.contains(location) else { return nil }
         if let known = images[location] { return known }
         let image = make()
         images[location] = image
@@ -83,7 +91,7 @@ final class OriginalImages: RepairSource {
         do {
             guard !failed.contains(baseName), let image = try image(of: baseName) else { return nil }
             location = String(image.name.dropFirst("image ".count))
-            return try body(image)
+            return failed.contains(location) ? nil : try body(image)
         } catch {
             failed.insert(location)
             session.note(

@@ -71,9 +71,14 @@ extension Session {
         }
         sources += named as [any RepairSource]
         sources.append(OriginalImages(.recorded, session: self, store: store))
-        let finder = try OfferFinder(self, architecture: nil)
-        if !finder.names.isEmpty {
-            sources.append(OriginalImages(.remotes(finder), session: self, store: store))
+        do {
+            let finder = try OfferFinder(self, architecture: nil)
+            if !finder.names.isEmpty {
+                sources.append(OriginalImages(.remotes(finder), session: self, store: store))
+            }
+        } catch {
+            // A remote's file that says nothing of use is no reason not to repair from what is here.
+            note("no remote is asked: \("\(error)".firstLine)")
         }
         var isTold = false
         var result = try store.repair(

@@ -47,8 +47,7 @@ extension Store {
             moved.append((generation.number, gone.contains(parent) ? nil : parent))
         }
         let directory = try root.directory(beneath: "\(StoreLayout.Name.profiles)/\(profile)")
-        for (number, parent) in moved { try setParent(parent, of: number, in: directory, area) }
-        if !moved.isEmpty { try root.synchronizeFileSystem() }
+        try setParents(moved, in: directory, area)
         try database.transaction {
             let key = DatabaseValue.text(profile.text)
             for (number, parent) in moved {
@@ -68,19 +67,27 @@ extension Store {
         try database.transaction { try forget(gone, of: profile) }
     }
 
-    /// Changes the one thing of a generation that is ever changed, by putting a new file in the old one's place.
-    private func setParent(
-        _ parent: Int?, of number: Int, in profile: Descriptor, _ area: Descriptor
+    /// Changes the one thing of generations that is ever changed, by putting new files in the old ones' places.
+    private func setParents(
+        _ parents: [(number: Int, parent: Int?)], in profile: Descriptor, _ area: Descriptor
     ) throws {
-        let place = try profile.directory(beneath: "\(StoreLayout.Name.generationPrefix)\(number)")
+        guard !parents.isEmpty else { return }
         let name = StoreLayout.Name.generationDescription
-        var description = try JSON.decode(GenerationDescription.self, from: name, in: place)
-        description.parent = parent
-        let text = try JSON.encode(description)
-        let temporaryName = "description-\(number)"
-        let file = try area.open(beneath: temporaryName, flags: O_WRONLY | O_CREAT | O_EXCL)
-        try text.withUnsafeBytes { try file.write($0) }
-        try file.setMode(0o444)
-        try area.rename(temporaryName, to: place, as: name)
+        let made = { (number: Int) in "description-\(number)" }
+        let place = { (number: Int) in
+            try profile.directory(beneath: "\(StoreLayout.Name.generationPrefix)\(number)")
+        }
+        for (number, parent) in parents {
+            var description = try JSON.decode(GenerationDescription.self, from: name, in: place(number))
+            description.parent = parent
+            let text = try JSON.encode(description)
+            let file = try area.open(beneath: made(number), flags: O_WRONLY | O_CREAT | O_EXCL)
+            try text.withUnsafeBytes { try file.write($0) }
+            try file.setMode(0o444)
+        }
+        // Before and after the new names: these may get to the disk before what the files hold, and the index before them.
+        try root.synchronizeFileSystem()
+        for (number, _) in parents { try area.rename(made(number), to: place(number), as: name) }
+        try root.synchronizeFileSystem()
     }
 }
