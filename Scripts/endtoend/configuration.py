@@ -66,6 +66,11 @@ def walk(host):
     write(host, "/etc/sxs/sxs.conf.d/70.conf", "[Store]\nProfile=work")
     expect(host.run("sxs", "install", f"{IMAGES}/tool-1.tar", "--name", "tool2", "--version", "1"), "^work: generation 1 is active")
     expect(host.run("sxs", "list", "--profile", "default"), "^tool +1")
+    # What verbs fetch by themselves, they do not fetch where that is said.
+    write(host, "/etc/sxs/sxs.conf.d/75.conf", "[Fetch]\nOffline=yes")
+    write(host, "/tmp/x.recipe", "[Recipe]\nName=x\nVersion=1\nPackage=http://127.0.0.1:9/x.deb")
+    expect(host.run("sxs", "lock", "/tmp/x.recipe", status=1), "nothing may be fetched", "^hint: ")
+    host.shell("rm /etc/sxs/sxs.conf.d/75.conf")
     # A mistake in one line: said by the verbs that need it, and others go on.
     write(host, "/etc/sxs/sxs.conf.d/80.conf", "[Images]\nMaxRatio=lots\nMaxFile=3\n[Retention]\nKeepDays=-1")
     expect(host.run("sxs", "list"), r"80\.conf:3 has '\[Images\] MaxFile', which means nothing", "^tool2 ")

@@ -538,6 +538,11 @@ def server(tests):
         say(status("-H", f"If-None-Match: {tag}", f"{url}/{name}") == "304", "If-None-Match")
         say(status("-H", "If-Range: \"other\"", "-r", "5-", f"{url}/{name}") == "200", "If-Range")
         say(status("-H", f"If-Range: {tag}", "-r", "5-", f"{url}/{name}") == "206", "If-Range of the same")
+        # A time for which there is no number of nanoseconds.
+        (repository.path / "late.txt").write_text("late")
+        os.utime(repository.path / "late.txt", (15_000_000_000, 15_000_000_000))
+        say("01 May 2445" in curl("-I", f"{url}/late.txt").decode(), "a file of another time")
+        (repository.path / "late.txt").unlink()
         for path in ("/", "/nothing", "/.sxs/repository.conf", "/../../etc/passwd", "/%2e%2e/etc/passwd", "/..%2f..%2fetc%2fpasswd",
                      "/.sxs%2frepository.conf", "/%zz", "/%00"):
             say(status(f"{url}{path}") == "404", f"{path} was served")

@@ -406,7 +406,7 @@ def mirrors(tests):
     say(status == 0 and "last known listing" in output and "hello" in output, output)
     tests.web.faults = {}
     say("hello" in other.sxs("search", "--offline"), "--offline")
-    refused(other, "install", "hello", "--offline", words=["--offline was said"])
+    refused(other, "install", "hello", "--offline", words=["nothing may be fetched"])
     refused(tests.store(), "install", "hello", "--offline", words=["no remote is configured"])
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import sys
-import time
 
 
 def connect(path):
@@ -73,7 +72,9 @@ def main():
     if "leave" in how:
         return None
     if "oneway" in how:
-        time.sleep(3)
+        # It ends when it has done what it was told before.
+        made.shutdown(socket.SHUT_WR)
+        ended(made)
         return None
     for reply in replies(made):
         print(json.dumps(reply, sort_keys=True), flush=True)

@@ -69,8 +69,9 @@ public struct AptConfiguration: Sendable {
         guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
             throw DistributionError.badText(file: file, line: 0, reason: "is no UTF-8 text")
         }
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let plain = ControlText.trimmed(String(line.prefix { $0 != "#" }))
+        // By bytes: to Swift a carriage return and a line feed are one character.
+        for (index, line) in text.utf8.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
+            let plain = ControlText.trimmed(String(Substring(line.prefix { $0 != UInt8(ascii: "#") })))
             if !plain.isEmpty { try add(plain, file: file, line: index + 1) }
         }
     }
@@ -207,7 +208,7 @@ public struct AptConfiguration: Sendable {
     /// The URIs of a list of mirrors, those with the lowest number of priority first.
     static func mirrors(_ text: String) -> [String] {
         var found: [(priority: Int, uri: String)] = []
-        for line in text.split(separator: "\n") {
+        for line in text.split(whereSeparator: \.isNewline) {
             let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" }.map(String.init)
             guard let uri = words.first, uri.hasPrefix("http://") || uri.hasPrefix("https://") else {
                 continue

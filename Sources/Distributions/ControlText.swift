@@ -80,8 +80,13 @@ public struct ControlText: Sendable, Equatable {
                 guard name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
                     throw .badText(file: file, line: index + 1, reason: "has a name that none can have")
                 }
-                guard names.insert(name.lowercased()).inserted, fields.count < Self.mostFields else {
+                guard names.insert(name.lowercased()).inserted else {
                     throw .badText(file: file, line: index + 1, reason: "has '\(name)' for the second time")
+                }
+                guard fields.count < Self.mostFields else {
+                    throw .badText(
+                        file: file, line: index + 1,
+                        reason: "is one field too many: a paragraph has at most \(Self.mostFields)")
                 }
                 fields.append((name, [Self.trimmed(String(line[line.utf8.index(after: colon)...]))]))
             }

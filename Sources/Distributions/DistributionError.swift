@@ -16,8 +16,6 @@ public enum DistributionError: Error, Equatable, CustomStringConvertible {
     case unreadable(file: String, reason: String)
     /// A repository whose time is over.
     case expired(repository: String, date: String)
-    /// An index that says it is another suite's.
-    case otherSuite(repository: String, found: String)
     /// The index and what it names do not belong together.
     case changing(repository: String, file: String)
     /// A package that no repository has.
@@ -32,8 +30,6 @@ public enum DistributionError: Error, Equatable, CustomStringConvertible {
     case badPlace(package: String, place: String)
     /// A configuration without anything that can be used.
     case noRepositories(file: String)
-    /// Text that is no version or name.
-    case badWish(String)
 
     /// What happened, and what to do.
     public var description: String {
@@ -67,11 +63,6 @@ public enum DistributionError: Error, Equatable, CustomStringConvertible {
             """
             \(repository) was good until \(date) only
             hint: check this machine's clock; else the server, or somebody between, holds newer indexes back
-            """
-        case .otherSuite(let repository, let found):
-            """
-            \(repository) gives the index of another suite: \(found)
-            hint: check the suite's name; else the server, or somebody between, shows the wrong one
             """
         case .changing(let repository, let file):
             """
@@ -108,11 +99,6 @@ public enum DistributionError: Error, Equatable, CustomStringConvertible {
             """
             \(file) names no repository that sxs can use
             hint: it reads deb lines and .sources files of apt, and .repo files, for HTTP, HTTPS and files
-            """
-        case .badWish(let text):
-            """
-            '\(text.utf8.displayed)' names no package
-            hint: give NAME, NAME=VERSION or NAME@VERSION
             """
         }
     }

@@ -78,6 +78,6 @@ public struct PackageWish: Sendable, Hashable, CustomStringConvertible {
 public struct Resolution: Sendable, Equatable {
     /// The packages.
     public let packages: [ResolvedPackage]
-    /// Packages that would be needed by a running system only, by name, with what they are left to the host for.
+    /// Names of packages that some need and that are left to the host.
     public let leftOut: [String]
 }

@@ -46,6 +46,18 @@ public final class BackgroundTask<Value: Sendable> {
     }
 }
 
+/// Does some work on a thread that nobody waits for; where there can be none, on this one.
+public func detach(_ work: @escaping @Sendable () -> Void) {
+    var thread = pthread_t()
+    let argument = Unmanaged.passRetained(ThreadBody(work))
+    if pthread_create(&thread, nil, ThreadBody.start, argument.toOpaque()) == 0 {
+        pthread_detach(thread)
+    } else {
+        argument.release()
+        work()
+    }
+}
+
 /// What a thread does.
 final class ThreadBody: Sendable {
     private let run: @Sendable () -> Void

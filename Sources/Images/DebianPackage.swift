@@ -12,6 +12,8 @@ struct DebianPackage: PackageContents {
     private static let compressions = ["", ".gz", ".xz", ".zst", ".bz2", ".lzma"]
     /// Scripts, in the order in which dpkg would run them.
     private static let scriptNames = ["preinst", "postinst", "prerm", "postrm", "config"]
+    /// Control files that are read: others may be as many and as long as a package likes.
+    private static let documentNames = Set(["control", "conffiles"] + scriptNames)
 
     let facts: PackageFacts
     private let file: Descriptor
@@ -121,8 +123,10 @@ struct DebianPackage: PackageContents {
             let parts = entry.path.split(separator: UInt8(ascii: "/")).filter {
                 !$0.elementsEqual(".".utf8)
             }
-            guard parts.count == 1, let name = parts.first else { continue }
-            documents[name.displayed] = try PackageFacts.document(entry, from: reader, image: image)
+            guard parts.count == 1, let name = parts.first?.displayed, documentNames.contains(name) else {
+                continue
+            }
+            documents[name] = try PackageFacts.document(entry, from: reader, image: image)
         }
         try reader.drain()
         guard let control = documents["control"] else {

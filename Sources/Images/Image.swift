@@ -215,6 +215,9 @@ public final class Image {
         (facts.digest, nameless) = (digest, nil)
     }
 
+    /// Takes back what ``isFile(of:)`` said: the file was changed.
+    public func isOtherFile() { facts.digest = nil }
+
     /// Gives all entries to a sink, and checks every byte that the format lets be checked.
     ///
     /// What the sink got is only to be used if this returns.

@@ -53,7 +53,7 @@ public final class PackageFile {
         contents =
             switch format {
             case .deb: try DebianPackage(file, size: size, image: image, budget: budget)
-            case .rpm: try RPMPackage(file, size: size, image: image)
+            case .rpm: try RPMPackage(file, size: size, image: image, budget: budget)
             case .pacman, .apk:
                 try TarPackage(file, size: size, format: format, image: image, budget: budget)
             }

@@ -122,7 +122,7 @@ struct RPMHeader {
         guard [6, 8, 9].contains(entry.type) else { throw damaged(number) }
         var rest = store.dropFirst(entry.offset)
         var result: [Bytes] = []
-        result.reserveCapacity(entry.count)
+        result.reserveCapacity(min(entry.count, Self.entryLimit))
         for _ in 0..<entry.count {
             guard let end = rest.firstIndex(of: 0) else { throw damaged(number) }
             result.append(Bytes(rest[..<end]))

@@ -37,7 +37,7 @@ struct RPMPackage: PackageContents {
     private let files: [File]
     private let image: String
 
-    init(_ file: Descriptor, size: Int, image: String) throws {
+    init(_ file: Descriptor, size: Int, image: String, budget: ImageBudget) throws {
         self.file = file
         self.image = image
         let lead = try ArchiveOpening.head(of: file, count: Self.leadSize)
@@ -81,7 +81,7 @@ struct RPMPackage: PackageContents {
                 image: image, what: "has files of unknown compression '\(compressor)'",
                 hint: "convert it with 'rpmrebuild', or build it anew with another compression")
         }
-        let files = try Self.files(header, image: image)
+        let files = try Self.files(header, image: image, budget: budget)
         self.files = files
         facts = try Self.facts(header, files: files)
     }
@@ -114,7 +114,9 @@ struct RPMPackage: PackageContents {
 
     // MARK: Header
 
-    private static func files(_ header: RPMHeader, image: String) throws -> [File] {
+    private static func files(
+        _ header: RPMHeader, image: String, budget: ImageBudget
+    ) throws -> [File] {
         let bases = try header.texts(.baseNames)
         var paths = try header.texts(.oldFileNames)
         if !bases.isEmpty {
@@ -124,7 +126,13 @@ struct RPMPackage: PackageContents {
                 throw ImageError.damaged(
                     image: image, detail: "its list of files has names without directories")
             }
-            paths = zip(bases, indexes).map { directories[Int($1)] + $0 }
+            paths = try zip(bases, indexes).map { base, index in
+                let directory = directories[Int(index)]
+                // A short list can name one long directory as often as it likes.
+                try budget.countEntry()
+                try budget.count(metadata: directory.count + base.count)
+                return directory + base
+            }
         }
         let modes = try header.numbers(.fileModes)
         let flags = try header.numbers(.fileFlags)

@@ -12,6 +12,13 @@ struct TarPackage: PackageContents {
 
     /// Documents that a package may have before its files.
     private static let documentLimit = 100
+    /// Alpine's scripts, in the order in which apk would run them.
+    private static let scriptNames = [
+        ".pre-install", ".post-install", ".trigger", ".pre-upgrade", ".post-upgrade", ".pre-deinstall",
+        ".post-deinstall",
+    ]
+    /// Documents that are read.
+    private static let documentNames = Set([".PKGINFO", ".INSTALL"] + scriptNames)
 
     init(
         _ file: Descriptor, size: Int, format: PackageFacts.Format, image: String, budget: ImageBudget
@@ -23,12 +30,14 @@ struct TarPackage: PackageContents {
             try Decompressor.open(
                 FileStream(file, range: 0..<size, image: image), image: image, budget: budget), image: image)
         var documents: [String: Bytes] = [:]
+        var count = 0
         while let entry = try reader.next(), let name = Self.documentName(entry.path) {
-            guard documents.count < Self.documentLimit else {
+            count += 1
+            guard count <= Self.documentLimit else {
                 throw ImageError.excessive(
                     image: image, what: "too many documents", limit: Self.documentLimit)
             }
-            guard entry.kind == .file else { continue }
+            guard entry.kind == .file, Self.documentNames.contains(name) else { continue }
             documents[name] = try PackageFacts.document(entry, from: reader, image: image)
         }
         guard let information = documents[".PKGINFO"] else {
@@ -102,11 +111,7 @@ struct TarPackage: PackageContents {
                     [PackageFacts.Script(name: ".INSTALL", interpreter: "/bin/bash", text: $0)]
                 } ?? []
         } else {
-            let names = [
-                ".pre-install", ".post-install", ".trigger", ".pre-upgrade", ".post-upgrade",
-                ".pre-deinstall", ".post-deinstall",
-            ]
-            facts.scripts = names.compactMap { name in
+            facts.scripts = scriptNames.compactMap { name in
                 documents[name].map {
                     PackageFacts.Script(
                         name: name, interpreter: PackageFacts.interpreter(of: $0), text: $0)

@@ -19,7 +19,9 @@ struct KnownFiles {
         init(_ file: Descriptor) throws {
             let status = try file.status()
             fields = [
-                Int(status.st_dev), Int(status.st_ino), Int(status.st_size), status.st_mtim.tv_sec,
+                // Overlays give inode numbers of 64 bits.
+                Int(truncatingIfNeeded: status.st_dev), Int(truncatingIfNeeded: status.st_ino),
+                Int(status.st_size), status.st_mtim.tv_sec,
                 status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec,
             ]
             // Clocks of file systems tick every two seconds at worst.
@@ -108,11 +110,11 @@ struct FileRecognition {
         }
     }
 
-    /// Waits until the digest is known; a file that was changed meanwhile has none.
+    /// Waits until the digest is known; a file that was changed meanwhile has none, also if it was known before: what was
+    /// read since may be another image, which is not to be taken for that of the digest.
     func finish() throws {
-        guard let task, image.facts.digest == nil else { return }
-        let digest = try task.value()
-        if try KnownFiles.Mark(file).fields == mark.fields { image.isFile(of: digest) }
+        if let task, image.facts.digest == nil { image.isFile(of: try task.value()) }
+        if try KnownFiles.Mark(file).fields != mark.fields { image.isOtherFile() }
     }
 
     /// Keeps what was found out, of an image that was imported.

@@ -17,7 +17,14 @@ final class OfferFinder {
     private let architecture: Architecture
     /// The listings that were read, and why others were not.
     private var listings: [String: Result<RemoteListing, any Error>] = [:]
-    private var files: [String: [Listed]] = [:]
+    /// Remotes that could not be reached, of which it was said: they are not asked for each name.
+    private var unreachable: Set<String> = []
+    /// Their files, by the names of packages.
+    private var files: [String: [String: [Listed]]] = [:]
+    /// The images of directories, by the names of packages.
+    private var images: [String: [String: [Image]]] = [:]
+    /// What reads the metadata of their files.
+    private var readers: [String: MetadataReader] = [:]
     /// Distributions that were read.
     private var catalogues: [String: PackageCatalogue] = [:]
     /// Whether what packages of distributions recommend is wanted, too.
@@ -28,7 +35,12 @@ final class OfferFinder {
     /// A file of a listing, with what its name says.
     private struct Listed {
         let file: ListedFile
-        let name: String
+        let version: PackageVersion?
+    }
+
+    /// A file of a directory, with what its name says.
+    private struct Image {
+        let fileName: String
         let version: PackageVersion?
     }
 
@@ -145,11 +157,14 @@ final class OfferFinder {
 
     /// Reads what a sysext store says of its files; `nil` where its listing cannot be had.
     func metadata(of remote: ConfiguredRemote) throws -> MetadataReader? {
+        if let known = readers[remote.name] { return known }
         guard case .success(let listing)? = listings[remote.name], remote.description.kind == .sysext else {
             return nil
         }
-        return MetadataReader(
+        let reader = MetadataReader(
             listing, files: try listing.files(), root: session.root, isOffline: session.isOffline)
+        readers[remote.name] = reader
+        return reader
     }
 
     /// Offers of a name in one remote for the architecture, the newest first.
@@ -172,7 +187,7 @@ final class OfferFinder {
         case .sysext:
             guard let listing = try listing(of: remote, isNamed: isNamed) else { return [] }
             let fetcher = Fetcher(remote.description, isOffline: session.isOffline)
-            offers = try listed(listing).filter { $0.name == name }.map {
+            offers = try listed(listing)[name, default: []].map {
                 Offer(
                     name: name, version: $0.version, remote: remote, fileName: $0.file.name,
                     place: .file($0.file, fetcher))
@@ -210,6 +225,7 @@ final class OfferFinder {
         of remote: ConfiguredRemote, isNamed: Bool, isKnownEnough: Bool = false
     ) throws -> PackageCatalogue? {
         if let known = catalogues[remote.name] { return known }
+        guard isNamed || !unreachable.contains(remote.name) else { return nil }
         do {
             let catalogue = try PackageCatalogue(
                 session, remote, architecture: architecture, isKnownEnough: isKnownEnough || session.isOffline
@@ -217,13 +233,22 @@ final class OfferFinder {
             catalogues[remote.name] = catalogue
             return catalogue
         } catch let error as RemoteError {
-            guard !isNamed else { throw error }
-            switch error {
-            case .failed, .notThere, .offline, .noCurl:
-                session.note("remote '\(remote.name)' is passed over: \(error)")
-                return nil
-            default: throw error
-            }
+            try passOver(remote, error, isNamed: isNamed)
+            return nil
+        }
+    }
+
+    /// Notes, once, that a remote cannot be reached.
+    ///
+    /// - Throws: The error, where the remote was asked for by name, or where it says that the remote is not to be trusted:
+    ///   another is not taken in its place.
+    private func passOver(_ remote: ConfiguredRemote, _ error: RemoteError, isNamed: Bool) throws {
+        guard !isNamed else { throw error }
+        switch error {
+        case .failed, .notThere, .offline, .noCurl:
+            guard unreachable.insert(remote.name).inserted else { return }
+            session.note("remote '\(remote.name)' is passed over: \(error)")
+        default: throw error
         }
     }
 
@@ -231,19 +256,15 @@ final class OfferFinder {
     private func registryOffers(
         of name: String, version: String?, in remote: ConfiguredRemote, isNamed: Bool
     ) throws -> [Offer] {
+        guard isNamed || !unreachable.contains(remote.name) else { return [] }
         let registry = Registry(remote, isOffline: session.isOffline)
         let tags: [String]
         do {
             guard let found = try registry.tags(of: name) else { return [] }
             tags = found
         } catch let error as RemoteError {
-            guard !isNamed else { throw error }
-            switch error {
-            case .failed, .offline, .noCurl:
-                session.note("remote '\(remote.name)' is passed over: \(error)")
-                return []
-            default: throw error
-            }
+            try passOver(remote, error, isNamed: isNamed)
+            return []
         }
         let isPlain = { (tag: String) in
             tag.drop { $0 == "v" }.split(separator: ".", omittingEmptySubsequences: false).allSatisfy {
@@ -274,14 +295,24 @@ final class OfferFinder {
     }
 
     private func directoryOffers(of name: String, in remote: ConfiguredRemote) throws -> [Offer] {
-        guard let names = names(in: remote) else { return [] }
-        let read = try naming(in: remote)
-        return names.compactMap { fileName in
-            guard let naming = read(fileName), naming.name == name else { return nil }
-            return Offer(
-                name: name, version: naming.version, remote: remote, fileName: fileName,
-                place: .path(remote.description.location.appending(fileName)))
+        try images(in: remote)[name, default: []].map {
+            Offer(
+                name: name, version: $0.version, remote: remote, fileName: $0.fileName,
+                place: .path(remote.description.location.appending($0.fileName)))
         }
+    }
+
+    /// The images of a directory, for the architecture, by the names of packages.
+    private func images(in remote: ConfiguredRemote) throws -> [String: [Image]] {
+        if let known = images[remote.name] { return known }
+        let read = try naming(in: remote)
+        var result: [String: [Image]] = [:]
+        for fileName in names(in: remote) ?? [] {
+            guard let naming = read(fileName) else { continue }
+            result[naming.name, default: []].append(Image(fileName: fileName, version: naming.version))
+        }
+        images[remote.name] = result
+        return result
     }
 
     /// How a remote's file names are read: by its patterns, or as people name images; `nil` for what is none for us.
@@ -384,11 +415,10 @@ final class OfferFinder {
         // Registries do not have to say what they have, and large ones do not.
         case .oci, .debian, .rpm, .arch: return []
         case .directory:
-            let read = try naming(in: remote)
-            return Set((names(in: remote) ?? []).compactMap { read($0)?.name }).sorted()
+            return try images(in: remote).keys.sorted()
         case .sysext:
             guard let listing = try listing(of: remote, isNamed: false) else { return [] }
-            return Set(try listed(listing).map(\.name)).sorted()
+            return try listed(listing).keys.sorted()
         case .catalog:
             guard let listing = try listing(of: remote, isNamed: false) else { return [] }
             return try Catalog(parsing: listing.bytes, file: remote.description.location.text).entries.map(
@@ -398,13 +428,14 @@ final class OfferFinder {
 
     // MARK: - Listings
 
-    /// The images that a listing names, for the architecture.
-    private func listed(_ listing: RemoteListing) throws -> [Listed] {
+    /// The images that a listing names, for the architecture, by the names of packages.
+    private func listed(_ listing: RemoteListing) throws -> [String: [Listed]] {
         if let known = files[listing.remote.name] { return known }
         let read = try naming(in: listing.remote)
-        let result = try listing.files().compactMap { file -> Listed? in
-            guard let naming = read(file.name) else { return nil }
-            return Listed(file: file, name: naming.name, version: naming.version)
+        var result: [String: [Listed]] = [:]
+        for file in try listing.files() {
+            guard let naming = read(file.name) else { continue }
+            result[naming.name, default: []].append(Listed(file: file, version: naming.version))
         }
         files[listing.remote.name] = result
         return result
@@ -417,15 +448,8 @@ final class OfferFinder {
         do {
             return try listings[remote.name]?.get()
         } catch let error as RemoteError {
-            guard !isNamed else { throw error }
-            switch error {
-            case .failed, .notThere, .offline, .noCurl:
-                session.note("remote '\(remote.name)' is passed over: \(error)")
-                // Said once.
-                listings[remote.name] = nil
-                return nil
-            default: throw error
-            }
+            try passOver(remote, error, isNamed: isNamed)
+            return nil
         }
     }
 

@@ -17,6 +17,8 @@ extension Session {
             wanted.append(part)
         }
         guard let first = wanted.first else { return [:] }
+        // They stay open, and packages are opened once more.
+        OpenFiles.allow(wanted.count * 2)
         let cache = try BlobCache(root: root)
         let title = wanted.count == 1 ? "fetching \(first.title)" : "fetching \(wanted.count) files"
         let progress = FetchProgress(title, count: wanted.count, receiver: progress)

@@ -302,9 +302,19 @@ public struct Fetcher: Sendable {
             }
             waiting = transient
             guard !waiting.isEmpty, round + 1 < rounds else { break }
-            usleep(max(UInt32(500_000) << UInt32(round), UInt32(delay ?? 0) * 1_000_000))
+            usleep(Self.pause(after: round, delay: delay))
         }
         throw Self.summary(failures.sorted { $0.key < $1.key }.map(\.value))
+    }
+
+    /// Microseconds until failed places are asked again: twice as long each time, and no longer than a server may ask for.
+    ///
+    /// - Parameters:
+    ///   - round: The number of the round that is over, counted from 0.
+    ///   - delay: Seconds that a server asked for.
+    static func pause(after round: Int, delay: Int?) -> UInt32 {
+        let usual = 500_000 << min(round, 8)
+        return UInt32(min(max(usual, (delay ?? 0) * 1_000_000), TransferFailure.longestDelay * 1_000_000))
     }
 
     private static func summary(_ failures: [RemoteError]) -> RemoteError {

@@ -179,7 +179,7 @@ public struct ListingReader: Sendable {
     }
 
     /// Whether a day is over, in UTC.
-    private static func isOver(_ date: String, _ now: Int) -> Bool { date < SeenListing.text(now).prefix(10) }
+    private static func isOver(_ date: String, _ now: Int) -> Bool { date < CivilTime(now).date }
 }
 
 extension Fetcher {

@@ -75,7 +75,10 @@ struct Minisign: Sendable, Equatable {
 
     static func lines(_ text: Bytes) -> [String] {
         guard let text = String(validating: text, as: UTF8.self) else { return [] }
-        return text.split(separator: "\n").map { $0.hasSuffix("\r") ? String($0.dropLast()) : String($0) }
+        // By bytes: to Swift a carriage return and a line feed are one character.
+        return text.utf8.split(separator: 0x0a).map { line in
+            String(Substring(line.last == 0x0d ? line.dropLast() : line))
+        }.filter { !$0.isEmpty }
     }
 
     static func decoded(_ text: String) -> Bytes? {

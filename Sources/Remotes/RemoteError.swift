@@ -84,8 +84,8 @@ public enum RemoteError: Error, Equatable, CustomStringConvertible {
         case .cancelled: "the transfer was stopped, because another one failed"
         case .offline(let what):
             """
-            \(what) is not in the cache, and --offline was said
-            hint: leave out --offline
+            \(what) is not in the cache, and nothing may be fetched
+            hint: leave out --offline; 'sxs config Fetch.Offline' shows whether the configuration says the same
             """
         case .badListing(let url, let line, let reason):
             """

@@ -69,7 +69,8 @@ extension Repository {
         try remove(gone) {
             outcome = try write(
                 index, found.map { ($0.file, Digest(hashing: $0.bytes).hex) }, key)
-            try replace(Self.known, in: own, with: RepositoryIndex.text(known))
+            // It saves time and nothing else; the listing stands.
+            try? replace(Self.known, in: own, with: RepositoryIndex.text(known))
         }
         guard let outcome else { preconditionFailure("the listing is written at once") }
         return outcome
@@ -114,7 +115,7 @@ extension Repository {
                 package: RepositoryIndex.Package(
                     name: facts.name, version: facts.version,
                     architecture: facts.architecture == .any ? nil : "\(facts.architecture)", file: name,
-                    size: Int(status.st_size), digest: try digest(name, in: directory),
+                    size: Int(status.st_size), digest: try Digest(hashing: directory.open(beneath: name)),
                     summary: facts.summary,
                     commands: facts.commands, release: facts.release))
         }
@@ -151,7 +152,7 @@ extension Repository {
         let text = try index.text()
         listed.append((RemoteLayout.index, Digest(hashing: text).hex))
         let bestBefore = description.validDays.map {
-            String(SeenListing.text(index.updated + $0 * 86400).prefix(10))
+            CivilTime(index.updated + $0 * 86400).date
         }
         if let bestBefore {
             // An empty file, so that the line is as all others are.
@@ -248,30 +249,5 @@ extension Repository {
             signers.append("GnuPG's key \(name)")
         }
         return (files, signers)
-    }
-}
-
-/// Signs with the host's gpg(1), which has the key and asks for its password.
-struct OpenPGPSigner {
-    private static let variables = [
-        "HOME", "GNUPGHOME", "PATH", "GPG_TTY", "XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY",
-    ]
-
-    let key: String
-
-    /// A detached signature of a file, in binary form.
-    func sign(_ path: String) throws -> Bytes {
-        guard let gpg = SpawnedProgram.find("gpg") else { throw RepositoryError.noGnuPG(key) }
-        let result = try SpawnedProgram(
-            gpg, ["--batch", "--local-user", key, "--detach-sign", "--output", "-", "--", path],
-            environment: SpawnedProgram.environment(Self.variables) + ["LC_ALL=C"]
-        ).finish()
-        guard result.status == 0, !result.output.isEmpty else {
-            let lines = String(decoding: result.messages, as: UTF8.self).split(separator: "\n")
-            // The last line says no more than that signing failed.
-            let reason = lines.first { $0.contains("skipped") } ?? lines.last
-            throw RepositoryError.notSigned(key: key, reason: reason.map(String.init) ?? "gpg said nothing")
-        }
-        return result.output
     }
 }

@@ -205,7 +205,10 @@ public final class Repository {
             try copy.setMode(0o644)
             try copy.synchronize()
             if try directory.status(of: name) != nil {
-                guard try digest(name, in: directory) == digest("image", in: area) else {
+                guard
+                    try Digest(hashing: directory.open(beneath: name))
+                        == Digest(hashing: area.open(beneath: "image"))
+                else {
                     throw RepositoryError.taken(name, in: path)
                 }
                 return (name, false)
@@ -240,30 +243,27 @@ public final class Repository {
         guard try own.status(of: Self.removed) != nil else { return }
         let text = String(decoding: try own.open(beneath: Self.removed).readAll(), as: UTF8.self)
         let index = try Self.index(in: own, of: path)
+        // Two forms of one image have their manifest in common.
         let named = Set(
-            index.packages.map(\.file) + index.collections.keys.map { $0 + RemoteLayout.collectionSuffix })
+            index.packages.flatMap { Self.files(of: $0.file) }
+                + index.collections.keys.map { $0 + RemoteLayout.collectionSuffix })
         for file in text.split(separator: "\n").map(String.init)
         where !named.contains(file) && !file.contains("/") {
-            let names = Self.companions(of: file)
-            for name in [file, names.record, names.manifest] { try directory.unlink(name) }
+            for name in Self.files(of: file) where !named.contains(name) { try directory.unlink(name) }
         }
+        // Else a crash could bring back images, with nothing left that says they go.
+        try directory.synchronize()
         try own.unlink(Self.removed)
+    }
+
+    /// A file and those beside it.
+    private static func files(of file: String) -> [String] {
+        let names = companions(of: file)
+        return [file, names.record, names.manifest]
     }
 
     /// A path by which an image can be opened.
     public func path(of file: String) -> String { path + "/" + file }
-
-    func digest(_ name: String, in place: Descriptor) throws -> Digest {
-        let file = try place.open(beneath: name)
-        var hasher = Hasher256()
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
-        defer { buffer.deallocate() }
-        while true {
-            let count = try file.read(into: buffer)
-            guard count > 0 else { return hasher.finalize() }
-            hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-        }
-    }
 
     // MARK: - Collections
 
@@ -277,9 +277,25 @@ public final class Repository {
         }
     }
 
-    /// Writes a collection; the listing is to be written then.
-    public func set(_ collection: PackageCollection) throws {
-        try replace(
-            collection.name + RemoteLayout.collectionSuffix, in: directory, with: Bytes(collection.text.utf8))
+    /// Writes a collection, and then the listing; where that fails, the collection is what the listing names.
+    ///
+    /// - Parameter write: Writes the listing.
+    public func set<Result>(_ collection: PackageCollection, _ write: () throws -> Result) throws -> Result {
+        let name = collection.name + RemoteLayout.collectionSuffix
+        let before =
+            try directory.status(of: name) == nil
+            ? nil : directory.open(beneath: name).readAll(limit: PackageCollection.longest)
+        try replace(name, in: directory, with: Bytes(collection.text.utf8))
+        do {
+            return try write()
+        } catch {
+            // The first error is the one to report.
+            if let before {
+                try? replace(name, in: directory, with: before)
+            } else {
+                try? directory.unlink(name)
+            }
+            throw error
+        }
     }
 }

@@ -1,6 +1,5 @@
 internal import Files
 internal import Glibc
-private import Synchronization
 
 /// Serves the files of one directory by HTTP, for trying out: GET and HEAD, ranges, and what tells versions of a file.
 ///
@@ -11,11 +10,11 @@ public final class RepositoryServer: Sendable {
     // A class: threads share it.
 
     /// Bytes of a request that are read.
-    private static let longestRequest = 16 << 10
+    static let longestRequest = 16 << 10
     /// Connections at the same time; others wait.
     private static let connections: Int32 = 64
     /// Seconds in which a request has to come, and something of an answer has to be taken.
-    private static let patience = 30
+    static let patience = 30
 
     private let path: String
     private let listener: Descriptor
@@ -100,7 +99,7 @@ public final class RepositoryServer: Sendable {
             }
             _ = fcntl(number, F_SETFD, FD_CLOEXEC)
             let connection = Descriptor(taking: number, path: "a connection")
-            Self.inThread { [self] in
+            detach { [self] in
                 answer(connection)
                 slots.give()
             }
@@ -124,35 +123,7 @@ public final class RepositoryServer: Sendable {
         func give() { sem_post(semaphore) }
     }
 
-    private static func inThread(_ body: @escaping @Sendable () -> Void) {
-        final class Box {
-            let body: @Sendable () -> Void
-            init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-        }
-        let box = Unmanaged.passRetained(Box(body))
-        var thread = pthread_t()
-        let code = pthread_create(
-            &thread, nil,
-            { pointer in
-                guard let pointer else { return nil }
-                Unmanaged<Box>.fromOpaque(pointer).takeRetainedValue().body()
-                return nil
-            }, box.toOpaque())
-        if code == 0 {
-            pthread_detach(thread)
-        } else {
-            // Without another thread, this one does it.
-            box.takeRetainedValue().body()
-        }
-    }
-
     // MARK: - One answer
-
-    private struct Request {
-        let method: String
-        let target: String
-        let fields: [String: String]
-    }
 
     private func answer(_ connection: Descriptor) {
         var limit = timeval(tv_sec: Self.patience, tv_usec: 0)
@@ -176,52 +147,6 @@ public final class RepositoryServer: Sendable {
         shutdown(connection.number, Int32(SHUT_WR))
     }
 
-    private static func request(from connection: Descriptor) -> Request? {
-        var bytes: Bytes = []
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
-        defer { buffer.deallocate() }
-        while bytes.count < longestRequest {
-            guard let count = try? connection.read(into: buffer), count > 0 else { return nil }
-            bytes += buffer[..<count]
-            guard let text = String(validating: bytes, as: UTF8.self) else { return nil }
-            let plain = text.replacing("\r\n", with: "\n")
-            guard let end = plain.firstRange(of: "\n\n") else { continue }
-            let lines = plain[..<end.lowerBound].split(separator: "\n")
-            let words = lines.first?.split(separator: " ") ?? []
-            guard words.count == 3, words[2].hasPrefix("HTTP/1.") else { return nil }
-            var fields: [String: String] = [:]
-            for line in lines.dropFirst() {
-                guard let colon = line.firstIndex(of: ":") else { return nil }
-                let value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
-                fields[line[..<colon].lowercased()] = String(value)
-            }
-            return Request(method: String(words[0]), target: String(words[1]), fields: fields)
-        }
-        return nil
-    }
-
-    /// The file of a request's target: one in the directory itself.
-    static func fileName(of target: String) -> String? {
-        var bytes: Bytes = []
-        var rest = target.utf8.prefix { $0 != UInt8(ascii: "?") }[...]
-        guard rest.popFirst() == UInt8(ascii: "/") else { return nil }
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard rest.count >= 2,
-                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-            else { return nil }
-            rest = rest.dropFirst(2)
-            bytes.append(value)
-        }
-        guard let name = String(validating: bytes, as: UTF8.self), !name.isEmpty, !name.hasPrefix("."),
-            !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0)
-        else { return nil }
-        return name
-    }
-
     private func answer(_ request: Request, _ connection: Descriptor) throws -> String {
         guard ["GET", "HEAD"].contains(request.method) else {
             return try send("405 Method Not Allowed", ["Allow: GET, HEAD"], to: connection)
@@ -231,8 +156,9 @@ public final class RepositoryServer: Sendable {
         }
         let status = try file.status()
         let size = Int(status.st_size)
-        let stamp = status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec
-        let tag = "\"\(String(stamp, radix: 16))-\(String(size, radix: 16))\""
+        // Apart: a time that is far enough from ours has no number of nanoseconds.
+        let stamp = [status.st_mtim.tv_sec, status.st_mtim.tv_nsec, size].map { String($0, radix: 16) }
+        let tag = "\"\(stamp.joined(separator: "-"))\""
         let date = Self.date(status.st_mtim.tv_sec)
         var fields = ["ETag: \(tag)", "Last-Modified: \(date)", "Accept-Ranges: bytes"]
         let isKnown =
@@ -264,27 +190,6 @@ public final class RepositoryServer: Sendable {
         return file
     }
 
-    /// The bytes that a `Range` names: empty for none that there are, `nil` for several ranges and what is none.
-    static func range(_ text: String, size: Int) -> Range<Int>? {
-        guard text.hasPrefix("bytes=") else { return nil }
-        let parts = text.dropFirst("bytes=".count).split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }) else {
-            return nil
-        }
-        switch (parts[0].isEmpty, parts[1].isEmpty) {
-        case (true, true): return nil
-        case (true, false):
-            guard let count = Int(parts[1]) else { return nil }
-            return max(0, size - count)..<size
-        default:
-            guard let first = Int(parts[0]) else { return nil }
-            guard first < size else { return 0..<0 }
-            guard !parts[1].isEmpty else { return first..<size }
-            guard let last = Int(parts[1]), last >= first else { return nil }
-            return first..<min(last, size - 1) + 1
-        }
-    }
-
     @discardableResult
     private func send(
         _ status: String, _ fields: [String] = [], length: Int? = 0, to connection: Descriptor
@@ -314,20 +219,5 @@ public final class RepositoryServer: Sendable {
             try connection.write(UnsafeRawBufferPointer(rebasing: part[..<count]))
             offset += count
         }
-    }
-
-    /// A time as HTTP has it.
-    ///
-    /// Source: RFC 9110, 5.6.7.
-    static func date(_ seconds: Int) -> String {
-        var time = time_t(seconds)
-        var parts = tm()
-        gmtime_r(&time, &parts)
-        let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
-        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        let two = { (number: Int32) in (number < 10 ? "0" : "") + "\(number)" }
-        let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map(two).joined(separator: ":")
-        return
-            "\(days[Int(parts.tm_wday)]), \(two(parts.tm_mday)) \(months[Int(parts.tm_mon)]) \(parts.tm_year + 1900) \(clock) GMT"
     }
 }

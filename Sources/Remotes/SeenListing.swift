@@ -54,7 +54,7 @@ struct SeenListing: Equatable {
     func check(of name: String, root: String, now: Int) throws {
         guard signed <= now + Self.clockSkew else {
             throw RemoteError.badSignature(
-                remote: name, reason: "it was signed on \(Self.text(signed)), which is yet to come",
+                remote: name, reason: "it was signed on \(CivilTime(signed).text), which is yet to come",
                 hint: "check this machine's clock; else ask who keeps the server")
         }
         // Where there is no root yet, nothing was seen.
@@ -67,7 +67,7 @@ struct SeenListing: Equatable {
             }
             if signed < seen.signed {
                 throw RemoteError.rolledBack(
-                    remote: name, seen: Self.text(seen.signed), signed: Self.text(signed))
+                    remote: name, seen: CivilTime(seen.signed).text, signed: CivilTime(signed).text)
             }
         }
         let newest = SeenListing(
@@ -79,15 +79,5 @@ struct SeenListing: Equatable {
         } catch let error as SystemError where ListingArea.isNotOurs(error) {
             // Whoever only reads the root remembers nothing in it.
         }
-    }
-
-    /// A time for people, in UTC.
-    static func text(_ seconds: Int) -> String {
-        var time = time_t(seconds)
-        var parts = tm()
-        gmtime_r(&time, &parts)
-        let padded = { (value: Int32) in (value < 10 ? "0" : "") + "\(value)" }
-        return
-            "\(parts.tm_year + 1900)-\(padded(parts.tm_mon + 1))-\(padded(parts.tm_mday)) \(padded(parts.tm_hour)):\(padded(parts.tm_min)) UTC"
     }
 }

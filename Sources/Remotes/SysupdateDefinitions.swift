@@ -63,43 +63,25 @@ public struct SysupdateDefinitions {
         }
     }
 
-    /// What a file has; `nil` where there is none, empty where it hides others.
-    private static func contents(_ path: String) throws -> String? {
-        let number = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
-        if number < 0, [ENOENT, ENOTDIR].contains(errno) { return nil }
-        guard number >= 0 else { throw SystemError("open", path) }
-        let file = Descriptor(taking: number, path: path)
-        guard try file.status().st_mode & S_IFMT == S_IFREG else { return "" }
-        guard let text = String(validating: try file.readAll(limit: longest), as: UTF8.self) else {
-            throw SysupdateError.notText(path)
-        }
-        return text
-    }
-
     /// Files of one suffix in several directories, the first of each name, with what is dropped in beside them.
     private static func files(_ suffix: String, in directories: [String]) throws -> [(
         path: String, text: String
     )] {
-        var result: [String: (path: String, text: String)] = [:]
-        for directory in directories {
-            for name in try names(in: directory)
-            where name.hasSuffix(suffix) && !name.hasPrefix(".") && name != suffix && result[name] == nil {
-                guard let text = try contents(directory + "/" + name) else { continue }
-                result[name] = (directory + "/" + name, text)
-            }
+        try ConfigurationDirectories(directories).files(suffix: suffix, limit: longest).compactMap { file in
+            guard file.contents != nil else { return nil }
+            let places = ConfigurationDirectories(directories.map { $0 + "/" + file.name + dropInSuffix })
+            let texts = try ([file] + places.files(suffix: earlierSuffix, limit: longest)).compactMap(text)
+            return (file.path, texts.joined(separator: "\n"))
         }
-        for (name, file) in result where !file.text.isEmpty {
-            var dropped: [String: String] = [:]
-            for directory in directories.map({ $0 + "/" + name + dropInSuffix }) {
-                for more in try names(in: directory)
-                where more.hasSuffix(earlierSuffix) && dropped[more] == nil {
-                    dropped[more] = try contents(directory + "/" + more)
-                }
-            }
-            let texts = dropped.sorted { $0.key < $1.key }.map(\.value)
-            result[name]?.text = ([file.text] + texts).joined(separator: "\n")
+    }
+
+    /// What a file has; `nil` for one that hides others.
+    private static func text(_ file: ConfigurationDirectories.File) throws -> String? {
+        guard let contents = file.contents else { return nil }
+        guard let text = String(validating: contents, as: UTF8.self) else {
+            throw SysupdateError.notText(file.path)
         }
-        return result.sorted { $0.key < $1.key }.map(\.value).filter { !$0.text.isEmpty }
+        return text
     }
 
     private func transfers(of component: String?, in directories: [String]) throws -> [SysupdateSource] {

@@ -27,7 +27,12 @@ struct Transfer {
         let status: Int
         let fields: [String: String]
 
-        var length: Int? { fields["content-length"].flatMap { Int($0) } }
+        /// Bytes of the body; `nil` where nothing says so, or what no file can have.
+        var length: Int? {
+            fields["content-length"].flatMap { Int($0) }.flatMap {
+                (0...Fetcher.longestImage).contains($0) ? $0 : nil
+            }
+        }
     }
 
     /// How it ended.

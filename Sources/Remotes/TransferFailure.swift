@@ -6,14 +6,17 @@
 /// | 408, 425, 429, 500, 502, 503, 504 | yes |
 /// | every other status, certificates (60, 77, 83, 90, 91), redirections (47), other protocols (1), a wrong digest | no |
 ///
-/// *Again* is three times in all for each place, and each place comes first once; between two rounds are 0.5 s and 1 s, or
-/// what `Retry-After` says, up to 10 s.
+/// *Again* is three times in all for each place, if nothing else is said, and each place comes first once; between rounds are
+/// 0.5 s, 1 s, 2 s and so on, or what `Retry-After` says, up to 10 s.
 struct TransferFailure {
     let reason: String
     let hint: String
     let isTransient: Bool
     /// Seconds that the server asks to wait.
     let delay: Int?
+
+    /// Seconds that are waited at most.
+    static let longestDelay = 10
 
     private static let transientCodes: Set<Int32> = [5, 6, 7, 16, 18, 28, 35, 52, 55, 56, 92]
     private static let transientStatuses: Set<Int> = [408, 425, 429, 500, 502, 503, 504]
@@ -22,7 +25,9 @@ struct TransferFailure {
     init?(_ outcome: Transfer.Outcome, timeout: Int) {
         let status = outcome.head?.status ?? 0
         guard outcome.code != 0 else { return nil }
-        delay = outcome.head?.fields["retry-after"].flatMap { Int($0) }.map { min(max($0, 0), 10) }
+        delay = outcome.head?.fields["retry-after"].flatMap { Int($0) }.map {
+            min(max($0, 0), Self.longestDelay)
+        }
         if outcome.code == 22 {
             isTransient = Self.transientStatuses.contains(status)
             (reason, hint) = Self.words(status)

@@ -41,7 +41,6 @@ struct SysextmgrInterface {
 
     private struct Parameters: Decodable {
         var URL: String?
-        var Verbose: Bool?
         var Prefix: String?
         var All: Bool?
         var Filter: String?

@@ -158,7 +158,9 @@ extension Store {
         try [StoreLayout.Name.index, logName].flatMap { name -> [Int] in
             guard let status = try root.status(of: name) else { return [] }
             return [
-                Int(status.st_ino), Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                // Overlays give inode numbers of 64 bits.
+                Int(truncatingIfNeeded: status.st_ino), Int(status.st_size), status.st_mtim.tv_sec,
+                status.st_mtim.tv_nsec,
             ]
         }
     }

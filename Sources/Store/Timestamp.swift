@@ -1,3 +1,4 @@
+internal import Files
 internal import Glibc
 
 /// Seconds since the epoch, as ISO 8601 writes them in UTC: `2026-11-21T05:25:15Z`.
@@ -6,12 +7,8 @@ public enum Timestamp {
 
     /// The text of a time.
     public static func text(_ seconds: Int) -> String {
-        var clock = time_t(seconds)
-        var parts = tm()
-        gmtime_r(&clock, &parts)
-        let digits = { (value: Int32) in value < 10 ? "0\(value)" : "\(value)" }
-        return "\(parts.tm_year + 1900)-\(digits(parts.tm_mon + 1))-\(digits(parts.tm_mday))"
-            + "T\(digits(parts.tm_hour)):\(digits(parts.tm_min)):\(digits(parts.tm_sec))Z"
+        let time = CivilTime(seconds)
+        return "\(time.date)T\(time.clock)Z"
     }
 
     /// Reads what ``text(_:)`` wrote; `nil` for anything else.

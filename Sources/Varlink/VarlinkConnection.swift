@@ -39,8 +39,10 @@ public final class VarlinkConnection {
 
     /// The next call's JSON; `nil` if none came: the client went away, or stalled, or its call is too long.
     func next() -> Bytes? {
-        let deadline = Self.now() + Int(patience.busy)
+        // A call may begin long after the one before: its time counts from its first byte.
+        var deadline: Int?
         while true {
+            if deadline == nil, !pending.isEmpty { deadline = Self.now() + Int(patience.busy) }
             if let end = pending[scanned...].firstIndex(of: 0) {
                 let call = Bytes(pending[..<end])
                 pending.removeFirst(end + 1)
@@ -49,7 +51,7 @@ public final class VarlinkConnection {
             }
             scanned = pending.count
             guard pending.count <= VarlinkCall.longest else { return nil }
-            let wait = pending.isEmpty ? Int(patience.idle) : deadline - Self.now()
+            let wait = deadline.map { $0 - Self.now() } ?? Int(patience.idle)
             guard wait > 0, Self.wait(for: socket, Int16(POLLIN), Int32(wait)), receive() else { return nil }
         }
     }

@@ -8,6 +8,11 @@ import Testing
         try AptConfiguration(parsing: Bytes(text.utf8), file: "/a/sources.list", architecture: "amd64")
     }
 
+    @Test func linesMayEndAsOnOtherSystems() throws {
+        let found = try lines("# one\r\ndeb http://a/ stable main\r\ndeb http://b/ stable main # two\r\n")
+        #expect(found.repositories.map(\.title) == ["http://a stable main", "http://b stable main"])
+    }
+
     private func sources(_ text: String) throws -> AptConfiguration {
         try AptConfiguration(parsing: Bytes(text.utf8), file: "/a/b.sources", architecture: "amd64")
     }

@@ -44,6 +44,19 @@ import Testing
         #expect(try pool.resolve([PackageWish(name: "app")], hasRecommended: false) == plain)
     }
 
+    /// An index may say any number, and those of all packages are added.
+    @Test func sizesCanBeAdded() throws {
+        let huge = "18446744073709551615"
+        let text = [
+            Self.paragraph("app", "1", "Depends: lib", "Installed-Size: \(huge)"),
+            Self.paragraph("lib", "1", "Installed-Size: \(huge)"),
+        ].joined(separator: "\n").replacing("Size: 300\n", with: "Size: \(huge)\n")
+        let packages = try Self.pool(text).resolve([PackageWish(name: "app")], hasRecommended: false).packages
+        #expect(packages.count == 2 && packages.allSatisfy { $0.size > 1 << 40 })
+        #expect(packages.reduce(0) { $0 + $1.size } > 0)
+        #expect(packages.reduce(0) { $0 + $1.installedSize } >= 0)
+    }
+
     @Test func theFirstAlternativeThatCanBeIsTaken() throws {
         let pool = try Self.pool(
             Self.paragraph("app", "1", "Depends: big | middle | small"), Self.paragraph("small"),

@@ -101,6 +101,44 @@ import Testing
         #expect("\(error.map { "\($0)" } ?? "")".contains("hint:"))
     }
 
+    /// A header's short lists, which name one long directory often.
+    @Test func pathsOfAHeaderCannotFillTheMemory() throws {
+        let count = 600
+        let number = { (value: Int, width: Int) in
+            (0..<width).reversed().map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
+        }
+        func header(_ values: [(tag: RPMHeader.Tag, type: Int, count: Int, bytes: Bytes)]) -> Bytes {
+            var entries: Bytes = []
+            var store: Bytes = []
+            for value in values {
+                entries += [Int(value.tag.rawValue), value.type, store.count, value.count].flatMap {
+                    number($0, 4)
+                }
+                store += value.bytes
+            }
+            return [0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0] + number(values.count, 4) + number(store.count, 4)
+                + entries
+                + store
+        }
+        let lead = Bytes([0xed, 0xab, 0xee, 0xdb, 3, 0, 0, 0]) + Bytes(repeating: 0, count: 88)
+        let long = Bytes("/".utf8) + Bytes(repeating: UInt8(ascii: "x"), count: 50_000) + Bytes("/\0".utf8)
+        let main = header([
+            (.name, 6, 1, Bytes("a\0".utf8)), (.version, 6, 1, Bytes("1\0".utf8)),
+            (.directoryNames, 8, 1, long),
+            (.baseNames, 8, count, Bytes(String(repeating: "a\0", count: count).utf8)),
+            (.directoryIndexes, 4, count, Bytes(repeating: 0, count: count * 4)),
+            (.fileModes, 3, count, Bytes(repeating: 0, count: count * 2)),
+            (.fileFlags, 4, count, Bytes(repeating: 0, count: count * 4)),
+            (.fileSizes, 4, count, Bytes(repeating: 0, count: count * 4)),
+        ])
+        let path = fixture.path + "/long.rpm"
+        try Descriptor.create(path).write(lead + header([]) + main + [0], at: 0)
+        let error = #expect(throws: ImageError.self) {
+            try Image.open(ImageReference(path: path), limits: ImageLimits(files: 1000))
+        }
+        #expect("\(error.map { "\($0)" } ?? "")".contains("names and attributes"))
+    }
+
     /// rpm's own form of cpio, which it writes where a file has 4 GiB or more: numbers of files instead of headers.
     @Test func payloadsWithoutNamesAreRead() throws {
         let file = { (path: String, mode: UInt32, size: Int) in

@@ -260,12 +260,19 @@ import Testing
         let right = try Digest(hashing: Data(contentsOf: URL(fileURLWithPath: package)))
         let reference = { try PackageReference(ImageReference(parsing: package), digest: $0) }
         let session = try fixture.session()
-        let result = try session.importPackages([reference(right)], options: ImportOptions())
+        let options = ImportOptions()
+        let importOne = { (digest: Digest?) in
+            try session.importImage(
+                session.open(packages: [reference(digest)], options: options), from: package,
+                options: options,
+                into: session.openStoreForWriting())
+        }
+        let result = try importOne(right)
         #expect(result.metadata.packages?.first?.digest == right.hex)
         #expect(throws: ImageError.self) {
-            try session.importPackages([reference(Digest(hashing: []))], options: ImportOptions())
+            try importOne(Digest(hashing: []))
         }
-        #expect(try session.importPackages([reference(nil)], options: ImportOptions()).wasKnown)
+        #expect(try importOne(nil).wasKnown)
     }
 
     @Test func packagesAreInstalledExportedAndVerified() throws {

@@ -71,6 +71,18 @@ import Testing
         #expect(calls.calls.compactMap(\.program) == ["two", "four", "one", "three"])
     }
 
+    /// Texts that would take all memory, or days.
+    @Test(.timeLimit(.minutes(1))) func timeAndMemoryAreBounded() {
+        let doubled = "a=xx\n" + String(repeating: "a=$a$a\n", count: 60) + "call $a \"$a\" end\n"
+        let calls = ScriptCalls(Array(doubled.utf8)).calls
+        #expect(calls.map(\.words) == [["call", nil, nil, "end"]])
+        let values = (0..<900).map { "v\($0)" }.joined(separator: " ")
+        let many = "for i in \(values); do " + String(repeating: "x $i; y $i; ", count: 50_000) + "done\n"
+        #expect(ScriptCalls(Array(many.utf8)).calls.count <= 50_000)
+        let long = "'" + String(repeating: "x", count: 1 << 20 - 10)
+        #expect(ScriptCalls(Array(long.utf8)).calls.count == 1)
+    }
+
     /// No text can make it trap or run for ever.
     @Test func anyTextIsTaken() {
         let text = Array(

@@ -49,6 +49,13 @@ private enum Vector {
         }
     }
 
+    @Test func linesMayEndAsOnOtherSystems() throws {
+        let key = try #require(VerifyingKey(parsing: Bytes(Vector.key.utf8)))
+        let text = Vector.hashed.replacing("\n", with: "\r\n")
+        try key.verify(try #require(Minisign(parsing: Bytes(text.utf8))), of: Vector.data)
+        #expect(VerifyingKey(parsing: Bytes(key.text.replacing("\n", with: "\r\n").utf8)) == key)
+    }
+
     @Test func everyByteOfASignatureCounts() throws {
         let key = try #require(VerifyingKey(parsing: Bytes(Vector.key.utf8)))
         let bytes = Bytes(Vector.hashed.utf8)

@@ -109,6 +109,23 @@ private final class Place {
         #expect(!FileManager.default.fileExists(atPath: place.path + "/.sxs/removed"))
     }
 
+    /// Two forms of one image have one manifest, which the listing goes on naming.
+    @Test func aManifestStaysAsLongAsAnImageHasIt() throws {
+        let place = try Place()
+        for name in ["a-1.raw", "a-1.raw.xz"] { try place.write(name, name) }
+        let repository = try repository(place)
+        let look = { (file: String) in
+            Repository.Facts(
+                name: "a", version: "1", architecture: .any, summary: nil, commands: [],
+                release: file.hasSuffix(".xz") ? [:] : ["ID": "_any"])
+        }
+        _ = try repository.index(time: 1, look)
+        _ = try repository.index(time: 2, removing: { _ in ["a-1.raw.xz"] }, look)
+        let names = try place.names.filter { $0.hasPrefix("a-1") }
+        #expect(names == ["a-1.raw", "a-1.raw.json", "a-1.manifest.gz"], "\(names)")
+        #expect(try place.text("SHA256SUMS").contains("a-1.manifest.gz"))
+    }
+
     @Test func aRemovalThatACrashCutOffIsFinishedOrForgotten() throws {
         let place = try Place()
         for name in ["a-1.raw", "a-2.raw"] { try place.write(name, name) }
@@ -128,7 +145,8 @@ private final class Place {
         let repository = try repository(place)
         try repository.set(
             PackageCollection(
-                name: PackageName("both"), summary: "x", packages: [PackageName("a"), PackageName("b")]))
+                name: PackageName("both"), summary: "x", packages: [PackageName("a"), PackageName("b")])
+        ) {}
         let index = try repository.index(time: 1, facts).index
         #expect(index.collections["both"] == RepositoryIndex.Collection(summary: "x", packages: ["a", "b"]))
         #expect(try place.text("SHA256SUMS").contains("  both.collection\n"))
@@ -147,6 +165,23 @@ private final class Place {
         #expect(throws: RepositoryError.self) {
             try PackageCollection(parsing: Bytes(text.utf8), file: "c.collection")
         }
+    }
+
+    @Test func aCollectionThatIsNotListedIsWhatItWas() throws {
+        let place = try Place()
+        for name in ["b-1.raw", "c-1.raw"] { try place.write(name, name) }
+        let repository = try repository(place)
+        let make = { (packages: [String]) in
+            PackageCollection(
+                name: try PackageName("many"), summary: nil,
+                packages: try packages.map { try PackageName($0) })
+        }
+        #expect(throws: Unknown.self) { try repository.set(make(["b"])) { throw Unknown() } }
+        #expect(try !place.names.contains("many.collection"))
+        _ = try repository.set(make(["b"])) { try repository.index(time: 1, facts) }
+        let before = try place.text("many.collection")
+        #expect(throws: Unknown.self) { try repository.set(make(["b", "c"])) { throw Unknown() } }
+        #expect(try place.text("many.collection") == before)
     }
 
     @Test func thereIsOneWriter() throws {
@@ -186,5 +221,21 @@ private final class Place {
 
     @Test func timesAreThoseOfHTTP() {
         #expect(RepositoryServer.date(784_111_777) == "Sun, 06 Nov 1994 08:49:37 GMT")
+    }
+}
+
+@Suite struct TransferTests {
+    /// A server may say any number, of which several are added.
+    @Test(arguments: [("0", 0), ("5", 5), ("9223372036854775807", nil), ("-1", nil), ("x", nil)])
+    func lengthsAreThoseThatFilesCanHave(text: String, length: Int?) {
+        #expect(Transfer.Head(status: 200, fields: ["content-length": text]).length == length)
+    }
+
+    @Test func pausesAreBoundedHoweverOftenIsAsked() {
+        #expect((0..<3).map { Fetcher.pause(after: $0, delay: nil) } == [500_000, 1_000_000, 2_000_000])
+        #expect(
+            (3..<100).allSatisfy { (2_000_000...10_000_000).contains(Fetcher.pause(after: $0, delay: nil)) })
+        #expect(Fetcher.pause(after: 0, delay: 7) == 7_000_000)
+        #expect(Fetcher.pause(after: 0, delay: 1 << 40) == 10_000_000)
     }
 }

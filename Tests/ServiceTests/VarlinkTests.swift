@@ -206,6 +206,22 @@ private func echo() -> VarlinkInterface {
         #expect(client.isEnded())
     }
 
+    /// A call has its time from its first byte, however long ago the one before was answered.
+    @Test func aCallMayBeginAfterAPause() throws {
+        var patience = VarlinkConnection.Patience()
+        (patience.idle, patience.busy) = (20_000, 300)
+        let client = try Client([echo()], patience: patience)
+        let call = { (text: String) in
+            #"{"method":"org.example.echo.Echo","parameters":{"text":""# + text + #""}}"#
+        }
+        #expect(try client.ask(call("first"))["text"] as? String == "first")
+        // Time itself is what is tested.
+        Thread.sleep(forTimeInterval: 0.6)
+        // Longer than what is read at once.
+        let long = String(repeating: "x", count: 40_000)
+        #expect(try client.ask(call(long))["text"] as? String == long)
+    }
+
     @Test func whoeverStallsIsNotWaitedFor() throws {
         var patience = VarlinkConnection.Patience()
         (patience.idle, patience.busy) = (300, 300)

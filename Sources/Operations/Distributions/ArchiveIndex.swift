@@ -53,7 +53,7 @@ struct ArchiveIndex: Sendable {
             inline: path("InRelease"), plain: path("Release"), signatures: [".gpg"], isForced: isForced)
         let release = try ArchiveRelease(parsing: document.bytes, file: reader.location(of: path("Release")))
         if let end = release.validUntil, repository.isDateChecked, end < time(nil) {
-            throw DistributionError.expired(repository: repository.title, date: DateText.utc(end))
+            throw DistributionError.expired(repository: repository.title, date: CivilTime(end).text)
         }
         let suite = repository.suite.split(separator: "/").first.map(String.init)
         let names = [release.suite, release.codename].compactMap { $0 }
@@ -130,18 +130,5 @@ struct ArchiveIndex: Sendable {
     private static func key(_ digests: [Digest], _ repository: PackageRepository) -> Digest {
         let lines = [PackagePool.cacheVersion, repository.kind.rawValue] + digests.map(\.hex)
         return Digest(hashing: lines.joined(separator: "\n").utf8)
-    }
-}
-
-/// Times for people.
-enum DateText {
-    /// A time in UTC: `2026-11-21 20:12 UTC`.
-    static func utc(_ seconds: Int) -> String {
-        var time = time_t(seconds)
-        var parts = tm()
-        gmtime_r(&time, &parts)
-        let padded = { (value: Int32) in (value < 10 ? "0" : "") + "\(value)" }
-        return
-            "\(parts.tm_year + 1900)-\(padded(parts.tm_mon + 1))-\(padded(parts.tm_mday)) \(padded(parts.tm_hour)):\(padded(parts.tm_min)) UTC"
     }
 }

@@ -24,6 +24,10 @@ struct ScriptCalls {
 
     /// Values that a loop goes through, and combinations of nested loops.
     private static let loopLimit = 1000
+    /// Commands that are looked at, one inside a loop for each of its values: scripts have some hundred.
+    private static let commandLimit = 50_000
+    /// Bytes of a value that is known: `a=$a$a` a few times over would fill the memory.
+    private static let longestValue = 4096
     private static let keywords: Set<String> = [
         "if", "then", "elif", "else", "fi", "do", "done", "while", "until", "for", "in",
         "{", "}", "!", "function", "time", "[[",
@@ -33,7 +37,10 @@ struct ScriptCalls {
         var bindings: [Binding] = [[:]]
         // What a loop's end brings back; `nil` for loops that are not `for`.
         var loops: [[Binding]?] = []
+        var count = 0
         for command in ScriptLexer.commands(in: text) {
+            count += bindings.count
+            guard count <= Self.commandLimit else { break }
             if command.end == .definition {
                 if let name = command.words.first?.keyword { functions.insert(name) }
                 continue
@@ -96,7 +103,9 @@ struct ScriptCalls {
             switch part {
             case .text(let text): result += text
             case .variable(let name, _):
-                guard let value = binding[name] else { return nil }
+                guard let value = binding[name], result.utf8.count + value.utf8.count <= longestValue else {
+                    return nil
+                }
                 result += value
             case .unknown: return nil
             }

@@ -20,11 +20,11 @@ struct ScriptWord: Equatable {
     }
 
     mutating func append(_ character: Unicode.Scalar) {
-        if case .text(let text)? = parts.last {
-            parts[parts.count - 1] = .text(text + String(character))
-        } else {
-            parts.append(.text(String(character)))
-        }
+        guard case .text(var text)? = parts.last else { return parts.append(.text(String(character))) }
+        // The only one who has it adds to it in place: else long words would take the square of their length.
+        parts.removeLast()
+        text.unicodeScalars.append(character)
+        parts.append(.text(text))
     }
 }
 
@@ -69,10 +69,6 @@ struct ScriptLexer {
     }
 
     private var next: Unicode.Scalar? { index < text.count ? text[index] : nil }
-
-    private func peek(_ distance: Int) -> Unicode.Scalar? {
-        index + distance < text.count ? text[index + distance] : nil
-    }
 
     private mutating func run() {
         while let character = next {
@@ -128,6 +124,8 @@ struct ScriptLexer {
 
     private mutating func begin(_ edit: (inout ScriptWord) -> Void) {
         var current = word ?? ScriptWord()
+        // See ``ScriptWord/append(_:)``.
+        word = nil
         edit(&current)
         word = current
     }

@@ -1,29 +1,14 @@
 internal import Files
-public import Images
+internal import Images
 internal import Store
 internal import StoreLayout
 
 /// Packages of distributions: one or many files that become one store path.
 extension Session {
-    /// Imports packages of a distribution as one store path; no profile changes.
-    ///
-    /// - Parameters:
-    ///   - packages: Their files, in any order. Name and version are those of the first, unless the options say a name;
-    ///     where that is the name of a package among them, the version is that one's, and its commands are shown.
-    ///   - options: What is said about them.
-    /// - Throws: An error before anything of it is in the store.
-    public func importPackages(
-        _ packages: [PackageReference], options: ImportOptions
-    ) throws -> ImportResult {
-        // Before the store, which is made where there is none.
-        let image = try open(packages: packages, options: options)
-        return try importImage(
-            image, from: Self.source(of: packages), options: options, into: openStoreForWriting())
-    }
-
     /// Opens packages as one image, which ``importImage(_:from:options:into:lease:accept:)`` takes.
     func open(packages: [PackageReference], options: ImportOptions) throws -> Image {
-        try Image.open(packages: packages, limits: options.limits)
+        OpenFiles.allow(packages.count * 2)
+        return try Image.open(packages: packages, limits: options.limits)
     }
 
     /// What messages and metadata call packages.
@@ -41,8 +26,15 @@ extension Session {
             packages: sources.map { PackageReference(try ImageReference(parsing: $0)) }, options: options)
     }
 
-    /// Imports an image, or several packages as one; see ``importPackages(_:options:)``.
+    /// Imports an image, or several packages of a distribution as one store path; no profile changes.
+    ///
+    /// - Parameters:
+    ///   - sources: An image, or packages in any order. Name and version are those of the first, unless the options say a
+    ///     name; where that is the name of a package among them, the version is that one's, and its commands are shown.
+    ///   - options: What is said about them.
+    /// - Throws: An error before anything of it is in the store.
     public func importImages(_ sources: [String], options: ImportOptions) throws -> ImportResult {
+        // Before the store, which is made where there is none.
         let image = try open(sources, options: options)
         let source =
             sources.count == 1

@@ -28,15 +28,26 @@ struct BuildCommand: ParsableCommand {
     @OptionGroup var shared: SharedOptions
 
     func run() throws {
-        var session = try shared.session()
-        session.isOffline = fetch.offline
-        let result = try session.build(recipe, output: output, isForced: force)
+        let result = try shared.session(fetch).build(recipe, output: output, isForced: force)
         if shared.json { return try Console.printJSON(result) }
         Console.print(StoreLayout.storeDirectory + "/" + result.package.metadata.storePath)
         if let image = result.image { Console.print(image.path) }
         if !result.isLocked {
             Console.note("\(recipe) has no lock: 'sxs lock \(recipe)' makes builds repeatable")
         }
+    }
+}
+
+/// What both verbs that write a lock take.
+struct LockOptions: ParsableArguments {
+    @Argument(help: "The recipe.")
+    var recipe: String
+
+    @OptionGroup var fetch: FetchOptions
+    @OptionGroup var shared: SharedOptions
+
+    func run(isUpdate: Bool) throws {
+        try shared.session(fetch).lock(recipe, isUpdate: isUpdate).show(json: shared.json)
     }
 }
 
@@ -50,17 +61,9 @@ struct LockCommand: ParsableCommand {
               sxs lock ./tools.recipe
             """)
 
-    @Argument(help: "The recipe.")
-    var recipe: String
+    @OptionGroup var lock: LockOptions
 
-    @OptionGroup var fetch: FetchOptions
-    @OptionGroup var shared: SharedOptions
-
-    func run() throws {
-        var session = try shared.session()
-        session.isOffline = fetch.offline
-        try session.lock(recipe, isUpdate: false).show(json: shared.json)
-    }
+    func run() throws { try lock.run(isUpdate: false) }
 }
 
 struct UpdateLockCommand: ParsableCommand {
@@ -71,17 +74,9 @@ struct UpdateLockCommand: ParsableCommand {
               sxs update-lock ./tools.recipe
             """)
 
-    @Argument(help: "The recipe.")
-    var recipe: String
+    @OptionGroup var lock: LockOptions
 
-    @OptionGroup var fetch: FetchOptions
-    @OptionGroup var shared: SharedOptions
-
-    func run() throws {
-        var session = try shared.session()
-        session.isOffline = fetch.offline
-        try session.lock(recipe, isUpdate: true).show(json: shared.json)
-    }
+    func run() throws { try lock.run(isUpdate: true) }
 }
 
 extension LockChange {

@@ -3,44 +3,6 @@ internal import Files
 internal import Operations
 internal import Remotes
 
-/// What may be said of a repository.
-struct RepositoryOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("What it is called.", valueName: "text"))
-    var title: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "The key of 'sxs key' that signs it, or the path of one of minisign.", valueName: "name"))
-    var key: String?
-
-    @Option(
-        help: ArgumentHelp("The key of GnuPG that signs it, for systemd and sysextmgr.", valueName: "key"))
-    var openpgpKey: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "Days for which a listing is good, 0 for ever; sign it again in time.", valueName: "days"))
-    var validDays: Int?
-
-    func validate() throws {
-        guard validDays.map({ (0...36500).contains($0) }) ?? true else {
-            throw ValidationError("--valid-days takes a number from 1 to 36500, or 0 for ever")
-        }
-        for text in [title, key, openpgpKey].compactMap({ $0 }) where text.utf8.contains(where: { $0 < 0x20 })
-        {
-            throw ValidationError("'\(text.utf8.displayed)' has control characters")
-        }
-    }
-
-    func apply(to description: inout RepositoryDescription) {
-        let said = { (text: String) in text.isEmpty ? nil : text }
-        if let title { description.title = said(title) }
-        if let key { description.key = said(key) }
-        if let openpgpKey { description.openPGPKey = said(openpgpKey) }
-        if let validDays { description.validDays = validDays == 0 ? nil : validDays }
-    }
-}
-
 struct RepositoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "repo", abstract: "Keep a directory of images that others install from.",
@@ -92,8 +54,7 @@ struct RepositoryCommand: ParsableCommand {
                   sxs repo add /srv/images emacs git --keep 3
                 """)
 
-        @Argument(help: ArgumentHelp("The repository.", valueName: "directory"))
-        var directory: String
+        @OptionGroup var repository: RepositoryPlace
         @Argument(help: ArgumentHelp("Image files and names of packages.", valueName: "image"))
         var images: [String]
         @Option(help: ArgumentHelp("Versions of each that stay, the newest ones.", valueName: "number"))
@@ -107,7 +68,8 @@ struct RepositoryCommand: ParsableCommand {
         }
 
         func run() throws {
-            try shared.session().addToRepository(directory, images, keep: keep).show(json: shared.json)
+            try shared.session().addToRepository(repository.directory, images, keep: keep).show(
+                json: shared.json)
         }
     }
 
@@ -120,14 +82,13 @@ struct RepositoryCommand: ParsableCommand {
                   sxs repo remove /srv/images strace-6.1.x86-64.raw
                 """)
 
-        @Argument(help: ArgumentHelp("The repository.", valueName: "directory"))
-        var directory: String
+        @OptionGroup var repository: RepositoryPlace
         @Argument(help: ArgumentHelp("Files, packages, PACKAGE@VERSION, or collections.", valueName: "name"))
         var names: [String]
         @OptionGroup var shared: SharedOptions
 
         func run() throws {
-            try shared.session().removeFromRepository(directory, names).show(json: shared.json)
+            try shared.session().removeFromRepository(repository.directory, names).show(json: shared.json)
         }
     }
 
@@ -142,11 +103,12 @@ struct RepositoryCommand: ParsableCommand {
                 """,
             aliases: ["sign"])
 
-        @Argument(help: ArgumentHelp("The repository.", valueName: "directory"))
-        var directory: String
+        @OptionGroup var repository: RepositoryPlace
         @OptionGroup var shared: SharedOptions
 
-        func run() throws { try shared.session().indexRepository(directory).show(json: shared.json) }
+        func run() throws {
+            try shared.session().indexRepository(repository.directory).show(json: shared.json)
+        }
     }
 
     struct List: ParsableCommand {
@@ -157,12 +119,11 @@ struct RepositoryCommand: ParsableCommand {
                   sxs repo list /srv/images
                 """)
 
-        @Argument(help: ArgumentHelp("The repository.", valueName: "directory"))
-        var directory: String
+        @OptionGroup var repository: RepositoryPlace
         @OptionGroup var shared: SharedOptions
 
         func run() throws {
-            let index = try shared.session().repositoryIndex(directory)
+            let index = try shared.session().repositoryIndex(repository.directory)
             guard !shared.json else { return try Console.printJSON(index) }
             var rows = index.packages.map { package in
                 [
@@ -188,13 +149,12 @@ struct RepositoryCommand: ParsableCommand {
                   sxs repo set /srv/images --openpgp-key images@example.org
                 """)
 
-        @Argument(help: ArgumentHelp("The repository.", valueName: "directory"))
-        var directory: String
+        @OptionGroup var repository: RepositoryPlace
         @OptionGroup var options: RepositoryOptions
         @OptionGroup var shared: SharedOptions
 
         func run() throws {
-            try shared.session().changeRepository(directory) { options.apply(to: &$0) }.show(
+            try shared.session().changeRepository(repository.directory) { options.apply(to: &$0) }.show(
                 json: shared.json)
         }
     }
@@ -209,8 +169,7 @@ struct RepositoryCommand: ParsableCommand {
                   sxs repo collection /srv/images debug gdb strace
                 """)
 
-        @Argument(help: ArgumentHelp("The repository.", valueName: "directory"))
-        var directory: String
+        @OptionGroup var repository: RepositoryPlace
         @Argument(help: ArgumentHelp("The name.", valueName: "name"))
         var name: String
         @Argument(help: ArgumentHelp("The packages.", valueName: "package"))
@@ -226,7 +185,7 @@ struct RepositoryCommand: ParsableCommand {
         }
 
         func run() throws {
-            try shared.session().setCollection(name, of: packages, summary: summary, in: directory)
+            try shared.session().setCollection(name, of: packages, summary: summary, in: repository.directory)
                 .show(json: shared.json)
         }
     }
@@ -241,8 +200,7 @@ struct RepositoryCommand: ParsableCommand {
                     >/etc/sysupdate.emacs.d/emacs.transfer
                 """)
 
-        @Argument(help: ArgumentHelp("The repository.", valueName: "directory"))
-        var directory: String
+        @OptionGroup var repository: RepositoryPlace
         @Argument(help: ArgumentHelp("The package.", valueName: "name"))
         var name: String
         @Option(help: "Where the repository is served.")
@@ -250,7 +208,7 @@ struct RepositoryCommand: ParsableCommand {
         @OptionGroup var shared: SharedOptions
 
         func run() throws {
-            Console.print(try shared.session().transferFile(of: name, in: directory, url: url))
+            Console.print(try shared.session().transferFile(of: name, in: repository.directory, url: url))
         }
     }
 }
@@ -267,8 +225,7 @@ extension RepositoryCommand {
                   sxs repo serve /srv/images --address 0.0.0.0 --port 8080
                 """)
 
-        @Argument(help: ArgumentHelp("The repository.", valueName: "directory"))
-        var directory: String
+        @OptionGroup var repository: RepositoryPlace
         @Option(help: "The address to listen on.")
         var address = "127.0.0.1"
         @Option(help: "The port; 0 for any that is free.")
@@ -277,7 +234,7 @@ extension RepositoryCommand {
 
         func run() throws {
             let server = try shared.session().repositoryServer(
-                directory, address: address, port: port, log: { Console.note($0) })
+                repository.directory, address: address, port: port, log: { Console.note($0) })
             Console.print(server.url)
             try server.run()
         }
