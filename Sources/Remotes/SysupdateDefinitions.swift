@@ -55,6 +55,38 @@ public struct SysupdateDefinitions {
             }
     }
 
+    /// Partitions that the host itself is in, or its `/usr`, by what they are called.
+    public struct System: Sendable {
+        /// Whether it is `/usr` alone.
+        public let isUsr: Bool
+        /// Patterns of labels.
+        public let patterns: [MatchPattern]
+    }
+
+    /// Targets of the host's own transfers that are partitions of the operating system.
+    ///
+    /// - Throws: ``SysupdateError``, `SystemError`.
+    public func systems() throws -> [System] {
+        let directories = AdoptionLayout.transferParents.map {
+            host + $0 + "/" + AdoptionLayout.transferPrefix.dropLast()
+                + AdoptionLayout.transferDirectorySuffix
+        }
+        var files = try Self.files(Self.transferSuffix, in: directories)
+        if files.isEmpty { files = try Self.files(Self.earlierSuffix, in: directories) }
+        let specifiers = Specifiers(host: host)
+        return files.compactMap { file in
+            let values = ConfigurationFile(parsing: file.text)
+            let type = values.value("MatchPartitionType", in: "Target") ?? ""
+            guard values.value("Type", in: "Target") == "partition", !type.contains("verity"),
+                let kind = ["root", "usr"].first(where: { type == $0 || type.hasPrefix($0 + "-") })
+            else { return nil }
+            let patterns = values.words("MatchPattern", in: "Target").compactMap { text in
+                (try? specifiers.expand(text)).flatMap { MatchPattern(parsing: $0) }
+            }
+            return patterns.isEmpty ? nil : System(isUsr: kind == "usr", patterns: patterns)
+        }
+    }
+
     private static func names(in directory: String) throws -> [String] {
         do {
             return try Descriptor.directory(directory).list().map(\.text).sorted()
