@@ -1,6 +1,7 @@
 """Checks of `sxs prepare`: a program that takes its C library from the host, and a next version of the host that has an older one."""
 
 import json
+import re
 import shutil
 import subprocess
 import textwrap
@@ -140,7 +141,7 @@ def partition(host):
         same(host.shell("cat /proc/mounts"), before)
         same(len(json.loads(host.run("sxs", "generations", "--json"))), 2)
     finally:
-        host.shell("".join(f"losetup --detach {device}; " for device in devices))
+        host.shell("".join(f"losetup --detach $(test -e {device} || echo /run){device}; " for device in devices))
 
 
 PHYSICAL = "/mnt/physical"
@@ -172,17 +173,15 @@ def deployments(host):
         mkdir -p {PHYSICAL} /mnt/layer; mount -t tmpfs tmpfs {PHYSICAL}; mount -t tmpfs tmpfs /mnt/layer; cd /mnt/layer
         mkdir upper work tree older; mount -t overlay overlay tree -o lowerdir={NEWER},upperdir=upper,workdir=work
         rm -rf tree/dev/* tree/var/* tree/run/* tree/tmp/*; mv tree/etc tree/usr/etc
-        mkdir -p tree/sysroot tree/usr/lib/modules/1 tree/usr/lib/ostree-program; ln -s sysroot/ostree tree/ostree
+        mkdir -p tree/sysroot tree/usr/lib/modules/1; ln -s sysroot/ostree tree/ostree
         echo kernel > tree/usr/lib/modules/1/vmlinuz; cp /mnt/sxs tree/usr/bin/sxs
-        # The program of the machine, with its own libraries.
-        cp /usr/bin/ostree $(ldd /usr/bin/ostree | grep -o '/[^ ]*') tree/usr/lib/ostree-program/
-        printf '#!/bin/sh\nd=/usr/lib/ostree-program; exec $d/ld-linux-*.so.* --library-path $d $d/ostree "$@"\n' > tree/usr/bin/ostree
-        chmod 755 tree/usr/bin/ostree
+        cp -r /mnt/ostree-program tree/usr/lib/; ln -s ../lib/ostree-program/run tree/usr/bin/ostree
         mkdir -p older/usr/etc older/usr/lib/modules/1 older/sysroot; ln -s sysroot/ostree older/ostree; echo kernel > older/usr/lib/modules/1/vmlinuz
         for name in bin lib lib64 sbin; do ln -s usr/$name older/$name; done
         cp {NEXT}/usr/lib/os-release older/usr/lib; ln -s ../usr/lib/os-release older/usr/etc/os-release; cp -a {NEXT}/usr/lib64 older/usr/
         for directory in {NEXT}/usr/lib/*-linux-gnu; do mkdir older/usr/lib/${{directory##*/}}
           cp -a $directory/libc.so.6 $directory/ld-linux* older/usr/lib/${{directory##*/}}; done
+        ostree() {{ /mnt/ostree-program/run "$@"; }}
         (
           ostree admin init-fs {PHYSICAL}; ostree admin --sysroot={PHYSICAL} os-init test
           repo={PHYSICAL}/ostree/repo; ostree config --repo=$repo set sysroot.bootloader none
@@ -222,6 +221,19 @@ def deployments(host):
         expect(part(said, "undone"), "^undo 0$", "^left 1$")
     except CommandFailed as error:
         raise CommandFailed(f"{error}\n\nof all that was said:\n{said}\n{console[-3000:]}") from error
+
+
+def take_ostree(directory):
+    """The machine's ostree with its own libraries, which runs on any host: Debian's roots have none."""
+    program = directory / "ostree-program"
+    program.mkdir()
+    linked = subprocess.run(["ldd", "/usr/bin/ostree"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    for file in ["/usr/bin/ostree", *re.findall(r"/\S+", linked)]:
+        shutil.copy(file, program)
+    loader = next(program.glob("ld-linux*")).name
+    run = program / "run"
+    run.write_text(f'#!/bin/sh\nd=$(dirname "$(readlink -f "$0")")\nexec "$d/{loader}" --library-path "$d" "$d/ostree" "$@"\n')
+    run.chmod(0o755)
 
 
 def make_partitions(directory, newer, older):

@@ -727,11 +727,13 @@ def bad_registries(tests):
     say(any(path == "/token" for path, _, _ in web.log), "no token was asked for")
     store.check()
     layer = json.loads(manifest)["layers"][0]
-    lying = json.loads(manifest)
+    lying, more = json.loads(manifest), json.loads(manifest)
     lying["layers"][0]["size"] = layer["size"] // 2
+    more["layers"][0]["size"] = layer["size"] * 2
     cases = [
         ({f"blobs/{layer['digest']}": "alter"}, manifest, ["not what the listing names"]),
-        ({}, json.dumps(lying).encode(), ["is longer than"]),
+        ({}, json.dumps(lying).encode(), ["is longer than the", "that its manifest says"]),
+        ({}, json.dumps(more).encode(), ["bytes, and its manifest says"]),
         ({}, b"[]", ["no sensible answer"]),
         ({}, json.dumps({"manifests": [{"digest": "md5:1", "size": 1, "platform": {"os": "linux", "architecture": "none"}}]}).encode(),
          ["has nothing for", "linux/none"]),

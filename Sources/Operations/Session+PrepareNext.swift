@@ -39,15 +39,21 @@ extension Session {
         } catch is SystemError {
             return nil
         }
+        let all = try SysupdateDefinitions().partitions()
+        let version = { (label: String, partitions: SysupdateDefinitions.Partitions) in
+            partitions.patterns.lazy.compactMap { $0.version(of: label) }.first.flatMap {
+                try? PackageVersion($0)
+            }
+        }
+        let others = all.filter { $0.kind == .other }
         var newest: (version: PackageVersion, device: String, isUsr: Bool)?
-        for system in try SysupdateDefinitions().systems() {
-            for label in labels {
-                guard
-                    let version = system.patterns.lazy.compactMap({ $0.version(of: label) }).first.flatMap({
-                        try? PackageVersion($0)
-                    }), newest.map({ $0.version < version }) ?? true
-                else { continue }
-                newest = (version, PreparationLayout.partitions + "/" + label, system.isUsr)
+        // A version may be any text: what another transfer calls so is that one's.
+        for label in labels where !others.contains(where: { version(label, $0) != nil }) {
+            for system in all where system.kind != .other {
+                guard let found = version(label, system), newest.map({ $0.version < found }) ?? true else {
+                    continue
+                }
+                newest = (found, PreparationLayout.partitions + "/" + label, system.kind == .usr)
             }
         }
         return newest.map { ($0.device, $0.isUsr) }

@@ -206,7 +206,9 @@ public struct Fetcher: Sendable {
             },
             onBody: { bytes in
                 guard part.size + bytes.count <= limit else {
-                    throw RemoteError.tooLarge(url: url, limit: limit)
+                    guard isFixed else { throw RemoteError.tooLarge(url: url, limit: limit) }
+                    throw RemoteError.badAnswer(
+                        url: url, reason: "it is longer than the \(limit) bytes that its manifest says")
                 }
                 try part.append(bytes)
                 progress.advance(to: part.size)

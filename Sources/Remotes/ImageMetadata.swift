@@ -162,11 +162,10 @@ public struct MetadataReader: Sendable {
         let area = try ListingArea(root: root, remote: listing.remote.name)
         // By the digest of the image: that of another version is another document. An empty one says that there is none.
         let kept = image.digest.hex + (name.hasSuffix(RemoteLayout.jsonSuffix) ? RemoteLayout.jsonSuffix : "")
-        // What the listing names is compared again: nothing is trusted for being in the cache.
-        if let bytes = try area.document(kept),
-            files[name].map({ bytes.isEmpty || Digest(hashing: bytes) == $0.digest }) ?? true
-        {
-            return bytes.isEmpty ? nil : bytes
+        if let bytes = try area.document(kept) {
+            guard let listed = files[name] else { return bytes.isEmpty ? nil : bytes }
+            // Nothing is trusted for being in the cache.
+            if Digest(hashing: bytes) == listed.digest { return bytes }
         }
         switch try fetcher.document(name, limit: ImageMetadata.longest) {
         case .found(let bytes, _):

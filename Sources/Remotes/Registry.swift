@@ -1,5 +1,6 @@
 public import Files
 private import FoundationEssentials
+private import Glibc
 public import StoreLayout
 private import Synchronization
 
@@ -270,7 +271,14 @@ public final class Registry: Sendable {
         fetcher.limit = part.size
         // Its name is its digest.
         fetcher.isFixed = true
-        return try fetcher.fetch(part.file, into: cache, progress: progress, onWait: onWait)
+        let file = try fetcher.fetch(part.file, into: cache, progress: progress, onWait: onWait)
+        let size = try Int(file.status().st_size)
+        guard size == part.size else {
+            throw RemoteError.badAnswer(
+                url: blobs[0].appending(part.file.name),
+                reason: "it has \(size) bytes, and its manifest says \(part.size)")
+        }
+        return file
     }
 
     // MARK: - Authorization

@@ -55,18 +55,28 @@ public struct SysupdateDefinitions {
             }
     }
 
-    /// Partitions that the host itself is in, or its `/usr`, by what they are called.
-    public struct System: Sendable {
-        /// Whether it is `/usr` alone.
-        public let isUsr: Bool
+    /// Partitions that a transfer of the host itself writes, by what they are called.
+    public struct Partitions: Sendable {
+        /// What is in them.
+        public enum Kind: Sendable {
+            /// The root directory.
+            case root
+            /// `/usr` alone.
+            case usr
+            /// Something else, such as what verifies one of the others.
+            case other
+        }
+
+        /// What is in them.
+        public let kind: Kind
         /// Patterns of labels.
         public let patterns: [MatchPattern]
     }
 
-    /// Targets of the host's own transfers that are partitions of the operating system.
+    /// Targets of the host's own transfers that are partitions.
     ///
     /// - Throws: ``SysupdateError``, `SystemError`.
-    public func systems() throws -> [System] {
+    public func partitions() throws -> [Partitions] {
         let directories = AdoptionLayout.transferParents.map {
             host + $0 + "/" + AdoptionLayout.transferPrefix.dropLast()
                 + AdoptionLayout.transferDirectorySuffix
@@ -76,14 +86,15 @@ public struct SysupdateDefinitions {
         let specifiers = Specifiers(host: host)
         return files.compactMap { file in
             let values = ConfigurationFile(parsing: file.text)
+            guard values.value("Type", in: "Target") == "partition" else { return nil }
             let type = values.value("MatchPartitionType", in: "Target") ?? ""
-            guard values.value("Type", in: "Target") == "partition", !type.contains("verity"),
-                let kind = ["root", "usr"].first(where: { type == $0 || type.hasPrefix($0 + "-") })
-            else { return nil }
+            let isOf = { (name: String) in
+                type == name || type.hasPrefix(name + "-") && !type.contains("verity")
+            }
             let patterns = values.words("MatchPattern", in: "Target").compactMap { text in
                 (try? specifiers.expand(text)).flatMap { MatchPattern(parsing: $0) }
             }
-            return patterns.isEmpty ? nil : System(isUsr: kind == "usr", patterns: patterns)
+            return Partitions(kind: isOf("root") ? .root : isOf("usr") ? .usr : .other, patterns: patterns)
         }
     }
 
