@@ -65,10 +65,11 @@ public enum MaintenanceLayout {
         let optional = (units + VarlinkLayout.units).map(\.name).filter {
             $0.hasSuffix(".timer") || $0.hasSuffix(".socket")
         }
-        let enabled = [
-            ServiceLayout.activationName, ExtensionLayout.adoptionPathName,
-            ExtensionLayout.adoptionServiceName,
-        ]
+        let enabled =
+            [
+                ServiceLayout.activationName, ExtensionLayout.adoptionPathName,
+                ExtensionLayout.adoptionServiceName,
+            ] + PreparationLayout.watchNames
         let lines =
             ["# Made by 'sxs setup'."] + optional.map { "disable \($0)" } + enabled.map { "enable \($0)" }
         return HostItem(

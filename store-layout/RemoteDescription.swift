@@ -97,6 +97,10 @@ public struct RemoteDescription: Sendable, Equatable {
         }
         self.init(name: name, kind: kind, location: try RemoteLocation(location))
         for mirror in values.words("Mirrors", in: Self.section) { mirrors.append(try RemoteLocation(mirror)) }
+        if kind == .directory, let mirror = mirrors.first {
+            throw .value(
+                file, "Mirrors", mirror.text, "there for other kinds only: a directory is read as it is")
+        }
         if let text = value("Insecure") {
             guard let answer = ConfigurationFile.boolean(text) else {
                 throw .value(file, "Insecure", text, "yes, no")

@@ -161,7 +161,7 @@ def repaired(store, command, place):
 
 
 def walk(tests):
-    """Add, install, outdated, upgrade, roll back, pin, over TLS from nginx."""
+    """Add, install, outdated, upgrade, roll back, over TLS from nginx."""
     shelf = Shelf(tests, "walk", tests.keys)
     shelf.image("hello-1.9.raw", text="1.9")
     shelf.image("other_2.raw.xz", name="other", text="2", compression="xz")
@@ -183,9 +183,6 @@ def walk(tests):
     shelf.sums()
     found = {u["name"]: (u["installed"], u["available"]) for u in store.json("outdated")}
     say(found == {"hello": ("1.9", "1.10"), "other": ("2", "3")}, f"outdated: {found}")
-    store.sxs("pin", "other")
-    say("other" not in store.sxs("upgrade", "--dry-run"), "a pinned package is planned")
-    store.sxs("unpin", "other")
     generation = store.json("upgrade")["generation"]
     say(generation == 2, f"two packages in one generation, not {generation}")
     say(tests.run(store, "hello") == "hello 1.10\n" and tests.run(store, "other") == "other 3\n", "upgraded commands")
@@ -207,6 +204,59 @@ def walk(tests):
     say(tests.run(store, "hello") == "hello 1.10\n", "repaired from the server")
     store.sxs("remote", "remove", "t")
     say(not store.names("keys") and not store.names("seen"), "what is kept of a remote goes with it")
+    store.check()
+
+
+def holding(tests):
+    """What is held is passed over unless it is named; what is pinned stays whoever names it."""
+    shelf = Shelf(tests, "holding", tests.keys)
+
+    def publish(version):
+        for name in ("hello", "other"):
+            shelf.image(f"{name}-{version}.raw", name=name, text=version)
+        shelf.sums()
+
+    def versions():
+        return {p["name"]: (p["version"], p.get("holding")) for p in store.json("list")}
+
+    publish("1")
+    store = tests.store()
+    store.sxs("remote", "add", "t", shelf.url, "--key", tests.keys.public)
+    refused(store, "hold", "hello", words=["not in profile"])
+    store.sxs("install", "hello", "other")
+    store.sxs("hold", "hello")
+    say(store.json("hold") == [{"name": "hello"}] and store.json("pin") == [], f"{store.json('hold')}")
+    say(versions() == {"hello": ("1", "held"), "other": ("1", None)}, f"{versions()}")
+    publish("2")
+    say({u["name"]: (u["isHeld"], u["isPinned"]) for u in store.json("outdated")} == {"hello": (True, False), "other": (False, False)},
+        f"{store.json('outdated')}")
+    sentence = "hello stays at 1: it is held; remote 't' has 2, 'sxs upgrade hello' takes it"
+    output = store.sxs("upgrade", "--dry-run")
+    say(sentence in output and "other  1  ->  2" in output, output)
+    say(sentence in store.sxs("upgrade"), "what is held is passed over in silence")
+    say(versions() == {"hello": ("1", "held"), "other": ("2", None)}, f"{versions()}")
+    store.sxs("upgrade", "hello")
+    say(versions()["hello"] == ("2", "held"), "a held package that is named is upgraded, and is held still")
+    # Pinned.
+    store.sxs("pin", "hello")
+    say(store.json("pin") == [{"name": "hello", "version": "2"}] and store.json("hold") == [], f"{store.json('pin')}")
+    publish("3")
+    say("hello stays at 2: it is pinned" in store.sxs("upgrade"), "what is pinned is passed over in silence")
+    for command in (["upgrade", "hello"], ["upgrade", "hello", "--dry-run"], ["install", "hello@3"]):
+        refused(store, *command, words=["'hello' is pinned to version 2", "sxs unpin hello"], empty=False)
+    store.sxs("install", "hello", "other")
+    say(versions() == {"hello": ("2", "pinned"), "other": ("3", None)}, f"{versions()}")
+    # What is pinned and not in the profile is no reason to install another version than the newest.
+    store.sxs("remove", "hello")
+    store.sxs("install", "hello")
+    say(versions()["hello"][0] == "3", f"{versions()}")
+    store.sxs("unpin", "hello")
+    say(versions()["hello"][1] is None, "unpinned")
+    # A name alone is what earlier versions wrote.
+    (store.root / "profiles/default/pins").write_text("other\n")
+    say(versions()["other"][1] == "held", f"{versions()}")
+    store.sxs("unhold", "other")
+    say(store.json("hold") == [], "unheld")
     store.check()
 
 
@@ -345,6 +395,10 @@ def bad_servers(tests):
         ({".raw": 503}, install, ["has a problem (503)"]),
         ({".raw": ("cut", size // 8)}, install, ["ends early"]),
         ({".raw": "alter"}, install, ["not what the listing names", "expected", "received"]),
+        ({".raw": "long"}, install, ["not what the listing names", "expected", "received"]),
+        ({".raw": 401}, install, ["wants a name and password (401)"]),
+        ({".raw": f"to {shelf.url}/x.raw"}, install, ["from place to place"]),
+        ({".raw": "to ftp://127.0.0.1/x.raw"}, install, ["another protocol"]),
     ]
     for faults, arguments, words in table:
         store = tests.store()
@@ -366,7 +420,7 @@ def bad_servers(tests):
     good = (shelf.path / "SHA256SUMS").read_text()
     for text, words in [
         (good + hashlib.sha256(b"").hexdigest() + "  ../../etc/passwd\n", ["line 2", "'/'"]), ("hello\n", ["line 1"]),
-        (good + many, ["past the limit of 100000 files"]), (many * 2, ["longer than"]), ("<html>\n" * 9, ["line 1"]),
+        (good + many, ["past the limit of 100000 files"]), (many * 7, ["longer than"]), ("<html>\n" * 9, ["line 1"]),
     ]:
         (shelf.path / "SHA256SUMS").write_text(text)
         tests.keys.sign(shelf.path / "SHA256SUMS")
@@ -374,6 +428,44 @@ def bad_servers(tests):
     # A redirection from TLS to what anybody can alter.
     store.variables = {"SSL_CERT_FILE": str(tests.nginx.authority)}
     refused(store, "remote", "add", "t", tests.nginx.url + "/down", "--key", tests.keys.public, words=["another protocol"])
+
+
+def bad_index(tests):
+    """An index of names and descriptions that is damaged is told of; names are found all the same."""
+    shelf = signed_shelf(tests, "indexed")
+    index, url = shelf.path / "index.json", shelf.url + "/index.json"
+    good = json.dumps({"format": 1, "serial": 1, "updated": 1, "packages": [], "collections": {}})
+    add = ["remote", "add", "t", shelf.url, "--key", tests.keys.public]
+    for text, words in [("{", ["no JSON"]), ("", ["no JSON"]), ('{"format": 2}', ["its format is 2", "knows 1"]),
+                        ('{"format": 1}', ["has no 'serial'"]), (good.replace("[]", '[{"name": 1}]'), ["packages.[0].name", "another kind"])]:
+        index.write_text(text)
+        shelf.sums()
+        store = tests.store()
+        store.sxs(*add)
+        for command in (["search", "ell"], ["info", "hello"]):
+            status, output = store.attempt(*command)
+            say(status == 0 and "hello" in output, output)
+            for word in (*words, f"{url} is no index of a repository", "remote 't': its index cannot be used", "hint: 'sxs repo index"):
+                say(word in output, f"'{word}' is not in\n{output}")
+    for fault, words in [("alter", ["not what the listing names"]), (404, ["404"]), (500, ["has a problem (500)"]), (("cut", 9), ["ends early"])]:
+        index.write_text(good)
+        shelf.sums()
+        store = tests.store()
+        store.sxs(*add)
+        tests.web.faults = {"/indexed/index.json": fault}
+        status, output = store.attempt("search", "ell")
+        tests.web.faults = {}
+        for word in (*words, "its index cannot be used", "hello"):
+            say(status == 0 and word in output, f"'{word}' is not in\n{output}")
+        say("index" not in store.attempt("search", "ell")[1], "it is still told of")
+    # A copy in the cache that was damaged is fetched anew.
+    kept = store.root / "cache/listings/t/metadata" / hashlib.sha256(good.encode()).hexdigest()
+    kept = kept if kept.exists() else next(p for p in kept.parent.iterdir() if p.read_text() == good)
+    kept.write_text("{")
+    say("index" not in store.attempt("search", "ell")[1] and kept.read_text() == good, "a damaged copy was taken")
+    kept.write_text("{")
+    status, output = store.attempt("search", "ell", "--offline")
+    say(status == 0 and "--offline was said" in output and "hello" in output, output)
 
 
 def mirrors(tests):
@@ -387,6 +479,21 @@ def mirrors(tests):
     tests.web.faults = {"/one/hello": "alter"}
     store.sxs("install", "hello")
     say(tests.run(store, "hello") == "hello 1.0\n", "from the second mirror")
+    # Those that are cut off, stall, or are not there at all.
+    for fault in (("cut", 100), ("stall", 100), 503, 404):
+        tests.web.faults = {"/one/hello": fault, "/one/SHA256SUMS": fault}
+        other = tests.store()
+        other.sxs("remote", "add", "t", "http://127.0.0.1:1/none", "--mirror", tests.web.url + "/one", "--mirror", tests.web.url + "/two",
+                  "--key", tests.keys.public, "--timeout", 1)
+        other.sxs("install", "hello")
+        say(tests.run(other, "hello") == "hello 1.0\n", f"from the second mirror: {fault}")
+    tests.web.faults = {"hello": 503}
+    other = tests.store()
+    other.sxs("remote", "add", "t", tests.web.url + "/none", "--mirror", tests.web.url + "/one", "--mirror", tests.web.url + "/two",
+              "--key", tests.keys.public)
+    refused(other, "install", "hello", words=["(503)", "2 other places failed, too"])
+    tests.web.faults = {}
+    refused(tests.store(), "remote", "add", "d", shelf.path, "--kind", "directory", "--mirror", shelf.url, words=["Mirrors", "read as it is"])
     # Twice an error, then right.
     count = [0]
 
@@ -444,9 +551,9 @@ def resume(tests):
     killed()
     with open(partial, "r+b") as file:
         file.write(b"\0" * 4096)
-    # What the killed one left in tmp goes with the next writer.
-    refused(store, "install", "hello", words=["not what the listing names"], swept=False)
     store.sxs("install", "hello")
+    say(tests.web.asked("hello-1.raw")[-1] == (200, 0), f"{tests.web.asked('hello-1.raw')}")
+    say(tests.run(store, "hello") == "hello 1\n", "all of it anew")
     # Another version of the file under its name: all of it anew.
     store = tests.store()
     store.sxs("remote", "add", "t", shelf.url, "--key", tests.keys.public)
@@ -620,11 +727,13 @@ def bad_registries(tests):
     say(any(path == "/token" for path, _, _ in web.log), "no token was asked for")
     store.check()
     layer = json.loads(manifest)["layers"][0]
-    lying = json.loads(manifest)
+    lying, more = json.loads(manifest), json.loads(manifest)
     lying["layers"][0]["size"] = layer["size"] // 2
+    more["layers"][0]["size"] = layer["size"] * 2
     cases = [
         ({f"blobs/{layer['digest']}": "alter"}, manifest, ["not what the listing names"]),
-        ({}, json.dumps(lying).encode(), ["is longer than"]),
+        ({}, json.dumps(lying).encode(), ["is longer than the", "that its manifest says"]),
+        ({}, json.dumps(more).encode(), ["bytes, and its manifest says"]),
         ({}, b"[]", ["no sensible answer"]),
         ({}, json.dumps({"manifests": [{"digest": "md5:1", "size": 1, "platform": {"os": "linux", "architecture": "none"}}]}).encode(),
          ["has nothing for", "linux/none"]),
@@ -642,6 +751,71 @@ def bad_registries(tests):
     (place / "manifests/1.0").write_bytes(manifest)
     store.sxs("install", "hello")
     store.check()
+
+
+def registry_mirrors(tests):
+    """A registry that fails, and another one that has the same: docker-registry with TLS and a password."""
+    mirror = tests.registry("mirror")
+    archive = tests.fixtures / "small/hello.oci.tar"
+    mirror.push(archive, "copies/hello:1.0")
+    layout = tests.directory / "mirrored"
+    subprocess.run(["skopeo", "copy", "--quiet", f"oci-archive:{archive}", f"oci:{layout}:x"], check=True)
+    digest = json.loads((layout / "index.json").read_text())["manifests"][0]["digest"]
+    manifest = json.loads((layout / "blobs/sha256" / digest[7:]).read_text())
+    layer = max(manifest["layers"], key=lambda part: part["size"])
+    place = tests.directory / "www/v2/main/hello"
+    for name in ("tags", "manifests", "blobs"):
+        (place / name).mkdir(parents=True)
+    (tests.directory / "www/v2/index").write_text("{}")
+    (place / "tags/list").write_text(json.dumps({"tags": ["1.0"]}))
+    shutil.copy(layout / "blobs/sha256" / digest[7:], place / "manifests/1.0")
+    for blob in (layout / "blobs/sha256").iterdir():
+        shutil.copy(blob, place / "blobs" / f"sha256:{blob.name}")
+    add = ["remote", "add", "r", tests.web.url + "/main", "--kind", "oci", "--insecure", "--mirror", f"docker://{mirror.host}/copies",
+           "--timeout", 1]
+
+    def client():
+        store = tests.store()
+        store.variables = {"SSL_CERT_FILE": str(tests.nginx.authority), "REGISTRY_AUTH_FILE": str(mirror.credentials)}
+        return store
+
+    half = layer["size"] // 2
+    for faults in ({"/v2/": 503}, {"/v2/main": ("stall", 5)}, {"tags/list": 500}, {"/manifests/": ("cut", 5)}, {"/blobs/": 404},
+                   {f"blobs/{layer['digest']}": "alter"}, {f"blobs/{layer['digest']}": ("cut", half)}, {"/blobs/": ("stall", half)},
+                   {"/v2/main": f"to {tests.web.url}/v2/main/loop"}):
+        store = client()
+        tests.web.faults = {} if "/v2/" in faults else faults
+        store.sxs(*add)
+        tests.web.faults = faults
+        asked = len(mirror.requests())
+        store.sxs("install", "hello")
+        tests.web.faults = {}
+        say("hello" in tests.run(store, "hello").lower(), f"{faults}: the program runs")
+        answers = [line for line in mirror.requests()[asked:] if " 200 " in line or " 206 " in line]
+        say(answers, f"{faults}: the mirror was not asked")
+        if faults == {f"blobs/{layer['digest']}": ("cut", half)}:
+            say(any(" 206 " in line and layer["digest"] in line for line in answers), f"the rest was not gone on with: {answers}")
+        store.check()
+    # One that does not answer is not waited for with each part.
+    store = client()
+    store.sxs(*add)
+    tests.web.faults = {"/v2/main": ("stall", 5)}
+    before = len(tests.web.log)
+    store.sxs("install", "hello")
+    say(len(tests.web.log) - before == 1, f"asked {len(tests.web.log) - before} times")
+    # Without the mirror's password, both reasons count.
+    store = client()
+    tests.web.faults = {}
+    store.sxs(*add)
+    tests.web.faults = {"/v2/main": 503}
+    del store.variables["REGISTRY_AUTH_FILE"]
+    refused(store, "install", "r/hello", words=["has a problem (503)", "1 other place failed, too"])
+    # What the registry itself does not have, no mirror brings in its place.
+    tests.web.faults = {"tags/list": 404}
+    store.variables["REGISTRY_AUTH_FILE"] = str(mirror.credentials)
+    refused(store, "install", "r/hello", words=["no package 'r/hello'"])
+    tests.web.faults = {}
+    refused(client(), "remote", "add", "r", f"docker://{mirror.host}/copies", "--mirror", tests.web.url + "/main", words=["without TLS"])
 
 
 def of_host(tests):

@@ -79,7 +79,7 @@ class Web:
         request.send_response(206 if start else 200)
         if start:
             request.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-        rest = body[start:]
+        rest = body[start:] + (bytes(4096) if fault == "long" else b"")
         self.log.append((path, 206 if start else 200, start))
         request.send_header("ETag", tag)
         request.send_header("Content-Length", str(len(rest)))
@@ -99,7 +99,7 @@ class Web:
         request.end_headers()
 
     def send(self, request, body, fault):
-        """A body, or what a fault makes of it: ('cut', n), ('stall', n), ('slow', bytes a piece), 'alter'."""
+        """A body, or what a fault makes of it: ('cut', n), ('stall', n), ('slow', bytes a piece), 'alter', 'long'."""
         if fault == "alter":
             body = body[:-1] + bytes([body[-1] ^ 1])
         kind, number = fault if isinstance(fault, tuple) else (None, 0)

@@ -36,7 +36,8 @@ public struct HostSetup {
         }
         items += StoreLayout.hostFiles
         let hasManager = try Anchor.unitDirectories.contains { try host.directory($0) != nil }
-        if hasManager { items += StoreLayout.serviceItems }
+        if hasManager { items += try StoreLayout.serviceItems + PreparationLayout.units(where: has) }
+        if try has(PreparationLayout.transactional) { items.append(PreparationLayout.plugin) }
         if hasManager, try host.directory(VarlinkLayout.policyDirectory) != nil {
             let isWritable = try method == .links && host.facts().isUsrWritable
             items.append(
@@ -62,6 +63,12 @@ public struct HostSetup {
         return try withDirectories(items).filter {
             $0.kind != .directory || !$0.path.hasPrefix(StoreLayout.systemRoot + "/")
         } + [HostPolicy(host)?.item].compactMap { $0 }
+    }
+
+    /// Whether the host has a program that writes other versions of it.
+    private func has(_ sign: PreparationLayout.Sign) throws -> Bool {
+        guard try sign.programs.contains(where: { try host.status($0) != nil }) else { return false }
+        return try sign.directories.isEmpty || sign.directories.contains { try host.status($0) != nil }
     }
 
     /// Whether the host has what changes an SELinux policy.

@@ -12,6 +12,8 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
     case noPlan(String)
     /// The package is not in the profile.
     case notInstalled(String, profile: String)
+    /// The package stays at a version, and another one was asked for.
+    case pinned(String, version: String)
     /// The image has programs for another architecture.
     case otherArchitecture(String, image: String, wanted: String)
     /// The image has an entry that no tree can have; the reason has a hint.
@@ -83,6 +85,11 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
             """
             '\(name)' is not in profile '\(profile)'
             hint: 'sxs list' shows what is
+            """
+        case .pinned(let name, let version):
+            """
+            '\(name)' is pinned to version \(version)
+            hint: 'sxs unpin \(name)' lets it go on
             """
         case .otherArchitecture(let image, let architecture, let wanted):
             """

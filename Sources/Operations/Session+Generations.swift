@@ -15,6 +15,8 @@ public struct InstalledPackage: Encodable, Sendable, Equatable {
     public let isExtension: Bool
     /// Names of the units it brings for the system's manager.
     public let units: [String]
+    /// `pinned` or `held` in a list of the active generation where upgrades leave it alone.
+    public internal(set) var holding: String?
 
     init(_ member: Member) {
         name = member.name
@@ -85,7 +87,13 @@ extension Session {
     public func list() throws -> [InstalledPackage] {
         let store = try openStore()
         guard let generation = try store.currentGeneration(of: profile) else { return [] }
-        return try installed(generation, in: store)
+        let kept = try holdings()
+        return try installed(generation, in: store).map { package in
+            var package = package
+            package.holding =
+                package.isExtension ? nil : kept[package.name].map { $0.isPinned ? "pinned" : "held" }
+            return package
+        }
     }
 
     /// What a generation has, packages first.

@@ -43,7 +43,8 @@ extension Session {
         let wanted = try requests.map { try want($0, options: options) }
         let store = try openStoreForWriting()
         let finder = try OfferFinder(self, architecture: options.platform)
-        let packages = try wanted.flatMap { try expand($0, finder) }
+        let kept = try holdings(in: store)
+        let packages = try wanted.flatMap { try expand($0, finder) }.map { try pinned($0, kept) }
         return try install(
             packages.map { ($0, options.expose) }, options: options, prefer: prefer, finder, into: store)
     }

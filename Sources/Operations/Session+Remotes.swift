@@ -191,9 +191,10 @@ extension Session {
         let checked = try PackageName(name).text
         var options = options
         var place = place
-        if place.hasPrefix("docker://") {
+        let registry = "docker://"
+        if place.hasPrefix(registry) {
             options.kind = options.kind ?? .oci
-            place = "https://" + place.dropFirst("docker://".count)
+            place = "https://" + place.dropFirst(registry.count)
         }
         let isURL = place.contains("://")
         let location = try RemoteLocation(isURL ? place : Session.absolutePath(place))
@@ -201,7 +202,14 @@ extension Session {
         var description = RemoteDescription(name: checked, kind: kind, location: location)
         description.suites = options.suites
         description.components = options.components
-        description.mirrors = try options.mirrors.map { try RemoteLocation($0) }
+        description.mirrors = try options.mirrors.map { text in
+            let isRegistry = kind == .oci && text.hasPrefix(registry)
+            return try RemoteLocation(isRegistry ? "https://" + text.dropFirst(registry.count) : text)
+        }
+        if kind == .directory, let mirror = description.mirrors.first {
+            throw RemoteDescriptionError.value(
+                checked, "Mirrors", mirror.text, "there for other kinds only: a directory is read as it is")
+        }
         description.isInsecure = options.isInsecure
         description.priority = options.priority
         description.credentials = try options.credentials.map { try Session.absolutePath($0) }

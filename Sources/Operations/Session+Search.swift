@@ -45,7 +45,7 @@ extension Session {
                 }
                 continue
             }
-            let index = try finder.metadata(of: remote)?.index()
+            let index = try index(of: remote, finder.metadata(of: remote))
             let facts = Dictionary(grouping: index?.packages ?? [], by: \.file)
             let known = Dictionary(grouping: index?.packages ?? [], by: \.name)
             for name in try finder.packages(in: remote) {
@@ -88,6 +88,19 @@ extension Session {
         }.map(\.element.package)
     }
 
+    /// What a remote says of all its images; `nil` where it says nothing, or nothing that can be read.
+    private func index(of remote: ConfiguredRemote, _ reader: MetadataReader?) throws -> RepositoryIndex? {
+        do {
+            return try reader?.index()
+        } catch let error as RemoteError {
+            // Names are in the listing, which is whole.
+            note(
+                "remote '\(remote.name)': its index cannot be used; names are known, descriptions, sizes and commands are not\n\(error)"
+            )
+            return nil
+        }
+    }
+
     /// What the store, the profile and all remotes know of a package.
     ///
     /// - Parameter text: `NAME` or `REMOTE/NAME`.
@@ -123,7 +136,7 @@ extension Session {
     ) throws {
         let name = information.name
         let reader = try finder.metadata(of: remote)
-        let facts = Dictionary(grouping: reader?.index()?.packages ?? [], by: \.file)
+        let facts = Dictionary(grouping: try index(of: remote, reader)?.packages ?? [], by: \.file)
         for offer in try finder.candidates(named: name, version: nil, in: remote, isNamed: isNamed) {
             let file = facts[offer.fileName]?.first
             if information.summary == nil { information.summary = file?.summary ?? offer.summary }

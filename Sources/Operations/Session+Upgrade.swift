@@ -14,17 +14,30 @@ public struct PackageUpgrade: Encodable, Sendable {
     public let available: String
     /// The remote that has it.
     public let remote: String
-    /// Whether the version is held.
+    /// Whether it stays at its version, also where it is named.
     public let isPinned: Bool
+    /// Whether it is passed over unless it is named.
+    public let isHeld: Bool
+
+    /// Whether an upgrade of all packages leaves it alone.
+    public var isPassedOver: Bool { isPinned || isHeld }
+
+    /// A sentence that says that it is left alone.
+    public var passedOver: String {
+        let way = isPinned ? "'sxs unpin \(name)' lets it go on" : "'sxs upgrade \(name)' takes it"
+        return
+            "\(name) stays at \(installed): it is \(isPinned ? "pinned" : "held"); remote '\(remote)' has \(available), \(way)"
+    }
 }
 
 extension Session {
     /// Packages of the profile of which a remote has a newer version, also those that are held.
     public func outdated() throws -> [PackageUpgrade] { try upgrades(of: [], ignoresHost: false) }
 
-    /// What an upgrade would bring; of all packages also those that are held.
+    /// What an upgrade would bring; of all packages also those that it would leave alone.
     ///
     /// - Parameter names: The packages; none for all.
+    /// - Throws: ``OperationError/pinned(_:version:)`` where one that is named is pinned.
     public func upgrades(of names: [String], ignoresHost: Bool) throws -> [PackageUpgrade] {
         let store = try openStore()
         let finder = try OfferFinder(self, earlier: store.earlierRemotes(), architecture: nil)
@@ -33,12 +46,15 @@ extension Session {
 
     /// Brings packages to their newest versions, all in one new generation, or none.
     ///
-    /// - Parameter names: The packages; none for all that are not held.
+    /// - Parameter names: The packages; none for all that are neither held nor pinned.
+    /// - Throws: ``OperationError/pinned(_:version:)`` where one that is named is pinned.
     public func upgrade(_ names: [String], ignoresHost: Bool) throws -> GenerationChange {
         let store = try openStoreForWriting()
         let finder = try OfferFinder(self, architecture: nil)
-        let wanted = try newer(names, finder, in: store, ignoresHost: ignoresHost).filter {
-            !names.isEmpty || !$0.upgrade.isPinned
+        let newer = try newer(names, finder, in: store, ignoresHost: ignoresHost)
+        let wanted = newer.filter { !names.isEmpty || !$0.upgrade.isPassedOver }
+        if names.isEmpty {
+            for found in newer where found.upgrade.isPassedOver { note(found.upgrade.passedOver) }
         }
         var options = try usualImport()
         options.ignoresHost = ignoresHost
@@ -62,7 +78,10 @@ extension Session {
         for name in names where !members.contains(where: { $0.name == name }) {
             throw OperationError.notInstalled(name, profile: profile.text)
         }
-        let pins = try self.pins()
+        let kept = try holdings()
+        for name in names {
+            if case .pinned(let version)? = kept[name] { throw OperationError.pinned(name, version: version) }
+        }
         return try members.compactMap { member in
             guard names.isEmpty || names.contains(member.name) else { return nil }
             let found: Offer?
@@ -93,7 +112,8 @@ extension Session {
                 member, offer,
                 PackageUpgrade(
                     name: member.name, installed: member.version, available: version.text,
-                    remote: offer.remote.name, isPinned: pins.contains(member.name))
+                    remote: offer.remote.name, isPinned: kept[member.name]?.isPinned ?? false,
+                    isHeld: kept[member.name] == .held)
             )
         }
     }
@@ -111,53 +131,5 @@ extension Session {
         }
         let before = Set((metadata.packages ?? []).map(\.digest))
         return before != Set(set.resolution.packages.map(\.digest.hex))
-    }
-
-    // MARK: - Pins
-
-    /// Bytes that the list of what is held may have.
-    private static let longestPins = 1 << 20
-
-    private func pins() throws -> Set<String> {
-        let root = try Descriptor.directory(root)
-        let path = [StoreLayout.Name.profiles, profile.text, RemoteLayout.pins].joined(separator: "/")
-        guard try root.status(of: path) != nil else { return [] }
-        let bytes = try root.open(beneath: path).readAll(limit: Self.longestPins)
-        return Set(String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init))
-    }
-
-    /// Holds packages of the profile at their versions.
-    ///
-    /// - Returns: All that are held, sorted.
-    /// - Throws: ``OperationError/notInstalled(_:profile:)``.
-    public func pin(_ names: [String]) throws -> [String] {
-        guard !names.isEmpty else { return try pins().sorted() }
-        let store = try openStoreForWriting()
-        let members =
-            try store.currentGeneration(of: profile).map { try self.members(of: $0, in: store) } ?? []
-        for name in names where !members.contains(where: { $0.name == name }) {
-            throw OperationError.notInstalled(name, profile: profile.text)
-        }
-        return try changePins(in: store) { $0.union(names) }
-    }
-
-    /// Lets packages be upgraded again.
-    ///
-    /// - Returns: All that are still held, sorted.
-    public func unpin(_ names: [String]) throws -> [String] {
-        try changePins(in: openStoreForWriting()) { $0.subtracting(names) }
-    }
-
-    private func changePins(in store: Store, _ change: (Set<String>) -> Set<String>) throws -> [String] {
-        try asWriter(of: store) {
-            let before = try pins()
-            let after = change(before).sorted()
-            guard after != before.sorted() else { return after }
-            let root = try Descriptor.directory(root)
-            try root.directory(beneath: StoreLayout.Name.profiles + "/" + profile.text).replaceFile(
-                RemoteLayout.pins, contents: after.map { $0 + "\n" }.joined().utf8,
-                through: root.directory(beneath: StoreLayout.Name.temporary), isDurable: true)
-            return after
-        }
     }
 }

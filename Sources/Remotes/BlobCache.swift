@@ -75,6 +75,8 @@ public struct BlobCache: Sendable {
         let isWhole: Bool
         /// Bytes that are there.
         private(set) var size = 0
+        /// Whether some of it was there before.
+        private(set) var wasResumed = false
         private let directory: Descriptor
         private let digest: Digest
         private var hasher = Hasher256()
@@ -101,6 +103,7 @@ public struct BlobCache: Sendable {
         func resume() throws {
             hasher = Hasher256()
             size = try hasher.update(with: file)
+            wasResumed = size > 0
             guard lseek(file.number, off_t(size), SEEK_SET) >= 0 else {
                 throw SystemError("write to", file.path)
             }
@@ -120,6 +123,7 @@ public struct BlobCache: Sendable {
             }
             hasher = Hasher256()
             size = 0
+            wasResumed = false
         }
 
         /// Adds bytes.
@@ -147,7 +151,9 @@ public struct BlobCache: Sendable {
         func finish(url: String) throws -> Descriptor {
             let actual = hasher.finalize()
             guard actual == digest else {
+                let hadSome = wasResumed
                 try restart(nil)
+                wasResumed = hadSome
                 throw RemoteError.wrongDigest(url: url, expected: digest, actual: actual)
             }
             try file.setMode(0o644)

@@ -1,6 +1,7 @@
 public import Files
 private import Glibc
 public import StoreLayout
+private import Synchronization
 
 /// Fetches the files of one remote, from its place and its mirrors.
 ///
@@ -19,10 +20,13 @@ public struct Fetcher: Sendable {
     /// Asked now and then; what it says ends transfers.
     public var isCancelled: @Sendable () -> Bool = { false }
 
-    /// Header fields of each request.
-    var fields: [String] = []
+    /// What goes into `Authorization` for one of the places, counted from 0, given the challenge of its server where there is
+    /// one; `nil` where nothing is known that would do.
+    var authorize: (@Sendable (_ place: Int, _ challenge: String?) throws -> String?)?
     /// Bytes that an image may have.
     var limit = Fetcher.longestImage
+    /// Whether what is at a URL never changes, so that any place can go on with what came from another.
+    var isFixed = false
 
     /// Creates one.
     public init(_ remote: RemoteDescription, isOffline: Bool) {
@@ -97,40 +101,6 @@ public struct Fetcher: Sendable {
                 etag: outcome.head?.fields["etag"], date: outcome.head?.fields["last-modified"]))
     }
 
-    /// A server that wants to know who asks, and how it wants to be told.
-    struct Unauthorized: Error {
-        let challenge: String
-    }
-
-    /// A small answer at a URL, with the head of it.
-    ///
-    /// - Throws: ``Unauthorized`` where the server says how to say who asks; ``RemoteError``, `SystemError`.
-    func answer(_ url: String, fields: [String], limit: Int) throws -> (Bytes, Transfer.Head) {
-        guard !isOffline else { throw RemoteError.offline(what: url) }
-        var one = self
-        one.remote.location = .url(url)
-        one.remote.mirrors = []
-        return try one.attempt(url) { place in
-            var request = request(place.location.text)
-            request.fields += fields
-            var bytes: Bytes = []
-            let outcome = try Transfer().run(request, isCancelled: isCancelled, onHead: { _ in }) { chunk in
-                guard bytes.count + chunk.count <= limit else {
-                    throw RemoteError.tooLarge(url: url, limit: limit)
-                }
-                bytes.append(contentsOf: chunk)
-            }
-            if outcome.head?.status == 401, let challenge = outcome.head?.fields["www-authenticate"] {
-                throw Unauthorized(challenge: challenge)
-            }
-            try check(outcome, url)
-            guard let head = outcome.head else {
-                throw RemoteError.badAnswer(url: url, reason: "it has no status")
-            }
-            return (bytes, head)
-        }
-    }
-
     // MARK: - Images
 
     /// Fetches a file of a digest, or finds it in the cache.
@@ -155,9 +125,15 @@ public struct Fetcher: Sendable {
             if case .path = place.location {
                 try copy(url, into: part, progress)
             } else {
-                try transfer(url, into: part, progress)
+                try authorized(place.number, url) { try transfer(url, $0, into: part, progress) }
             }
-            return try part.finish(url: url)
+            do {
+                return try part.finish(url: url)
+            } catch RemoteError.wrongDigest where part.wasResumed {
+                // What was there before was not the beginning of it: after a crash, or from another place.
+                try authorized(place.number, url) { try transfer(url, $0, into: part, progress) }
+                return try part.finish(url: url)
+            }
         }
     }
 
@@ -205,13 +181,17 @@ public struct Fetcher: Sendable {
         }
     }
 
-    private func transfer(_ url: String, into part: BlobCache.Part, _ progress: FetchProgress.Part) throws {
+    private func transfer(
+        _ url: String, _ fields: [String], into part: BlobCache.Part, _ progress: FetchProgress.Part
+    ) throws {
         var request = request(url)
-        if let validator = try part.validator() {
+        request.fields = fields
+        let validator = try part.validator()
+        if isFixed || validator != nil {
             try part.resume()
             if part.size > 0 {
                 request.start = part.size
-                request.fields.append("If-Range: \(validator)")
+                if let validator, !isFixed { request.fields.append("If-Range: \(validator)") }
             }
         }
         let asked = request.start
@@ -226,7 +206,9 @@ public struct Fetcher: Sendable {
             },
             onBody: { bytes in
                 guard part.size + bytes.count <= limit else {
-                    throw RemoteError.tooLarge(url: url, limit: limit)
+                    guard isFixed else { throw RemoteError.tooLarge(url: url, limit: limit) }
+                    throw RemoteError.badAnswer(
+                        url: url, reason: "it is longer than the \(limit) bytes that its manifest says")
                 }
                 try part.append(bytes)
                 progress.advance(to: part.size)
@@ -235,9 +217,9 @@ public struct Fetcher: Sendable {
             // What is there is longer than the file: of another version, or whole but for its name.
             guard outcome.head?.fields["content-range"] != "bytes */\(part.size)" else { return }
             try part.restart(nil)
-            return try transfer(url, into: part, progress)
+            return try transfer(url, fields, into: part, progress)
         }
-        try check(outcome, url)
+        try checkAuthorized(outcome, url)
     }
 
     /// What can be said in `If-Range`: a strong tag, or a date.
@@ -252,19 +234,20 @@ public struct Fetcher: Sendable {
 
     private var timeout: Int { remote.timeout ?? Self.usualTimeout }
 
-    private func request(_ url: String) -> Transfer.Request {
-        Transfer.Request(
-            url: url, fields: fields, timeout: timeout, credentials: remote.credentials)
+    func request(_ url: String) -> Transfer.Request {
+        Transfer.Request(url: url, timeout: timeout, credentials: remote.credentials)
     }
 
     /// A failure of one place, after which others are asked.
-    private struct PlaceFailure: Error {
+    struct PlaceFailure: Error {
         let error: RemoteError
         var isTransient = false
         var delay: Int?
+        /// Whether its server wants to know who asks.
+        var wantsCredentials = false
     }
 
-    private func check(_ outcome: Transfer.Outcome, _ url: String) throws {
+    func check(_ outcome: Transfer.Outcome, _ url: String) throws {
         guard let failure = TransferFailure(outcome, timeout: timeout) else { return }
         if outcome.code == 22, outcome.head?.status == 404 { throw RemoteError.notThere(url: url) }
         throw PlaceFailure(
@@ -272,14 +255,33 @@ public struct Fetcher: Sendable {
             isTransient: failure.isTransient, delay: failure.delay)
     }
 
+    /// Servers that did not answer, or not in time, since this program began: of several places theirs are asked last, so that each
+    /// request does not wait for them again.
+    private static let failing = Mutex<Set<String>>([])
+
+    private static func server(of place: RemoteLocation) -> String {
+        place.text.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false).prefix(3).joined(
+            separator: "/")
+    }
+
+    private var orderedPlaces: [(offset: Int, element: RemoteLocation)] {
+        let all = Array(places.enumerated())
+        guard all.count > 1 else { return all }
+        let failing = Self.failing.withLock { $0 }
+        let isFailing = { (place: (offset: Int, element: RemoteLocation)) in
+            failing.contains(Self.server(of: place.element))
+        }
+        return all.filter { !isFailing($0) } + all.filter(isFailing)
+    }
+
     /// Asks the places in their order, and those again whose failure may pass.
     ///
     /// - Throws: The failure of the first place, ``RemoteError/notThere(url:)`` only if no place failed otherwise; a
     ///   system's error at once.
-    private func attempt<Result>(
+    func attempt<Result>(
         _ name: String, _ body: ((location: RemoteLocation, number: Int)) throws -> Result
     ) throws -> Result {
-        var waiting = Array(places.enumerated())
+        var waiting = orderedPlaces
         var failures: [Int: RemoteError] = [:]
         let rounds = remote.attempts ?? Self.usualAttempts
         for round in 0..<rounds {
@@ -291,11 +293,14 @@ public struct Fetcher: Sendable {
                     return try body((place.element, place.offset))
                 } catch let failure as PlaceFailure {
                     failures[place.offset] = failure.error
-                    if failure.isTransient { transient.append(place) }
+                    if failure.isTransient {
+                        transient.append(place)
+                        _ = Self.failing.withLock { $0.insert(Self.server(of: place.element)) }
+                    }
                     delay = max(delay ?? 0, failure.delay ?? 0)
                 } catch let error as RemoteError {
                     switch error {
-                    case .notThere, .wrongDigest, .tooLarge: failures[place.offset] = error
+                    case .notThere, .wrongDigest, .tooLarge, .badAnswer: failures[place.offset] = error
                     default: throw error
                     }
                 }

@@ -137,11 +137,13 @@ public struct MetadataReader: Sendable {
     }
 
     /// What the remote says of all its images, where its listing names that; `nil` where it says nothing.
-    public func index() -> RepositoryIndex? {
-        guard let file = files[RemoteLayout.index], let bytes = try? document(file.name, of: file) else {
-            return nil
-        }
-        return RepositoryIndex(parsing: bytes)
+    ///
+    /// - Throws: ``RemoteError`` where it cannot be had, is another one than the listing names, or is damaged; `SystemError`.
+    public func index() throws -> RepositoryIndex? {
+        guard let file = files[RemoteLayout.index] else { return nil }
+        let url = fetcher.location(of: file)
+        guard let bytes = try document(file.name, of: file) else { throw RemoteError.notThere(url: url) }
+        return try RepositoryIndex(parsing: bytes, url: url)
     }
 
     /// The collection of a name; `nil` where the listing names none.
@@ -160,7 +162,11 @@ public struct MetadataReader: Sendable {
         let area = try ListingArea(root: root, remote: listing.remote.name)
         // By the digest of the image: that of another version is another document. An empty one says that there is none.
         let kept = image.digest.hex + (name.hasSuffix(RemoteLayout.jsonSuffix) ? RemoteLayout.jsonSuffix : "")
-        if let bytes = try area.document(kept) { return bytes.isEmpty ? nil : bytes }
+        if let bytes = try area.document(kept) {
+            guard let listed = files[name] else { return bytes.isEmpty ? nil : bytes }
+            // Nothing is trusted for being in the cache.
+            if Digest(hashing: bytes) == listed.digest { return bytes }
+        }
         switch try fetcher.document(name, limit: ImageMetadata.longest) {
         case .found(let bytes, _):
             if let listed = files[name], case let actual = Digest(hashing: bytes), actual != listed.digest {

@@ -1,9 +1,13 @@
 public import Files
 private import FoundationEssentials
+private import Glibc
 public import StoreLayout
 private import Synchronization
 
-/// A registry of OCI images: a repository for each name, a tag for each version.
+/// A registry of OCI images, and others with the same: a repository for each name, a tag for each version.
+///
+/// What the remote's own place says of tags counts, also that there is none; its mirrors are asked where it fails. What is known
+/// by a digest may come from any of them.
 ///
 /// Source: OCI distribution-spec 1.1; RFC 6750 and docker's "token authentication".
 public final class Registry: Sendable {
@@ -23,40 +27,60 @@ public final class Registry: Sendable {
 
     private let remote: ConfiguredRemote
     private let fetcher: Fetcher
+    /// What places want in `Authorization`, by the URL of a repository.
     private let tokens = Mutex<[String: String]>([:])
-    /// `https://host`.
-    private let base: String
-    private let host: String
-    private let prefix: String
+    /// The remote's own place, and its mirrors.
+    private let places: [Place]
+
+    /// A server, and what all its repositories begin with.
+    private struct Place {
+        /// `https://host`.
+        let base: String
+        let host: String
+        let prefix: String
+
+        init(_ location: RemoteLocation) {
+            let parts = location.text.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+            let named = parts.count > 2 ? String(parts[2]) : ""
+            host = named == "docker.io" ? "registry-1.docker.io" : named
+            base = (parts.first ?? "https:") + "//" + host
+            prefix = parts.count > 3 ? parts[3] + "/" : ""
+        }
+
+        /// The repository of a package.
+        func repository(of name: String) -> String { prefix + name.lowercased() }
+
+        /// Where all of a package's repository is.
+        func url(of name: String) -> String { "\(base)/v2/\(repository(of: name))" }
+    }
 
     /// Names a registry: its host, and what all repositories begin with.
     public init(_ remote: ConfiguredRemote, isOffline: Bool) {
         self.remote = remote
-        let parts = remote.description.location.text.split(
-            separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
-        let named = parts.count > 2 ? String(parts[2]) : ""
-        host = named == "docker.io" ? "registry-1.docker.io" : named
-        base = (parts.first ?? "https:") + "//" + host
-        prefix = parts.count > 3 ? parts[3] + "/" : ""
+        places = ([remote.description.location] + remote.description.mirrors).map(Place.init)
         fetcher = Fetcher(remote.description, isOffline: isOffline)
     }
-
-    /// The repository of a package.
-    private func repository(of name: String) -> String { prefix + name.lowercased() }
 
     /// Throws unless there is a registry, whoever may use it.
     public func check() throws {
         try checkSafety()
-        do {
-            _ = try fetcher.answer(base + "/v2/", fields: [], limit: Self.longest)
-        } catch is Fetcher.Unauthorized {
-            return
+        var asking = fetcher
+        // That it wants to know who asks says that it is there.
+        asking.authorize = { _, _ in nil }
+        let asked = asking
+        _ = try asked.attempt(places[0].base) { place in
+            do {
+                _ = try asked.answer(
+                    places[place.number].base + "/v2/", of: place.number, fields: [], limit: Self.longest)
+            } catch let failure as Fetcher.PlaceFailure where failure.wantsCredentials {}
         }
     }
 
     private func checkSafety() throws {
-        guard base.hasPrefix("https:") || remote.description.isInsecure else {
-            throw RemoteError.plainRegistry(base)
+        for place in places where !place.base.hasPrefix("https:") {
+            guard remote.description.isInsecure, place.base.hasPrefix("http:") else {
+                throw RemoteError.plainRegistry(place.base)
+            }
         }
     }
 
@@ -69,19 +93,44 @@ public final class Registry: Sendable {
     /// The tags of a package's repository; `nil` where there is none.
     public func tags(of name: String) throws -> [String]? {
         try checkSafety()
-        let repository = repository(of: name)
-        var next: String? = "\(base)/v2/\(repository)/tags/list?n=\(Self.pageSize)"
-        var tags: [String] = []
-        for _ in 0..<Self.mostPages {
-            guard let url = next else { return tags }
-            guard let (bytes, head) = try get(url, repository) else { return nil }
-            guard let list = try? JSONDecoder().decode(TagList.self, from: Data(bytes)) else {
-                throw RemoteError.badAnswer(url: url, reason: "it is no list of tags")
+        return try asking(name) { fetcher, number in
+            let place = places[number]
+            var next: String? = "\(place.url(of: name))/tags/list?n=\(Self.pageSize)"
+            var tags: [String] = []
+            for _ in 0..<Self.mostPages {
+                guard let url = next else { break }
+                let (bytes, head) = try fetcher.answer(
+                    url, of: number, fields: ["Accept: application/json"], limit: Self.longest)
+                guard let list = try? JSONDecoder().decode(TagList.self, from: Data(bytes)) else {
+                    throw RemoteError.badAnswer(url: url, reason: "it is no list of tags")
+                }
+                tags += (list.tags ?? []).filter(Self.isTag)
+                next = try head.fields["link"].flatMap { try following($0, url, place.base) }
             }
-            tags += (list.tags ?? []).filter(Self.isTag)
-            next = try head.fields["link"].flatMap { try following($0, url) }
+            return tags
         }
-        return tags
+    }
+
+    /// Asks the places for something of a repository; `nil` where it is not there.
+    ///
+    /// - Parameters:
+    ///   - isFixed: Whether it is known by its digest: a place without it is passed over.
+    ///   - body: Given what fetches, and the place's number.
+    private func asking<Result>(
+        _ name: String, isFixed: Bool = false, _ body: (Fetcher, Int) throws -> Result
+    ) throws -> Result? {
+        let asked = authorized(fetcher, name)
+        do {
+            return try asked.attempt(places[0].url(of: name)) { place -> Result? in
+                do {
+                    return try body(asked, place.number)
+                } catch RemoteError.notThere where place.number == 0 && !isFixed {
+                    return nil
+                }
+            }
+        } catch RemoteError.notThere {
+            return nil
+        }
     }
 
     private static func isTag(_ text: String) -> Bool {
@@ -93,7 +142,7 @@ public final class Registry: Sendable {
     }
 
     /// The place that `Link` names, on the same server.
-    private func following(_ link: String, _ url: String) throws -> String? {
+    private func following(_ link: String, _ url: String, _ base: String) throws -> String? {
         guard link.contains("rel=\"next\""), let start = link.firstIndex(of: "<"),
             let end = link.firstIndex(of: ">"), start < end
         else { return nil }
@@ -130,8 +179,7 @@ public final class Registry: Sendable {
     ///
     /// - Throws: ``RemoteError/noPlatform(url:wanted:available:)``, …
     public func image(of name: String, tag: String, architecture: Architecture) throws -> RegistryImage? {
-        let repository = repository(of: name)
-        guard var found = try manifest(tag, repository, digest: nil) else { return nil }
+        guard var found = try manifest(tag, of: name, digest: nil) else { return nil }
         var (type, manifest) = try read(found)
         if let list = manifest.manifests {
             let fitting = list.first { reference in
@@ -147,7 +195,7 @@ public final class Registry: Sendable {
                     url: found.url, wanted: architecture.rawValue, available: Array(Set(available)).sorted())
             }
             let digest = try self.digest(chosen, found.url)
-            guard let nested = try self.manifest("\(digest)", repository, digest: digest) else {
+            guard let nested = try self.manifest("\(digest)", of: name, digest: digest) else {
                 throw RemoteError.notThere(url: found.url)
             }
             found = nested
@@ -168,9 +216,9 @@ public final class Registry: Sendable {
                 RegistryImage.Part(file: ListedFile(name: "\(digest)", digest: digest), size: reference.size))
         }
         return RegistryImage(
-            registry: self, repository: repository, tag: tag, manifest: found.bytes,
+            registry: self, name: name, tag: tag, manifest: found.bytes,
             digest: Digest(hashing: found.bytes), mediaType: type, parts: parts,
-            location: "docker://\(host)/\(repository):\(tag)")
+            location: "docker://\(places[0].host)/\(places[0].repository(of: name)):\(tag)")
     }
 
     private func digest(_ reference: Reference, _ url: String) throws -> Digest {
@@ -184,19 +232,20 @@ public final class Registry: Sendable {
     }
 
     private func manifest(
-        _ reference: String, _ repository: String, digest: Digest?
+        _ reference: String, of name: String, digest: Digest?
     ) throws -> (url: String, bytes: Bytes)? {
-        let url = "\(base)/v2/\(repository)/manifests/\(reference)"
-        guard let (bytes, head) = try get(url, repository, accept: Self.indexTypes + Self.manifestTypes)
-        else {
-            return nil
+        try asking(name, isFixed: digest != nil) { fetcher, number in
+            let url = "\(places[number].url(of: name))/manifests/\(reference)"
+            let (bytes, head) = try fetcher.answer(
+                url, of: number, fields: (Self.indexTypes + Self.manifestTypes).map { "Accept: \($0)" },
+                limit: Self.longest)
+            let actual = Digest(hashing: bytes)
+            let named = head.fields["docker-content-digest"].flatMap { Digest(hex: $0.dropFirst(7)) }
+            if let expected = digest ?? named, expected != actual {
+                throw RemoteError.wrongDigest(url: url, expected: expected, actual: actual)
+            }
+            return (url, bytes)
         }
-        let actual = Digest(hashing: bytes)
-        let named = head.fields["docker-content-digest"].flatMap { Digest(hex: $0.dropFirst(7)) }
-        if let expected = digest ?? named, expected != actual {
-            throw RemoteError.wrongDigest(url: url, expected: expected, actual: actual)
-        }
-        return (url, bytes)
     }
 
     private func read(_ found: (url: String, bytes: Bytes)) throws -> (type: String, manifest: Manifest) {
@@ -214,40 +263,37 @@ public final class Registry: Sendable {
         progress: FetchProgress.Part, isCancelled: @escaping @Sendable () -> Bool, onWait: () -> Void
     ) throws -> Descriptor {
         var description = remote.description
-        description.location = .url("\(base)/v2/\(image.repository)/blobs")
-        description.mirrors = []
-        var fetcher = Fetcher(description, isOffline: fetcher.isOffline)
+        let blobs = places.map { RemoteLocation.url($0.url(of: image.name) + "/blobs") }
+        description.location = blobs[0]
+        description.mirrors = Array(blobs.dropFirst())
+        var fetcher = authorized(Fetcher(description, isOffline: fetcher.isOffline), image.name)
         fetcher.isCancelled = isCancelled
         fetcher.limit = part.size
-        if let token = authorization(image.repository) { fetcher.fields = ["Authorization: \(token)"] }
-        return try fetcher.fetch(part.file, into: cache, progress: progress, onWait: onWait)
+        // Its name is its digest.
+        fetcher.isFixed = true
+        let file = try fetcher.fetch(part.file, into: cache, progress: progress, onWait: onWait)
+        let size = try Int(file.status().st_size)
+        guard size == part.size else {
+            throw RemoteError.badAnswer(
+                url: blobs[0].appending(part.file.name),
+                reason: "it has \(size) bytes, and its manifest says \(part.size)")
+        }
+        return file
     }
 
     // MARK: - Authorization
 
-    private func authorization(_ repository: String) -> String? { tokens.withLock { $0[repository] } }
-
-    /// Asks for a document, with the authorization that the registry asks for; `nil` where there is none.
-    private func get(
-        _ url: String, _ repository: String, accept: [String] = ["application/json"]
-    ) throws -> (Bytes, Transfer.Head)? {
-        let fields = accept.map { "Accept: \($0)" }
-        for attempt in 0..<2 {
-            let known = authorization(repository).map { ["Authorization: \($0)"] } ?? []
-            do {
-                return try fetcher.answer(url, fields: fields + known, limit: Self.longest)
-            } catch let refusal as Fetcher.Unauthorized {
-                guard attempt == 0, let value = try authorization(for: refusal.challenge, repository) else {
-                    throw RemoteError.failed(
-                        url: url, reason: "the registry wants other credentials (401)",
-                        hint: "log in with 'podman login \(host)' or 'docker login \(host)'", others: 0)
-                }
-                tokens.withLock { $0[repository] = value }
-            } catch RemoteError.notThere {
-                return nil
-            }
+    /// What fetches, and answers challenges for a repository.
+    private func authorized(_ fetcher: Fetcher, _ name: String) -> Fetcher {
+        var fetcher = fetcher
+        fetcher.authorize = { [self] number, challenge in
+            let url = places[number].url(of: name)
+            guard let challenge else { return tokens.withLock { $0[url] } }
+            guard let value = try authorization(for: challenge, places[number], name) else { return nil }
+            tokens.withLock { $0[url] = value }
+            return value
         }
-        return nil
+        return fetcher
     }
 
     private struct Token: Decodable {
@@ -256,33 +302,41 @@ public final class Registry: Sendable {
     }
 
     /// What a challenge is answered with; `nil` where nothing is known that would.
-    private func authorization(for challenge: String, _ repository: String) throws -> String? {
-        let own = RegistryCredentials().authorization(registry: host, repository: repository)
+    private func authorization(for challenge: String, _ place: Place, _ name: String) throws -> String? {
+        let repository = place.repository(of: name)
+        let own = RegistryCredentials().authorization(registry: place.host, repository: repository)
         let scheme = challenge.prefix { $0 != " " }.lowercased()
         guard scheme == "bearer" else { return scheme == "basic" ? own : nil }
         let values = Self.parameters(challenge.dropFirst(scheme.count))
         guard let realm = values["realm"], let location = try? RemoteLocation(realm),
             location.text.hasPrefix("http"),
-            !base.hasPrefix("https:") || location.text.hasPrefix("https:")
+            !place.base.hasPrefix("https:") || location.text.hasPrefix("https:")
         else {
             throw RemoteError.badAnswer(
-                url: base, reason: "it asks for a token from '\(values["realm"] ?? "")'")
+                url: place.base, reason: "it asks for a token from '\(values["realm"] ?? "")'")
         }
         let scope = values["scope"] ?? "repository:\(repository):pull"
         let query = ["service": values["service"], "scope": scope].compactMap { key, value in
             value.map { "\(key)=\(RemoteLocation.escaped($0))" }
         }.sorted().joined(separator: "&")
         let url = location.text + "?" + query
-        let fields = own.map { ["Authorization: \($0)"] } ?? []
-        do {
-            let (bytes, _) = try fetcher.answer(url, fields: fields, limit: Self.longest)
-            let answer = try? JSONDecoder().decode(Token.self, from: Data(bytes))
-            guard let token = answer?.token ?? answer?.access_token,
-                token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
-            else { throw RemoteError.badAnswer(url: url, reason: "it has no token") }
-            return "Bearer " + token
-        } catch is Fetcher.Unauthorized {
-            return nil
+        var description = remote.description
+        description.location = location
+        description.mirrors = []
+        var asking = Fetcher(description, isOffline: fetcher.isOffline)
+        asking.authorize = { _, challenge in challenge == nil ? own : nil }
+        let asked = asking
+        return try asked.attempt(url) { _ in
+            do {
+                let (bytes, _) = try asked.answer(url, of: 0, fields: [], limit: Self.longest)
+                let answer = try? JSONDecoder().decode(Token.self, from: Data(bytes))
+                guard let token = answer?.token ?? answer?.access_token,
+                    token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
+                else { throw RemoteError.badAnswer(url: url, reason: "it has no token") }
+                return "Bearer " + token
+            } catch let failure as Fetcher.PlaceFailure where failure.wantsCredentials {
+                return nil
+            }
         }
     }
 
@@ -322,7 +376,8 @@ public struct RegistryImage: Sendable {
 
     /// The registry.
     public let registry: Registry
-    let repository: String
+    /// What is looked for in it.
+    let name: String
     /// The tag that it had.
     public let tag: String
     /// Its manifest, as it came.

@@ -44,6 +44,8 @@ public enum RemoteError: Error, Equatable, CustomStringConvertible {
     case nothingThere(String, reason: String)
     /// An answer that is not what the protocol says.
     case badAnswer(url: String, reason: String)
+    /// An index of a repository that cannot be read.
+    case badIndex(url: String, reason: String)
     /// An image for other platforms.
     case noPlatform(url: String, wanted: String, available: [String])
     /// A registry that everybody between can alter.
@@ -156,6 +158,11 @@ public enum RemoteError: Error, Equatable, CustomStringConvertible {
             """
             \(url) gives no sensible answer: \(reason)
             hint: check that it is the right place
+            """
+        case .badIndex(let url, let reason):
+            """
+            \(url) is no index of a repository: \(reason)
+            hint: 'sxs repo index DIRECTORY' writes it anew, where the repository is kept; ask who keeps it
             """
         case .noPlatform(let url, let wanted, let available):
             """

@@ -154,10 +154,13 @@ public final class Repository {
         guard let target = try own.readSymlink(current) else { return RepositoryIndex() }
         let listing = try own.directory(beneath: String(decoding: target, as: UTF8.self))
         let bytes = try listing.open(beneath: RemoteLayout.index).readAll(limit: RepositoryIndex.longest)
-        guard let index = RepositoryIndex(parsing: bytes) else {
-            throw RepositoryError.badIndex([path, RemoteLayout.index].joined(separator: "/"))
+        let name = [path, RemoteLayout.index].joined(separator: "/")
+        do {
+            return try RepositoryIndex(parsing: bytes, url: name)
+        } catch {
+            // Its keeper can do more about it than who reads it.
+            throw RepositoryError.badIndex(name)
         }
-        return index
     }
 
     // MARK: - Unfinished work

@@ -80,13 +80,42 @@ public struct RepositoryIndex: Codable, Sendable, Equatable {
         self.collections = collections
     }
 
-    /// Reads an index; `nil` for anything else, and for one of a newer format.
-    public init?(parsing bytes: Bytes) {
-        guard bytes.count <= Self.longest,
-            let index = try? JSONDecoder().decode(RepositoryIndex.self, from: Data(bytes)),
-            index.format == Self.format
-        else { return nil }
-        self = index
+    /// Reads an index.
+    ///
+    /// - Parameter url: Where it is from, for errors.
+    /// - Throws: ``RemoteError/badIndex(url:reason:)``.
+    public init(parsing bytes: Bytes, url: String) throws(RemoteError) {
+        struct Format: Decodable {
+            let format: Int?
+        }
+        guard bytes.count <= Self.longest else {
+            throw .badIndex(url: url, reason: "it is longer than \(Self.longest) bytes")
+        }
+        let decoder = JSONDecoder()
+        let format = (try? decoder.decode(Format.self, from: Data(bytes)))?.format
+        if let format, format > Self.format {
+            throw .badIndex(url: url, reason: "its format is \(format), and this sxs knows \(Self.format)")
+        }
+        do {
+            self = try decoder.decode(RepositoryIndex.self, from: Data(bytes))
+        } catch {
+            throw .badIndex(url: url, reason: Self.reason(error))
+        }
+        guard self.format == Self.format else {
+            throw .badIndex(url: url, reason: "its format is \(self.format)")
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        let path = { (path: [any CodingKey]) in
+            path.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".").utf8.displayed
+        }
+        switch error as? DecodingError {
+        case .keyNotFound(let key, let context): return "it has no '\(path(context.codingPath + [key]))'"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context):
+            return "its '\(path(context.codingPath))' is of another kind"
+        default: return "it is no JSON"
+        }
     }
 
     /// Its text.

@@ -55,6 +55,49 @@ public struct SysupdateDefinitions {
             }
     }
 
+    /// Partitions that a transfer of the host itself writes, by what they are called.
+    public struct Partitions: Sendable {
+        /// What is in them.
+        public enum Kind: Sendable {
+            /// The root directory.
+            case root
+            /// `/usr` alone.
+            case usr
+            /// Something else, such as what verifies one of the others.
+            case other
+        }
+
+        /// What is in them.
+        public let kind: Kind
+        /// Patterns of labels.
+        public let patterns: [MatchPattern]
+    }
+
+    /// Targets of the host's own transfers that are partitions.
+    ///
+    /// - Throws: ``SysupdateError``, `SystemError`.
+    public func partitions() throws -> [Partitions] {
+        let directories = AdoptionLayout.transferParents.map {
+            host + $0 + "/" + AdoptionLayout.transferPrefix.dropLast()
+                + AdoptionLayout.transferDirectorySuffix
+        }
+        var files = try Self.files(Self.transferSuffix, in: directories)
+        if files.isEmpty { files = try Self.files(Self.earlierSuffix, in: directories) }
+        let specifiers = Specifiers(host: host)
+        return files.compactMap { file in
+            let values = ConfigurationFile(parsing: file.text)
+            guard values.value("Type", in: "Target") == "partition" else { return nil }
+            let type = values.value("MatchPartitionType", in: "Target") ?? ""
+            let isOf = { (name: String) in
+                type == name || type.hasPrefix(name + "-") && !type.contains("verity")
+            }
+            let patterns = values.words("MatchPattern", in: "Target").compactMap { text in
+                (try? specifiers.expand(text)).flatMap { MatchPattern(parsing: $0) }
+            }
+            return Partitions(kind: isOf("root") ? .root : isOf("usr") ? .usr : .other, patterns: patterns)
+        }
+    }
+
     private static func names(in directory: String) throws -> [String] {
         do {
             return try Descriptor.directory(directory).list().map(\.text).sorted()

@@ -203,7 +203,7 @@ struct SysextmgrInterface {
         if parameters.Prefix != nil { try refusePrefix() }
         try authority.check(.upgrade, of: request.peer, isInteractive: false)
         let session = try session(request, "update", asksServers: true)
-        let upgrades = try session.outdated().filter { !$0.isPinned }
+        let upgrades = try session.outdated().filter { !$0.isPassedOver }
         if !upgrades.isEmpty { _ = try session.upgrade(upgrades.map(\.name), ignoresHost: false) }
         let images = upgrades.map(UpdatedImage.init)
         try request.reply(Updated(Updated: images, Images: images))

@@ -31,7 +31,8 @@ enum Program {
                 return try ELFCommand.run(Array(Launcher.arguments.dropFirst(2)))
             }
             // Not CommandLine.arguments, which is empty where /proc is not mounted.
-            let arguments = Launcher.arguments.dropFirst().map { String(decoding: $0, as: UTF8.self) }
+            let words = Launcher.arguments.map { String(decoding: $0, as: UTF8.self) }
+            guard let arguments = PrepareCommand.arguments(of: words) else { return }
             var command = try SXS.parseAsRoot(arguments)
             // Writing to a closed pipe is an error like any other, not death by signal; but a program that is run
             // would inherit that.
@@ -72,7 +73,7 @@ struct SXS: ParsableCommand {
             ELFCommand.self, HintCommand.self, SetupCommand.self, DoctorCommand.self, ExplainCommand.self,
             CheckCommand.self, RelabelCommand.self, AdoptCommand.self, CollectCommand.self,
             WhyAliveCommand.self, UpgradeCommand.self, OutdatedCommand.self, PinCommand.self,
-            UnpinCommand.self,
+            UnpinCommand.self, HoldCommand.self, UnholdCommand.self,
             SearchCommand.self, InformationCommand.self, PlanCommand.self, RepositoryCommand.self,
             KeyCommand.self, IndexCommand.self, RepairCommand.self, PrepareCommand.self, BuildCommand.self,
             LockCommand.self, UpdateLockCommand.self, ConfigCommand.self, ServiceCommand.self,

@@ -17,7 +17,7 @@ struct ListCommand: ParsableCommand {
         let packages = try shared.session().list()
         if shared.json { return try Console.printJSON(packages) }
         guard !packages.isEmpty else { return }
-        Console.print(Console.table(packages.map { [$0.name, $0.version, $0.storePath] }))
+        Console.print(Console.table(packages.map { [$0.name, $0.version, $0.storePath, $0.holding ?? ""] }))
     }
 }
 

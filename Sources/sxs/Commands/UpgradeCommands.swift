@@ -7,7 +7,8 @@ struct UpgradeCommand: ParsableCommand {
         abstract: "Bring packages of the profile to their newest versions, in one new generation.",
         discussion: """
             All that is newer is fetched and imported before anything changes: the new generation has all of it, or there \
-            is none. Each package has its own version; those that 'pin' holds stay, unless they are named.
+            is none. Each package has its own version. What 'hold' holds is passed over, unless it is named; what 'pin' pins \
+            stays.
 
             Examples:
               sxs upgrade
@@ -33,7 +34,10 @@ struct UpgradeCommand: ParsableCommand {
         if fetch.offline { session.isOffline = true }
         if dryRun {
             let upgrades = try session.upgrades(of: names, ignoresHost: anyHost)
-            return try shared.json ? Console.printJSON(upgrades) : upgrades.show(isPlan: true)
+            if names.isEmpty {
+                for upgrade in upgrades where upgrade.isPassedOver { Console.note(upgrade.passedOver) }
+            }
+            return try shared.json ? Console.printJSON(upgrades) : upgrades.show(isPlan: names.isEmpty)
         }
         try session.upgrade(names, ignoresHost: anyHost).show(json: shared.json)
     }
@@ -59,12 +63,15 @@ struct OutdatedCommand: ParsableCommand {
 
 struct PinCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pin", abstract: "Hold packages of the profile at the version they have.",
+        commandName: "pin", abstract: "Keep packages of the profile at the version they have.",
         discussion: """
-            'upgrade' passes over them until 'unpin', unless it names them. Without names, shows what is held.
+            'upgrade' leaves them alone, also where it names them, and 'install NAME' takes that version, until 'unpin'. An image \
+            that is named by its path is installed all the same. Without names, shows what is pinned. See 'hold' for \
+            packages that are only passed over.
 
-            Example:
+            Examples:
               sxs pin emacs
+              sxs install emacs@28.2 && sxs pin emacs
             """)
 
     @Argument(help: ArgumentHelp("Packages.", valueName: "name"))
@@ -73,9 +80,10 @@ struct PinCommand: ParsableCommand {
     @OptionGroup var shared: SharedOptions
 
     func run() throws {
-        let pins = try shared.session().pin(names)
-        if shared.json { return try Console.printJSON(pins) }
-        if names.isEmpty, !pins.isEmpty { Console.print(pins.joined(separator: "\n")) }
+        let pinned = try shared.session().pin(names)
+        if shared.json { return try Console.printJSON(pinned) }
+        guard names.isEmpty, !pinned.isEmpty else { return }
+        Console.print(Console.table(pinned.map { [$0.name, $0.version ?? ""] }))
     }
 }
 
@@ -83,6 +91,8 @@ struct UnpinCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "unpin", abstract: "Let 'upgrade' take newer versions of packages again.",
         discussion: """
+            Whether they were pinned or held.
+
             Example:
               sxs unpin emacs
             """)
@@ -93,20 +103,67 @@ struct UnpinCommand: ParsableCommand {
     @OptionGroup var shared: SharedOptions
 
     func run() throws {
-        let pins = try shared.session().unpin(names)
-        if shared.json { try Console.printJSON(pins) }
+        let kept = try shared.session().release(names)
+        if shared.json { try Console.printJSON(kept) }
+    }
+}
+
+struct HoldCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hold", abstract: "Have an upgrade of all packages pass over some.",
+        discussion: """
+            'upgrade' says what it passed over, and takes it where it names it. Without names, shows what is held. See 'pin' for \
+            packages that stay whoever names them.
+
+            Example:
+              sxs hold emacs
+            """)
+
+    @Argument(help: ArgumentHelp("Packages.", valueName: "name"))
+    var names: [String] = []
+
+    @OptionGroup var shared: SharedOptions
+
+    func run() throws {
+        let held = try shared.session().hold(names)
+        if shared.json { return try Console.printJSON(held) }
+        if names.isEmpty, !held.isEmpty { Console.print(held.map(\.name).joined(separator: "\n")) }
+    }
+}
+
+struct UnholdCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "unhold", abstract: "Have an upgrade of all packages take some again.",
+        discussion: """
+            Whether they were pinned or held.
+
+            Example:
+              sxs unhold emacs
+            """)
+
+    @Argument(help: ArgumentHelp("Packages.", valueName: "name"))
+    var names: [String]
+
+    @OptionGroup var shared: SharedOptions
+
+    func run() throws {
+        let kept = try shared.session().release(names)
+        if shared.json { try Console.printJSON(kept) }
     }
 }
 
 extension [PackageUpgrade] {
     /// Prints what is newer.
     fileprivate func show(isPlan: Bool) throws {
-        let shown = isPlan ? filter { !$0.isPinned } : self
+        let shown = isPlan ? filter { !$0.isPassedOver } : self
         guard !shown.isEmpty else { return Console.print("nothing is newer") }
         Console.print(
             Console.table(
                 shown.map {
-                    [$0.name, $0.installed, "->", $0.available, $0.remote, $0.isPinned ? "pinned" : ""]
+                    [
+                        $0.name, $0.installed, "->", $0.available, $0.remote,
+                        $0.isPinned ? "pinned" : $0.isHeld ? "held" : "",
+                    ]
                 }))
     }
 }
