@@ -35,7 +35,7 @@ public struct PackageRecord: Codable, Sendable, Equatable {
 
 /// What was done in place of the scripts of packages, and what was not.
 public struct FinishingRecord: Codable, Sendable, Equatable {
-    /// A script that calls programs whose work nobody did.
+    /// A script, with the programs that it calls and whose work nobody did otherwise.
     public struct Script: Codable, Sendable, Equatable {
         /// The package.
         public var package: String
@@ -98,6 +98,13 @@ public struct FinishingRecord: Codable, Sendable, Equatable {
     public var scripts: [Script]
     /// What was left out; `nil` where all was taken.
     public var slimming: Slimming?
+    /// Scripts that were run, as the user wanted, in their order; `nil` where none was allowed to.
+    ///
+    /// Their result follows from this run: the same packages may give other bytes another time.
+    public var ran: [Script]?
+
+    /// Whether the same packages give the same bytes.
+    public var isReproducible: Bool { ran?.isEmpty ?? true }
 
     /// Creates a record of nothing.
     public init() {

@@ -31,8 +31,14 @@ public struct Recipe: Sendable, Equatable {
     public let version: PackageVersion
     /// One line on what it is.
     public let description: String?
-    /// Packages: paths beside the recipe, or URLs; the first is the main one.
+    /// Packages: paths beside the recipe, URLs, and names of packages of a remote; the first is the main one.
     public let packages: [String]
+    /// The remote that names are of, by its name; `nil` for the one that is described, else the first that has them.
+    public let remote: String?
+    /// The text of a remote's file: one that the recipe describes itself; `nil` without one.
+    public let remoteText: String?
+    /// Whether what packages of the remote recommend is taken, too.
+    public let hasRecommended: Bool
     /// Names of packages whose commands are shown; empty to choose.
     public let wanted: [String]
     /// Commands that are shown; empty to choose.
@@ -51,9 +57,17 @@ public struct Recipe: Sendable, Equatable {
     public let environment: [(name: String, value: String)]
 
     private static let main = "Recipe"
+    private static let remoteSection = "Remote"
     private static let keys: Set<String> = [
         "Name", "Version", "Description", "Package", "Wanted", "Expose", "Slim", "Locale", "Drop", "Hint",
+        "Remote", "Recommends",
     ]
+
+    /// Packages that are files: all that have a slash.
+    public var files: [String] { packages.filter { $0.contains("/") } }
+
+    /// Packages of a remote, by name, each with `=` and a version where one is wanted.
+    public var names: [String] { packages.filter { !$0.contains("/") } }
 
     /// Reads a recipe.
     ///
@@ -71,6 +85,7 @@ public struct Recipe: Sendable, Equatable {
         }
         var additions: [String: (line: Int, entries: [ConfigurationFile.Entry])] = [:]
         var environment: [(name: String, value: String)] = []
+        var remoteLines: [String] = []
         for entry in source.entries {
             if entry.section == Self.main {
                 guard Self.keys.contains(entry.key) else {
@@ -78,6 +93,9 @@ public struct Recipe: Sendable, Equatable {
                         entry.line, "has the unknown key '\(entry.key)'",
                         "known are \(Self.keys.sorted().joined(separator: ", "))")
                 }
+            } else if entry.section == Self.remoteSection {
+                // Its keys are known to whoever reads a remote's file.
+                remoteLines.append("\(entry.key)=\(entry.value)")
             } else if entry.section == "Environment" {
                 environment.append((entry.key, entry.value))
             } else if entry.section.hasPrefix("File "),
@@ -87,7 +105,8 @@ public struct Recipe: Sendable, Equatable {
             } else {
                 throw wrong(
                     entry.line, "has '\(entry.key)' in '[\(entry.section)]', which means nothing",
-                    "sections are [Recipe], [Environment] and [File PATH] with Source, Text, Link, Mode")
+                    "sections are [Recipe], [Remote], [Environment] and [File PATH] with Source, Text, Link, Mode"
+                )
             }
         }
         func required(_ key: String) throws -> String {
@@ -102,6 +121,19 @@ public struct Recipe: Sendable, Equatable {
         packages = source.words("Package", in: Self.main)
         guard !packages.isEmpty else { throw RecipeError.missing("Package", file: file) }
         wanted = source.words("Wanted", in: Self.main)
+        remote = source.value("Remote", in: Self.main)
+        remoteText =
+            remoteLines.isEmpty
+            ? nil : (["[\(Self.remoteSection)]"] + remoteLines).joined(separator: "\n") + "\n"
+        if let remote, remoteText != nil { throw RecipeError.twoRemotes(remote, file: file) }
+        if let text = source.value("Recommends", in: Self.main) {
+            guard let answer = ConfigurationFile.boolean(text) else {
+                throw RecipeError.answer("Recommends", text, file: file)
+            }
+            hasRecommended = answer
+        } else {
+            hasRecommended = false
+        }
         expose = source.words("Expose", in: Self.main)
         slim = source.words("Slim", in: Self.main)
         locales = source.words("Locale", in: Self.main)
@@ -137,50 +169,11 @@ public struct Recipe: Sendable, Equatable {
     public static func == (left: Recipe, right: Recipe) -> Bool {
         left.name == right.name && left.version == right.version && left.description == right.description
             && left.packages == right.packages && left.wanted == right.wanted && left.expose == right.expose
+            && left.remote == right.remote && left.remoteText == right.remoteText
+            && left.hasRecommended == right.hasRecommended
             && left.slim == right.slim && left.locales == right.locales && left.drops == right.drops
             && left.additions == right.additions && left.hints == right.hints
             && left.environment.elementsEqual(right.environment, by: ==)
-    }
-}
-
-/// The digests of a recipe's packages: a file beside it, so that every machine builds the same bytes.
-public struct RecipeLock: Sendable, Equatable {
-    /// What its file's name ends in, after the recipe's.
-    public static let suffix = ".lock"
-    private static let heading = "sxs-lock 1"
-
-    /// SHA-256 in hexadecimal by package, as the recipe has it.
-    public var digests: [String: String]
-
-    /// Creates a lock.
-    public init(_ digests: [String: String] = [:]) { self.digests = digests }
-
-    /// Reads a lock's text.
-    ///
-    /// - Throws: ``RecipeError`` for the first line that is wrong.
-    public init(parsing text: String, file: String) throws(RecipeError) {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        digests = [:]
-        guard lines.first == Self.heading[...] else {
-            throw .line(
-                1, file: file, problem: "is not '\(Self.heading)'",
-                remedy: "make it anew with 'sxs update-lock'")
-        }
-        for (index, line) in lines.enumerated().dropFirst() where !line.isEmpty {
-            let words = line.split(separator: " ", maxSplits: 2).map(String.init)
-            guard words.count == 3, words[0] == "package", let digest = Digest(hex: words[1]) else {
-                throw .line(
-                    index + 1, file: file, problem: "is not 'package DIGEST LOCATION'",
-                    remedy: "make it anew with 'sxs update-lock'")
-            }
-            digests[words[2]] = digest.hex
-        }
-    }
-
-    /// Its text, sorted.
-    public var text: String {
-        ([Self.heading] + digests.sorted { $0.key < $1.key }.map { "package \($0.value) \($0.key)" })
-            .joined(separator: "\n") + "\n"
     }
 }
 
@@ -192,8 +185,14 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
     case missing(String, file: String)
     /// What is no path in a tree.
     case path(String, file: String)
-    /// A package that is neither a path nor a URL.
+    /// A package that is neither a path nor a URL nor a name.
     case package(String, file: String)
+    /// A package's name, and no remote that has it.
+    case noRemote(String, file: String)
+    /// A remote by name, and one that is described.
+    case twoRemotes(String, file: String)
+    /// What is neither yes nor no.
+    case answer(String, String, file: String)
     /// A kind of files that nobody knows.
     case kind(String, known: [String])
     /// A package that its lock does not have.
@@ -221,8 +220,24 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
             """
         case .package(let name, let file):
             """
-            '\(name)' in \(file) is neither a file nor a URL
-            hint: write a path with a '/', such as ./\(name).deb, or https://…
+            '\(name)' in \(file) is neither a file nor a URL nor the name of a package
+            hint: write a path with a '/', such as ./\(name).deb, or https://…, or a name of a remote's packages
+            """
+        case .noRemote(let name, let file):
+            """
+            no remote of a distribution has the package '\(name)', which \(file) names
+            hint: 'sxs remote add debian --from-host' adds the host's; or describe one in a section [Remote]; or write a path \
+            with a '/', such as ./\(name).deb
+            """
+        case .twoRemotes(let name, let file):
+            """
+            \(file) has Remote=\(name) and a section [Remote]
+            hint: leave one of them out: names of packages are of one remote
+            """
+        case .answer(let key, let text, let file):
+            """
+            \(key)=\(text) in \(file) is neither yes nor no
+            hint: write \(key)=yes or \(key)=no
             """
         case .kind(let kind, let known):
             """

@@ -36,8 +36,8 @@ class Archive:
                 raise FileNotFoundError(f"no package {name} in {cache}; Scripts/make-fixtures fetches it")
             shutil.copy(found[0], self.pool)
 
-    def make(self, name, version="1.0", text=None, **fields):
-        """A package with one command of its name, a script."""
+    def make(self, name, version="1.0", text=None, scripts=(), files=(), **fields):
+        """A package with one command of its name, a script; maintainer's scripts and further files by name and text."""
         tree = self.place.parent / f"tree-{name}-{version}"
         (tree / "DEBIAN").mkdir(parents=True)
         control = {"Package": name, "Version": version, "Architecture": "all", "Maintainer": "Nobody <nobody@example.org>",
@@ -47,6 +47,12 @@ class Archive:
         program.parent.mkdir(parents=True)
         program.write_text(text or f"#!/bin/sh\necho {name} {version}\n")
         program.chmod(0o755)
+        for script, body in dict(scripts).items():
+            (tree / "DEBIAN" / script).write_text(body)
+            (tree / "DEBIAN" / script).chmod(0o755)
+        for path, body in dict(files).items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_text(body)
         run("dpkg-deb", "--root-owner-group", "--build", tree, self.pool / f"{name}_{version.replace(':', '%3a')}_all.deb")
         shutil.rmtree(tree)
 

@@ -22,6 +22,7 @@ public struct ShutInProgram {
     struct Closure {
         let output: String?
         let environment: [String]
+        var isWritable = false
     }
 
     /// `nil` for a program of the store.
@@ -69,6 +70,23 @@ public struct ShutInProgram {
         self.closure = Closure(output: output, environment: environment)
     }
 
+    /// Creates one that may change its closure, in which it is root, and starts there; nothing runs yet.
+    ///
+    /// Its user is the caller's, whatever it does; it has the capabilities for files alone.
+    ///
+    /// - Parameters:
+    ///   - program: The program, as an absolute path of the closure.
+    ///   - arguments: Its arguments, without its name.
+    ///   - closure: The closure's directory, with empty directories `out`, `proc`, `run` and `tmp`, and empty files `null`,
+    ///     `zero`, `full`, `random` and `urandom` in `dev`.
+    ///   - environment: Its environment, as `NAME=VALUE`.
+    public init(program: String, arguments: [String], changing closure: String, environment: [String]) {
+        self.program = program
+        self.arguments = arguments
+        root = closure
+        self.closure = Closure(output: nil, environment: environment, isWritable: true)
+    }
+
     /// Runs it to its end.
     ///
     /// - Parameters:
@@ -100,7 +118,7 @@ public struct ShutInProgram {
                     aliases_path: texts[4], input: texts[5], program: texts[6], arguments: list.baseAddress,
                     output_limit: Self.outputLimit, memory_limit: Self.memoryLimit, seconds: UInt32(seconds),
                     closure: closure == nil ? nil : texts[7], output: closure?.output == nil ? nil : texts[8],
-                    environment: variables.baseAddress)
+                    environment: variables.baseAddress, is_writable: closure?.isWritable == true ? 1 : 0)
                 return sxs_build_start(&build, &process, &printed, &output, &step)
             }
         }

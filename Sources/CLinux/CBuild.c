@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
@@ -41,11 +42,11 @@ static int write_file(const char *path, const char *text) {
 }
 
 /* Namespaces of its own. *is_mapped: whether users are, too. */
-static int enter_namespaces(int *is_mapped) {
+static int enter_namespaces(int *is_mapped, int as_root) {
     enum { OTHERS = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID };
     char user[64], group[64];
-    snprintf(user, sizeof user, "%d %u 1", NOBODY, geteuid());
-    snprintf(group, sizeof group, "%d %u 1", NOBODY, getegid());
+    snprintf(user, sizeof user, "%d %u 1", as_root ? 0 : NOBODY, geteuid());
+    snprintf(group, sizeof group, "%d %u 1", as_root ? 0 : NOBODY, getegid());
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     *is_mapped = unshare(CLONE_NEWUSER | OTHERS) == 0;
     if (*is_mapped) {
@@ -56,20 +57,23 @@ static int enter_namespaces(int *is_mapped) {
         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
         return 0;
     }
-    /* Root can do without, where user namespaces are forbidden or the root is another (chroot(2)). */
-    if (geteuid() != 0 || unshare(OTHERS) != 0) return -1;
+    /* Root can do without, where user namespaces are forbidden or the root is another (chroot(2)); but not where the
+       program would be the host's root. */
+    if (as_root || geteuid() != 0 || unshare(OTHERS) != 0) return -1;
     return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
-static int cover_read_only(const char *source, const char *target) {
+static int cover(const char *source, const char *target, unsigned long more) {
     struct statvfs status;
     if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) != 0) return -1;
     if (statvfs(target, &status) != 0) return -1;
     /* What the host forbids there stays forbidden, and a program must be allowed to run. */
     unsigned long flags = (status.f_flag & ST_NOSUID ? MS_NOSUID : 0) | (status.f_flag & ST_NODEV ? MS_NODEV : 0)
         | (status.f_flag & ST_NOEXEC ? MS_NOEXEC : 0);
-    return mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | flags, NULL);
+    return mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | flags | more, NULL);
 }
+
+static int cover_read_only(const char *source, const char *target) { return cover(source, target, MS_RDONLY); }
 
 static int bind_read_only(const char *source, const char *target) {
     return mkdir(target, 0755) == 0 ? cover_read_only(source, target) : -1;
@@ -117,7 +121,25 @@ static int enter_place(const struct sxs_build *build, int is_mapped, const char 
         /* Where the root is no mount; the program has no privileges to leave it. */
         return -1;
     }
-    return chdir("/out") == 0 ? output : -1;
+    return chdir(build->is_writable ? "/" : "/out") == 0 ? output : -1;
+}
+
+/* A closure that its program may change, and what a running system would have beside its files. */
+static int enter_writable(const struct sxs_build *build, int is_mapped) {
+    static const char *const devices[] = {"null", "zero", "full", "random", "urandom"};
+    umask(022);
+    if (cover(build->closure, build->place, 0) != 0 || chdir(build->place) != 0) return -1;
+    /* Where the host hides parts of its own, it allows no other. */
+    mount("proc", "proc", "proc", FLAGS | MS_NOEXEC, NULL);
+    if (mount("tmpfs", "tmp", "tmpfs", FLAGS, "mode=1777,size=256m") != 0) return -1;
+    if (mount("tmpfs", "run", "tmpfs", FLAGS, "mode=0755,size=64m") != 0) return -1;
+    for (size_t number = 0; number < sizeof devices / sizeof *devices; number++) {
+        char from[32], to[32];
+        snprintf(from, sizeof from, "/dev/%s", devices[number]);
+        snprintf(to, sizeof to, "dev/%s", devices[number]);
+        if (mount(from, to, NULL, MS_BIND, NULL) != 0) return -1;
+    }
+    return enter_place(build, is_mapped, "");
 }
 
 /* A closure of packages as the program's root, with devices that any program may ask for. */
@@ -132,6 +154,7 @@ static int enter_closure(const struct sxs_build *build, int is_mapped) {
 
 /* The program's whole world, made in the place and entered. Returns the output. */
 static int enter_world(const struct sxs_build *build, int is_mapped) {
+    if (build->is_writable) return enter_writable(build, is_mapped);
     if (build->closure) return enter_closure(build, is_mapped);
     umask(022);
     if (mount("tmpfs", build->place, "tmpfs", FLAGS, "mode=0755,size=1m") != 0) return -1;
@@ -154,6 +177,18 @@ static void limit(int resource, rlim_t value) {
     setrlimit((__rlimit_resource_t)resource, &limits);
 }
 
+/* Whatever the program executes has no other capability than those for files that are its user's anyway. */
+static int drop_capabilities(void) {
+    static const int kept[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID};
+    for (int capability = 0; capability <= 63; capability++) {
+        int is_kept = 0;
+        for (size_t number = 0; number < sizeof kept / sizeof *kept; number++) is_kept |= kept[number] == capability;
+        /* EINVAL: the kernel does not know it. */
+        if (!is_kept && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EINVAL) return -1;
+    }
+    return 0;
+}
+
 static void execute(const struct sxs_build *build, int is_mapped, int socket) {
     static char *const nothing[] = {NULL};
     limit(RLIMIT_CPU, build->seconds);
@@ -165,6 +200,7 @@ static void execute(const struct sxs_build *build, int is_mapped, int socket) {
     if (!is_mapped && (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0
                        || setresuid(NOBODY, NOBODY, NOBODY) != 0))
         goto failed;
+    if (build->is_writable && drop_capabilities() != 0) goto failed;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) goto failed;
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     for (int number = 1; number < 32; number++) signal(number, SIG_DFL);
@@ -193,7 +229,7 @@ static void run(const struct sxs_build *build, int socket, int nothing, int prin
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     setsid();
     close_others(socket, nothing, print);
-    if (enter_namespaces(&is_mapped) != 0) {
+    if (enter_namespaces(&is_mapped, build->is_writable) != 0) {
         sxs_send_descriptor(socket, SXS_BUILD_NAMESPACE << 16 | errno, -1);
         _exit(126);
     }

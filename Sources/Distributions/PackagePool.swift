@@ -216,6 +216,9 @@ public final class PackagePool {
         ids(named: name).map(available)
     }
 
+    /// Whether there is a package of a name.
+    public func has(_ name: String) -> Bool { !ids(named: name).isEmpty }
+
     func ids(named name: String) -> [Id] {
         let wanted = pool_str2id(pool, name, 0)
         guard wanted != 0 else { return [] }

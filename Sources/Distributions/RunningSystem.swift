@@ -9,6 +9,14 @@ public enum RunningSystem {
     /// ones have commands, which the host has, too.
     public static let companions = ["dash", "libc-bin", "ncurses-base"]
 
+    /// Packages whose programs scripts of Debian's packages use without saying so, where scripts are run.
+    ///
+    /// What of dpkg would ask a database of packages, or act on a running system, is stood in for all the same.
+    public static let scriptCompanions = [
+        "base-passwd", "bash", "coreutils", "debianutils", "diffutils", "dpkg", "findutils", "grep", "gzip",
+        "perl-base", "sed", "tar", "util-linux",
+    ]
+
     /// Names, and what they are for.
     public static let debian: [String: String] = [
         // They install packages, or are called by scripts that do.

@@ -142,6 +142,9 @@ struct DebianPackage: PackageContents {
         facts.summary = fields["description"]
         facts.replaces = Self.names(fields["replaces"])
         facts.provides = Self.names(fields["provides"])
+        facts.requires = [fields["pre-depends"], fields["depends"]].compactMap { $0 }.flatMap {
+            $0.split(separator: ",").map { Self.names(String($0)) }
+        }
         facts.configuration = Set(
             (documents["conffiles"] ?? []).split(separator: 0x0a).compactMap { line in
                 // "remove-on-upgrade /etc/x" is about a file that is not there.

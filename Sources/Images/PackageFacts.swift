@@ -47,6 +47,8 @@ public struct PackageFacts: Sendable, Equatable {
     public var replaces: Set<String> = []
     /// Names that programs of other packages may ask for it by.
     public var provides: Set<String> = []
+    /// What it needs, by names of which any will do; versions are left out.
+    public var requires: [Set<String>] = []
 
     init(_ format: Format) { self.format = format }
 

@@ -10,7 +10,7 @@ struct RPMHeader {
         case license = 1014, architecture = 1022
         case preInstall = 1023, postInstall, preRemove, postRemove
         case oldFileNames = 1027, fileSizes = 1028, fileModes = 1030, fileFlags = 1037
-        case sourcePackage = 1044, provideNames = 1047, triggerScripts = 1065
+        case sourcePackage = 1044, provideNames = 1047, requireNames = 1049, triggerScripts = 1065
         case preInstallProgram = 1085, postInstallProgram, preRemoveProgram, postRemoveProgram
         case fileDevices = 1095, fileInodes = 1096
         case directoryIndexes = 1116, baseNames, directoryNames

@@ -181,6 +181,7 @@ struct RPMPackage: PackageContents {
         facts.summary = try header.text(.summary)
         facts.license = try header.text(.license)
         facts.provides = Set(try header.texts(.provideNames).map { $0.displayed })
+        facts.requires = try header.texts(.requireNames).map { [$0.displayed] }
         let flags = try header.numbers(.fileFlags)
         for (file, flag) in zip(files, flags) {
             guard let path = PackageFacts.path(file.path) else { continue }

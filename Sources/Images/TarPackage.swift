@@ -104,6 +104,8 @@ struct TarPackage: PackageContents {
         }
         facts.replaces = names("replaces")
         facts.provides = names("provides")
+        // Arch calls it 'depend', and Alpine, too.
+        facts.requires = names("depend").sorted().map { [$0] }
         facts.configuration = Set((fields["backup"] ?? []).compactMap { PackageFacts.path($0.utf8) })
         if format == .pacman {
             facts.scripts =

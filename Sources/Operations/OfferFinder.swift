@@ -29,6 +29,8 @@ final class OfferFinder {
     private var catalogues: [String: PackageCatalogue] = [:]
     /// Whether what packages of distributions recommend is wanted, too.
     var hasRecommended = false
+    /// Whether what scripts of packages use is wanted, too.
+    var runsScripts = false
     private lazy var host = HostMatch(root: hostRoot, progress: session.progress)
     private let hostRoot: String
 
@@ -104,7 +106,8 @@ final class OfferFinder {
             chosen.place = .image(image)
         }
         if case .wish(let wish, let catalogue) = chosen.place {
-            let set = try PackageSet(wish, hasRecommended: hasRecommended, from: catalogue)
+            let set = try PackageSet(
+                wish, hasRecommended: hasRecommended, runsScripts: runsScripts, from: catalogue)
             chosen.place = .packages(set)
             // Of several versions the one that goes with the rest is taken, not always the newest.
             chosen.version = set.main.flatMap { ImageNaming.packageVersion($0.version) }.flatMap {
@@ -120,13 +123,11 @@ final class OfferFinder {
         return remotes
     }
 
-    /// What a distribution has of a text in its names, as it was read last; `nil` for other remotes.
-    func packages(of remote: ConfiguredRemote, named text: String) throws -> [Offer]? {
-        guard remote.description.kind.isDistribution else { return nil }
-        guard let catalogue = try catalogue(of: remote, isNamed: false, isKnownEnough: true) else {
-            return []
-        }
-        return catalogue.pool.search(text).map { Self.offer(of: $0, version: nil, in: catalogue) }
+    /// The names of a distribution's packages, as they were read last; `nil` where it cannot be reached.
+    func names(of remote: ConfiguredRemote) throws -> NameList? {
+        if let known = catalogues[remote.name] { return known.names }
+        if let list = try PackageCatalogue.names(session, remote, architecture: architecture) { return list }
+        return try catalogue(of: remote, isNamed: false, isKnownEnough: true)?.names
     }
 
     /// What the rules of systemd say of an offer; `nil` where the remote says nothing of the image.

@@ -251,6 +251,7 @@ extension Session {
     ) throws -> UnpackedTree {
         let area = try store.makeImport(minimumFree: options.minimumFree, isSharing: isSharing)
         do {
+            if options.packages.runsScripts, image.packages == nil { throw PackageError.noScripts(source) }
             let merged = try image.packages.map { try unpack(image, $0, options: options, into: area) }
             if merged == nil { try image.read(into: area.builder, progress: progress) }
             let facts = image.packages.map { Self.facts(of: image, $0, options: options) } ?? image.facts

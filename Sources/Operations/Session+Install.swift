@@ -63,6 +63,7 @@ extension Session {
         defer { withExtendedLifetime(lease) {} }
         let current = try store.currentGeneration(of: profile).map { try members(of: $0, in: store) } ?? []
         finder.hasRecommended = options.hasRecommended
+        finder.runsScripts = options.packages.runsScripts
         // All is fetched before anything is unpacked.
         let resolved = try wanted.map { try resolve($0.package, options: options, finder, in: store) }
         let files = try fetch(resolved.compactMap(\.offer))

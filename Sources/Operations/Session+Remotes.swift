@@ -101,7 +101,7 @@ extension Session {
     }
 
     /// A remote, of which the configuration says what its own file does not.
-    private func withSettings(_ remote: ConfiguredRemote) throws -> ConfiguredRemote {
+    func withSettings(_ remote: ConfiguredRemote) throws -> ConfiguredRemote {
         var description = remote.description
         description.timeout = try description.timeout ?? settings.number(.timeout)
         description.attempts = try description.attempts ?? settings.number(.attempts)

@@ -29,19 +29,13 @@ extension Session {
         let finder = try OfferFinder(self, architecture: nil)
         var found: [(rank: SearchRank, package: FoundPackage)] = []
         for remote in try finder.readRemotes() {
-            if let offers = try finder.packages(of: remote, named: words.first ?? "") {
-                for offer in offers {
-                    guard
-                        let rank = SearchRank(
-                            of: words, name: offer.name, summary: offer.summary, commands: [])
-                    else { continue }
-                    found.append(
-                        (
-                            rank,
-                            FoundPackage(
-                                name: offer.name, version: offer.version?.text, remote: remote.name,
-                                location: offer.location, summary: offer.summary, size: nil, packages: nil)
-                        ))
+            if remote.description.kind.isDistribution {
+                let location = remote.description.location.text
+                for hit in try finder.names(of: remote)?.search(words) ?? [] {
+                    let package = FoundPackage(
+                        name: hit.name, version: hit.version, remote: remote.name,
+                        location: location + "/" + hit.name, summary: hit.summary, size: nil, packages: nil)
+                    found.append((hit.rank, package))
                 }
                 continue
             }
@@ -120,7 +114,8 @@ extension Session {
                 information.stored.append(
                     StoredVersion(
                         version: package.version, storePath: package.baseName,
-                        architecture: "\(package.architecture)", size: metadata?.size))
+                        architecture: "\(package.architecture)", size: metadata?.size,
+                        isReproducible: metadata?.finishing?.isReproducible ?? true))
             }
         }
         for remote in try finder.readRemotes() where named.map({ $0.remote == remote.name }) ?? true {
@@ -189,6 +184,8 @@ public struct StoredVersion: Encodable, Sendable {
     public let architecture: String
     /// Bytes of its files; `nil` where its metadata is damaged.
     public let size: Int?
+    /// Whether the same sources give the same bytes: not where scripts of packages were run.
+    public let isReproducible: Bool
 }
 
 /// A version of a package in a remote.

@@ -113,15 +113,18 @@ enum Console {
             } else if errno != EINTR {
                 // What cannot be told is no reason to leave work undone.
                 guard descriptor == STDOUT_FILENO else { return }
-                // A reader that went away, such as head(1), is no news to anybody.
-                if errno != EPIPE {
-                    let reason = String(cString: strerror(errno))
-                    note(
-                        """
-                        cannot write the results: \(reason.prefix(1).lowercased() + reason.dropFirst())
-                        hint: what was to be done is done; see 'sxs list'
-                        """)
+                // A reader that went away, such as head(1), is no news to anybody: the end is that of any other program.
+                guard errno != EPIPE else {
+                    signal(SIGPIPE, SIG_DFL)
+                    raise(SIGPIPE)
+                    Glibc.exit(128 + SIGPIPE)
                 }
+                let reason = String(cString: strerror(errno))
+                note(
+                    """
+                    cannot write the results: \(reason.prefix(1).lowercased() + reason.dropFirst())
+                    hint: what was to be done is done; see 'sxs list'
+                    """)
                 Glibc.exit(1)
             }
         }

@@ -23,6 +23,11 @@ enum PackageRows {
         for (name, reason) in finishing.missing.sorted(by: { $0.key < $1.key }) {
             rows.append(["without", "\(name): \(reason)"])
         }
+        if let ran = finishing.ran, !ran.isEmpty {
+            let names = ran.map { "\($0.package), \($0.script)" }
+            rows.append(["scripts run", "\(ran.count): the result is not reproducible"])
+            rows += names.map { ["", $0] }
+        }
         for script in finishing.scripts {
             rows.append([
                 "not done", "\(script.package), \(script.script): \(script.programs.joined(separator: " "))",

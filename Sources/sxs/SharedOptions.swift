@@ -106,8 +106,16 @@ struct ImageOptions: ParsableArguments {
         help: ArgumentHelp("A locale to make of packages, such as de_DE.UTF-8.", valueName: "locale"))
     var locale: [String] = []
 
+    @Flag(
+        help: """
+            Run the scripts of packages, as the package manager would, in a namespace of their own without network: the \
+            result is not reproducible.
+            """)
+    var runScripts = false
+
     private func packageOptions() throws -> PackageOptions {
         var options = PackageOptions()
+        options.runsScripts = runScripts
         options.slim = try Set(
             (slim ?? "").split(separator: ",").map { word in
                 guard let kind = Slimming(rawValue: String(word)) else {

@@ -83,6 +83,32 @@ import Testing
         #expect(ScriptCalls(Array(long.utf8)).calls.count == 1)
     }
 
+    @Test func whatOnlyUpgradesDoIsToldApart() {
+        let programs = { (text: String) in
+            ScriptCalls(Array(text.utf8)).programs.subtracting(["[", "dpkg", "test"]).sorted()
+        }
+        #expect(
+            programs(
+                "if [ \"$1\" = configure ] && dpkg --compare-versions \"$2\" lt-nl 1; then a; else b; fi; c")
+                == ["b", "c"])
+        #expect(programs("if dpkg --compare-versions \"$2\" lt 1; then a; fi") == ["a"])
+        #expect(programs("if [ -n \"$2\" ]; then if b; then c; fi; elif d; then e; fi") == ["d", "e"])
+        #expect(programs("if [ \"configure\" = \"$1\" -a \"x$2\" != \"x\" ]; then a; fi") == [])
+        #expect(programs("[ -n \"$2\" ] && a && b; c") == ["c"])
+        #expect(programs("if a || [ -n \"$2\" ]; then b; fi") == ["a", "b"])
+        #expect(programs("if ! [ -n \"$2\" ]; then a; fi") == ["a"])
+        #expect(programs("if [ -z \"$2\" ]; then a; fi") == ["a"])
+        // In a function it is another argument.
+        #expect(programs("f() { if [ -n \"$2\" ]; then a; fi; }\nf x y") == ["a", "f"])
+    }
+
+    @Test func functionsThatNothingCallsAreNotRun() {
+        let programs = { (text: String) in ScriptCalls(Array(text.utf8)).programs.sorted() }
+        #expect(programs("a() { b; }\nc() { { d; }; a; }\ne() { f; }\nc") == ["a", "b", "c", "d"])
+        #expect(programs("a() { b; }\n$x") == ["b"])
+        #expect(programs("a()\n{\n  b\n}\nfunction c { a; }\nd") == ["d"])
+    }
+
     /// No text can make it trap or run for ever.
     @Test func anyTextIsTaken() {
         let text = Array(

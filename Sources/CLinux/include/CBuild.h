@@ -1,6 +1,9 @@
 /* A program that runs shut in: it sees the store, its input and an empty
    directory in memory for its output, and nothing else of the host: no other
-   file, process or network, no privileges, an empty environment. */
+   file, process or network, no privileges, an empty environment.
+
+   With is_writable it may change its closure, in which it is root: of nobody
+   else, and with no capability but those for files. */
 #ifndef CBUILD_H
 #define CBUILD_H
 
@@ -24,6 +27,7 @@ struct sxs_build {
                                    is then a path in there, or empty */
     const char *output;         /* NULL, or a name in /out for what it prints that is no message */
     char *const *environment;   /* NULL for none */
+    int is_writable;            /* the closure may be changed; it has empty directories proc and run, too */
 };
 
 /* What sxs_build_start was doing when it failed. */

@@ -23,9 +23,13 @@ final class PackageCatalogue: @unchecked Sendable {
         /// Of what it is: repositories, architecture, form.
         let configuration: String
         let entries: [Entry]
+        /// The list of names: a file beside this one, and its bytes; `nil` where it could not be written.
+        var names: String?
+        var namesSize: Int?
     }
 
     private static let suffix = ".solv"
+    private static let namesSuffix = ".names"
     private static let readersAtOnce = 8
     private static let longestCache = 1 << 30
 
@@ -69,10 +73,72 @@ final class PackageCatalogue: @unchecked Sendable {
 
     /// What the kept state has to be of.
     private var configuration: String {
+        Self.configuration(of: repositories, remote, architecture)
+    }
+
+    private static func configuration(
+        of repositories: [PackageRepository], _ remote: ConfiguredRemote, _ architecture: Architecture
+    ) -> String {
         let lines =
             [PackagePool.cacheVersion, architecture.rawValue] + repositories.map { "\($0)" }
             + ["\(remote.description.isInsecure)"]
         return Digest(hashing: lines.joined(separator: "\n").utf8).hex
+    }
+
+    // MARK: - Names
+
+    /// The names of all packages as they were read last, without a pool; `nil` where they have to be read anew.
+    static func names(
+        _ session: Session, _ remote: ConfiguredRemote, architecture: Architecture
+    ) throws -> NameList? {
+        // What is passed over is told by whoever reads it in earnest.
+        var notes: [String] = []
+        let repositories = try RepositoryConfiguration.repositories(
+            of: remote, architecture: architecture, note: { notes.append($0) })
+        let place = [session.root, StoreLayout.Name.cache, RemoteLayout.solvables, remote.name]
+        guard let directory = try? Descriptor.directory(place.joined(separator: "/")),
+            let state = try Self.state(in: directory),
+            state.configuration == configuration(of: repositories, remote, architecture),
+            let name = state.names, let size = state.namesSize, try directory.status(of: name) != nil,
+            let list = try NameList(MappedFile(directory.open(beneath: name)), size: size)
+        else { return nil }
+        notes.forEach(session.note)
+        return list
+    }
+
+    /// The names of all packages.
+    var names: NameList { NameList(NameList.text(of: pool.search(""))) }
+
+    private static func state(in directory: Descriptor) throws -> State? {
+        guard try directory.status(of: RemoteLayout.solvableState) != nil else { return nil }
+        return try? JSONDecoder().decode(
+            State.self, from: Data(directory.open(beneath: RemoteLayout.solvableState).readAll()))
+    }
+
+    private func hasNames(_ state: State, in directory: Descriptor) throws -> Bool {
+        guard let name = state.names, let size = state.namesSize else { return false }
+        return try directory.status(of: name).map { Int($0.st_size) == size } ?? false
+    }
+
+    /// Writes what is kept beside the repositories: which they are, and the names of their packages.
+    private func keep(_ entries: [State.Entry], in directory: Descriptor?) throws {
+        guard let directory else { return }
+        let lines =
+            [NameList.heading, configuration] + entries.map { "\($0.file) \($0.isAutomatic)" }
+        let name = Digest(hashing: lines.joined(separator: "\n").utf8).hex + Self.namesSuffix
+        if try directory.status(of: name) == nil {
+            try keep(NameList.text(of: pool.search("")), as: name, in: directory)
+        }
+        var state = State(configuration: configuration, entries: entries)
+        if let status = try directory.status(of: name) {
+            (state.names, state.namesSize) = (name, Int(status.st_size))
+        }
+        try keep(Bytes(JSONEncoder().encode(state)), as: RemoteLayout.solvableState, in: directory)
+        let wanted = Set(entries.map(\.file) + [RemoteLayout.solvableState, name])
+        for other in (try? directory.list().map(\.text)) ?? [] where !wanted.contains(other) {
+            // What is not removed now goes another time.
+            try? directory.unlink(other)
+        }
     }
 
     // MARK: - What is kept
@@ -97,10 +163,7 @@ final class PackageCatalogue: @unchecked Sendable {
     /// - Parameter isCompared: Whether files have to have the digests in their names: where something is installed.
     /// - Returns: Whether it was there, and is of these repositories.
     private func readKnown(isCompared: Bool) throws -> Bool {
-        guard let directory = try directory(),
-            try directory.status(of: RemoteLayout.solvableState) != nil,
-            let state = try? JSONDecoder().decode(
-                State.self, from: Data(directory.open(beneath: RemoteLayout.solvableState).readAll())),
+        guard let directory = try directory(), let state = try Self.state(in: directory),
             state.configuration == configuration, state.entries.count == repositories.count
         else { return false }
         let texts = try state.entries.map { entry in
@@ -120,6 +183,10 @@ final class PackageCatalogue: @unchecked Sendable {
             else { throw DistributionError.unreadable(file: entry.file, reason: "it is damaged") }
         }
         (signer, signed) = (state.entries.first?.signer, state.entries.first?.signed)
+        if try !hasNames(state, in: directory) {
+            if let name = state.names { try? directory.unlink(name) }
+            try keep(state.entries, in: directory)
+        }
         return true
     }
 
@@ -174,13 +241,7 @@ final class PackageCatalogue: @unchecked Sendable {
                 State.Entry(
                     file: name, isAutomatic: index.isAutomatic, signer: index.signer, signed: index.signed))
         }
-        let state = State(configuration: configuration, entries: entries)
-        try keep(Bytes(JSONEncoder().encode(state)), as: RemoteLayout.solvableState, in: directory)
-        let wanted = Set(entries.map(\.file) + [RemoteLayout.solvableState])
-        for name in (try? directory?.list().map(\.text)) ?? [] where !wanted.contains(name) {
-            // What is not removed now goes another time.
-            try? directory?.unlink(name)
-        }
+        try keep(entries, in: directory)
     }
 
     private func keep(_ bytes: Bytes, as name: String, in directory: Descriptor?) throws {

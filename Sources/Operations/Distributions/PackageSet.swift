@@ -5,12 +5,15 @@ internal import StoreLayout
 
 /// A package of a distribution with all that it needs, chosen and not yet fetched.
 struct PackageSet: Sendable {
-    /// What was asked for.
-    let wish: PackageWish
+    /// What was asked for: the first gives the name.
+    let wishes: [PackageWish]
     /// Whether what packages recommend was taken, too.
     let hasRecommended: Bool
     let resolution: Resolution
     let catalogue: PackageCatalogue
+
+    /// What was asked for first.
+    var wish: PackageWish { wishes[0] }
 
     /// The package itself.
     var main: ResolvedPackage? {
@@ -42,14 +45,30 @@ struct PackageSet: Sendable {
     }
 
     /// Chooses.
-    init(_ wish: PackageWish, hasRecommended: Bool, from catalogue: PackageCatalogue) throws {
-        self.wish = wish
+    init(
+        _ wish: PackageWish, hasRecommended: Bool, runsScripts: Bool = false, from catalogue: PackageCatalogue
+    ) throws {
+        try self.init(
+            all: [wish], hasRecommended: hasRecommended, runsScripts: runsScripts, from: catalogue)
+    }
+
+    /// Chooses for several wishes, of which there has to be one.
+    ///
+    /// - Parameter runsScripts: Whether what scripts of packages use goes with them.
+    init(
+        all wishes: [PackageWish], hasRecommended: Bool, runsScripts: Bool = false,
+        from catalogue: PackageCatalogue
+    ) throws {
+        precondition(!wishes.isEmpty)
+        self.wishes = wishes
         self.hasRecommended = hasRecommended
         self.catalogue = catalogue
-        let isDebian = catalogue.remote.description.kind == .debian
+        var (companions, leftOut): ([String], [String]) = ([], [])
+        if catalogue.remote.description.kind == .debian {
+            companions = RunningSystem.companions + (runsScripts ? RunningSystem.scriptCompanions : [])
+            leftOut = RunningSystem.debian.keys.filter { !companions.contains($0) }.sorted()
+        }
         resolution = try catalogue.pool.resolve(
-            [wish], hasRecommended: hasRecommended,
-            companions: isDebian ? RunningSystem.companions : [],
-            leavingOut: isDebian ? RunningSystem.debian.keys.sorted() : [])
+            wishes, hasRecommended: hasRecommended, companions: companions, leavingOut: leftOut)
     }
 }

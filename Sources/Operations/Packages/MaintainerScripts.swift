@@ -42,9 +42,7 @@ struct MaintainerScripts {
                 default: break
                 }
             }
-            let unknown = Set(read.calls.compactMap(\.program)).filter {
-                !Self.isDone($0) && !read.functions.contains($0)
-            }
+            let unknown = read.programs.filter { !Self.isDone($0) && !read.functions.contains($0) }
             if !unknown.isEmpty { others.append((script.name, unknown.sorted())) }
         }
     }
@@ -134,12 +132,13 @@ struct MaintainerScripts {
         "source", "eval", "read", "cd", "umask", "trap", "break", "continue", "command", "which", "type",
         "cat", "grep", "egrep", "sed", "awk", "cut", "head", "tail", "sort", "uniq", "tr", "basename",
         "dirname", "readlink", "id", "getent", "uname", "ls", "stat", "wc", "expr", "find", "xargs", "sh",
-        "dpkg", "dpkg-query", "rpm", "logger", "sleep", "wait", "exec", "getopts", "expand", "cmp", "diff",
+        "dpkg", "dpkg-query", "dpkg-architecture", "rpm", "logger", "sleep", "wait", "exec", "getopts",
+        "expand", "cmp", "diff",
         "md5sum", "sha256sum", "shopt", "declare", "typeset", "let",
     ]
 
     /// What is done declaratively, or by caches that are made in another way.
-    private static let done: Set<String> = [
+    static let done: Set<String> = [
         "update-alternatives", "alternatives", "dpkg-divert", "dpkg-trigger", "dpkg-maintscript-helper",
         "ldconfig", "ldconfig.real", "update-ca-certificates", "update-ca-trust", "glib-compile-schemas",
         "gio-querymodules", "gio-querymodules-64", "update-mime-database", "update-desktop-database",
@@ -153,7 +152,7 @@ struct MaintainerScripts {
     /// What belongs to a host that runs: services, users, and files of older versions that were never here.
     ///
     /// Users and directories are made by sysusers.d and tmpfiles.d when a generation is activated.
-    private static let host: Set<String> = [
+    static let host: Set<String> = [
         "systemctl", "deb-systemd-helper", "deb-systemd-invoke", "invoke-rc.d", "update-rc.d", "service",
         "systemd-tmpfiles", "systemd-sysusers", "systemd-hwdb", "udevadm", "systemd-update-helper",
         "start-stop-daemon", "rc-service", "rc-update", "rm", "rmdir", "add-shell", "remove-shell",
@@ -164,5 +163,8 @@ struct MaintainerScripts {
         "systemd-detect-virt", "chmod", "chown", "chgrp", "mkdir", "touch", "mountpoint", "dbus-send",
         "runlevel", "pam-auth-update", "journalctl", "systemd-machine-id-setup", "dbus-uuidgen",
         "update-binfmts", "ischroot", "telinit", "catchsegv", "mandb", "depmod",
+        "clean-up-unmanaged-libraries", "dpkg-realpath", "setfacl", "setcap", "newaliases", "systemd-cat",
+        "loginctl", "systemd-escape", "update-secureboot-policy", "insserv", "initctl",
+        "chkconfig", "fixfiles", "rpm-helper", "pam-config", "authselect", "sysctl", "modprobe", "plymouth",
     ]
 }

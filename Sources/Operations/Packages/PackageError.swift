@@ -10,6 +10,10 @@ public enum PackageError: Error, Equatable, CustomStringConvertible {
     case mixed(first: String, second: String)
     /// Several images of which one is no package.
     case several(String)
+    /// A script that was to be run failed, or could not be started.
+    case script(String, package: String, reason: String)
+    /// Scripts were to be run of what has none.
+    case noScripts(String)
 
     /// What happened, and what to do.
     public var description: String {
@@ -33,6 +37,16 @@ public enum PackageError: Error, Equatable, CustomStringConvertible {
             """
             \(source) is no package of a distribution, and only these can be put together
             hint: import it alone
+            """
+        case .script(let script, let package, let reason):
+            """
+            the script \(script) of \(package) failed: \(reason)
+            hint: without --run-scripts none is run, and what is not done is noted; nothing was imported
+            """
+        case .noScripts(let source):
+            """
+            \(source) is no package of a distribution: it has no scripts to be run
+            hint: leave out --run-scripts
             """
         }
     }

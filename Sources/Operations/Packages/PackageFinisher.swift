@@ -56,6 +56,37 @@ struct PackageFinisher {
         return record
     }
 
+    /// Runs the packages' scripts, in the finished tree.
+    ///
+    /// - Parameter packages: The packages in the order in which they came: a repository's is that of their dependencies.
+    /// - Throws: ``PackageError/script(_:package:reason:)`` for the first that fails.
+    mutating func runScripts(of packages: [PackageFile]) throws {
+        let scripts = ScriptRoot.scripts(of: packages)
+        var ran: [FinishingRecord.Script] = []
+        if !scripts.isEmpty {
+            let architecture = packages.lazy.map(\.facts.architecture).first {
+                !["all", "noarch", "any"].contains($0)
+            }
+            let root = try ScriptRoot(
+                tree, staging: area.staging, architecture: architecture ?? "all", in: area.directory)
+            // The first error is the one to report; what is left goes with the next writer.
+            defer { try? root.discard() }
+            root.settle()
+            for (script, facts) in scripts where try root.run(script, of: facts) {
+                let calls = record.scripts.first { $0.package == facts.name && $0.script == script.name }
+                ran.append(
+                    FinishingRecord.Script(
+                        package: facts.name, script: script.name, programs: calls?.programs ?? []))
+            }
+            made("paths changed by scripts", try root.takeChanges(into: area.builder))
+        }
+        record.ran = ran
+        // What was run is done.
+        record.scripts.removeAll { script in
+            ran.contains { $0.package == script.package && $0.script == script.script }
+        }
+    }
+
     /// Notes something that was made.
     mutating func made(_ name: String, _ count: Int) {
         guard count > 0 else { return }

@@ -16,6 +16,8 @@ public struct PackageOptions: Sendable, Equatable {
     public var drops: [PathPattern] = []
     /// Files and links that are added, in place of what is there.
     public var additions: [Addition] = []
+    /// Whether scripts of packages are run, shut in, after all that is done without them.
+    public var runsScripts = false
     /// What is said of its programs, before the hints of the user and of sxs.
     public var hints: [Hint] = []
 
@@ -61,5 +63,6 @@ public struct PackageOptions: Sendable, Equatable {
         ["sxs-packages \(Self.version)"] + slim.map { "slim \($0.rawValue)" }.sorted()
             + locales.sorted().map { "locale \($0)" } + drops.map { "drop \($0)" }.sorted()
             + additions.map(\.line).sorted() + wanted.map { "wanted \($0)" } + ["summary \(summary ?? "")"]
+            + (runsScripts ? ["run-scripts"] : [])
     }
 }

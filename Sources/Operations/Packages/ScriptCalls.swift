@@ -19,6 +19,10 @@ struct ScriptCalls {
     private(set) var calls: [Call] = []
     /// Functions that the script defines.
     private(set) var functions: Set<String> = []
+    /// Programs that it calls where its package comes in for the first time.
+    ///
+    /// Without those of functions that nothing calls, and of branches for upgrades from another version.
+    private(set) var programs: Set<String> = []
 
     private typealias Binding = [String: String]
 
@@ -38,16 +42,21 @@ struct ScriptCalls {
         // What a loop's end brings back; `nil` for loops that are not `for`.
         var loops: [[Binding]?] = []
         var count = 0
+        var flow = ScriptFlow()
         for command in ScriptLexer.commands(in: text) {
             count += bindings.count
             guard count <= Self.commandLimit else { break }
             if command.end == .definition {
-                if let name = command.words.first?.keyword { functions.insert(name) }
+                if let name = command.words.first?.keyword {
+                    functions.insert(name)
+                    flow.define(name)
+                }
                 continue
             }
             var words = command.words[...]
             while let word = words.first?.keyword, Self.keywords.contains(word) {
                 words = words.dropFirst()
+                flow.take(keyword: word)
                 switch word {
                 case "for":
                     loops.append(bindings)
@@ -56,11 +65,15 @@ struct ScriptCalls {
                 case "while", "until": loops.append(nil)
                 case "done": if let last = loops.popLast(), let before = last { bindings = before }
                 case "function":
-                    if let name = words.first?.keyword { functions.insert(name) }
+                    if let name = words.first?.keyword {
+                        functions.insert(name)
+                        flow.define(name)
+                    }
                     words = words.dropFirst()
                 default: break
                 }
             }
+            flow.take(words, end: command.end)
             while let word = words.first?.keyword, ["local", "export", "readonly"].contains(word) {
                 words = words.dropFirst()
             }
@@ -74,9 +87,11 @@ struct ScriptCalls {
             guard !words.isEmpty else { continue }
             for binding in bindings {
                 let call = Call(words: words.flatMap { Self.fields($0, binding) })
+                if !call.words.isEmpty { flow.call(call.program) }
                 if calls.last != call, !call.words.isEmpty { calls.append(call) }
             }
         }
+        programs = flow.programs(functions: functions)
     }
 
     /// The name and the value of `NAME=VALUE`.

@@ -30,7 +30,7 @@ struct ScriptWord: Equatable {
 
 /// A simple command of a script: its words, and what ends it.
 struct ScriptCommand: Equatable {
-    enum End: Equatable { case command, pipe, closing, definition }
+    enum End: Equatable { case command, and, or, pipe, definition }
 
     var words: [ScriptWord]
     var end: End
@@ -82,11 +82,14 @@ struct ScriptLexer {
                 end(.command)
                 while next == ";" || next == "&" { index += 1 }
                 cases[cases.count - 1] = true
+            case "&" where next == "&":
+                index += 1
+                end(.and)
             case ";", "&": end(.command)
             case "|":
                 if next == "|" {
                     index += 1
-                    end(.command)
+                    end(.or)
                 } else {
                     end(.pipe)
                 }
@@ -280,7 +283,10 @@ struct ScriptLexer {
         }
         if "0123456789@*#?$!-".unicodeScalars.contains(character) {
             index += 1
-            return begin { $0.parts.append(.unknown) }
+            let isPlace = ("0"..."9").contains(character)
+            return begin {
+                $0.parts.append(isPlace ? .variable(String(character), isQuoted: isQuoted) : .unknown)
+            }
         }
         begin { $0.append("$") }
     }

@@ -42,12 +42,20 @@ extension Session {
         let recipe = try recipe(path)
         let lock = try lock(of: path)
         let store = try openStoreForWriting()
-        if let lock, let package = recipe.packages.first(where: { lock.digests[$0] == nil }) {
-            throw RecipeError.unlocked(package, lock: path + RecipeLock.suffix)
+        if let lock {
+            let package = recipe.files.first { lock.digests[$0] == nil }
+            let question = RecipeLock.question(of: recipe)
+            if let missing = package ?? (lock.question == question ? nil : question ?? lock.question) {
+                throw RecipeError.unlocked(missing, lock: path + RecipeLock.suffix)
+            }
         }
         var references: [PackageReference] = []
         var open: [Descriptor] = []
-        for package in recipe.packages {
+        for (reference, file) in try fetchNamed(of: recipe, at: path, lock: lock) {
+            references.append(reference)
+            open.append(file)
+        }
+        for package in recipe.files {
             let (reference, file) = try locate(package, of: path, wanted: lock?.digests[package])
             references.append(reference)
             open += [file].compactMap { $0 }
@@ -76,22 +84,34 @@ extension Session {
         // Where what is fetched goes.
         _ = try openStoreForWriting()
         let file = path + RecipeLock.suffix
-        let old = try lock(of: path)?.digests ?? [:]
+        let before = try lock(of: path) ?? RecipeLock()
+        let old = before.digests
         var digests: [String: String] = [:]
-        for package in recipe.packages {
+        for package in recipe.files {
             let known = isUpdate ? nil : old[package]
             let digest = try locate(package, of: path, wanted: known).reference.digest?.hex ?? ""
             digests[package] = digest
         }
-        let text = RecipeLock(digests).text
+        let question = RecipeLock.question(of: recipe)
+        // What goes together is chosen together: with another name all is chosen anew.
+        let isKept = !isUpdate && question == before.question
+        let members = isKept ? before.members : try chosen(by: recipe, at: path)?.members ?? []
+        let text = RecipeLock(digests, question: question, members: members).text
         let parts = try Self.absolutePath(file).split(separator: "/", omittingEmptySubsequences: false)
         let directory = try Descriptor.directory(parts.dropLast().joined(separator: "/") + "/")
         try directory.replaceFile(
             String(parts.last ?? ""), contents: Array(text.utf8), through: directory, isDurable: true)
+        let was = Self.titles(of: before)
+        let now = Self.titles(of: RecipeLock(digests, members: members))
         return LockChange(
-            file: file, added: digests.keys.filter { old[$0] == nil }.sorted(),
-            changed: digests.keys.filter { old[$0] != nil && old[$0] != digests[$0] }.sorted(),
-            removed: old.keys.filter { digests[$0] == nil }.sorted())
+            file: file, added: now.keys.filter { was[$0] == nil }.sorted(),
+            changed: now.keys.filter { was[$0] != nil && was[$0] != now[$0] }.sorted(),
+            removed: was.keys.filter { now[$0] == nil }.sorted())
+    }
+
+    /// All digests of a lock, by what people call their packages.
+    private static func titles(of lock: RecipeLock) -> [String: String] {
+        lock.digests.merging(lock.members.map { ($0.title, $0.digest) }) { _, last in last }
     }
 
     // MARK: - Reading
@@ -119,15 +139,9 @@ extension Session {
         return try file.readAll(limit: longestText)
     }
 
-    /// A path as a recipe has it: beside the recipe.
-    private static func beside(_ recipe: String, _ path: String) -> String {
-        guard !path.hasPrefix("/"), let slash = recipe.lastIndex(of: "/") else { return path }
-        return recipe[...slash] + path
-    }
-
     // MARK: - Packages
 
-    /// Finds a package of a recipe: the one place where its names are resolved.
+    /// Finds a package of a recipe that is a file.
     ///
     /// - Parameter wanted: The digest that it has to have; `nil` to find out which it has.
     /// - Returns: Where it is, with its digest; a file that was fetched, which has to stay open.
@@ -191,24 +205,6 @@ extension Session {
         return (file, found)
     }
 
-    /// A name without the escapes of URLs.
-    private static func unescaped(_ text: String) -> String {
-        var bytes: Bytes = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.first {
-            if byte == UInt8(ascii: "%"), rest.count > 2,
-                let value = UInt8(String(decoding: rest.dropFirst().prefix(2), as: UTF8.self), radix: 16)
-            {
-                bytes.append(value)
-                rest = rest.dropFirst(3)
-            } else {
-                bytes.append(byte)
-                rest = rest.dropFirst()
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
     // MARK: - Options
 
     private func options(of recipe: Recipe, at path: String) throws -> ImportOptions {
@@ -221,7 +217,9 @@ extension Session {
                 return kind
             })
         options.packages.locales = recipe.locales
-        options.packages.wanted = recipe.wanted
+        // Who names packages means their commands.
+        let names = recipe.names.map { String($0.prefix { $0 != "=" && $0 != "@" }) }
+        options.packages.wanted = recipe.wanted.isEmpty && recipe.expose.isEmpty ? names : recipe.wanted
         options.packages.summary = recipe.description
         options.packages.drops = recipe.drops
         options.packages.additions = try recipe.additions.map { addition in

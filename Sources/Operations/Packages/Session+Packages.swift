@@ -87,7 +87,11 @@ extension Session {
         try merge.finish()
         var finisher = PackageFinisher(
             ordered, scripts, options: options.packages, in: area, note: note)
-        let finishing = try finisher.finish()
+        var finishing = try finisher.finish()
+        if options.packages.runsScripts {
+            try finisher.runScripts(of: packages)
+            finishing = finisher.record
+        }
         let records = ordered.map { package in
             let facts = package.facts
             return PackageRecord(
@@ -103,17 +107,24 @@ extension Session {
         return UnpackedPackages(packages: owned, records: records, finishing: finishing)
     }
 
-    /// Says what nobody did of what the packages' scripts do.
+    /// Says in a line what nobody did of what the packages' scripts do.
     func noteScripts(_ finishing: FinishingRecord, of name: String) {
-        let names = Set(finishing.scripts.map(\.package)).sorted()
-        guard let first = names.first else { return }
-        let what =
-            names.count == 1 ? "scripts of \(first)" : "scripts of \(names.count) packages (\(first), …)"
+        guard !finishing.scripts.isEmpty else { return }
+        let byPackage = Dictionary(grouping: finishing.scripts, by: \.package)
+        let shown = byPackage.keys.sorted().prefix(Self.shownPackages).map { package in
+            "\(package): \(Set(byPackage[package]?.flatMap(\.programs) ?? []).sorted().joined(separator: " "))"
+        }
+        let rest = byPackage.count - shown.count
+        let what = shown.joined(separator: "; ") + (rest > 0 ? "; and of \(rest) more" : "")
         note(
             """
-            \(name): \(what) call more than is done without running them; 'sxs path-info \(name)' has what
+            \(name): scripts of \(byPackage.count) \(byPackage.count == 1 ? "package" : "packages") call more than is done \
+            without running them (\(what)); 'sxs path-info \(name)' has all
             """)
     }
+
+    /// Packages that a note names.
+    private static var shownPackages: Int { 3 }
 }
 
 /// What is known of packages after they were read.

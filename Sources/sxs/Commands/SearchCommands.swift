@@ -5,8 +5,8 @@ struct SearchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search", abstract: "Find packages in remotes.",
         discussion: """
-            By their names; and by commands and descriptions, where a remote has an index of them, as those of 'sxs repo' do. \
-            The best come first. Registries are not searched.
+            By their names; and by commands and descriptions, where a remote has an index of them, as those of 'sxs repo' do; \
+            of distributions by names and summaries. The best come first. Registries are not searched.
 
             Examples:
               sxs search edit
@@ -65,7 +65,13 @@ struct InformationCommand: ParsableCommand {
             rows.append(["collection of", packages.joined(separator: " ")])
         }
         rows += information.stored.map { stored in
-            ["in the store", [stored.version, stored.size.map(Console.size), stored.storePath].text]
+            [
+                "in the store",
+                [
+                    stored.version, stored.size.map(Console.size), stored.storePath,
+                    stored.isReproducible ? nil : "not reproducible: scripts were run",
+                ].text,
+            ]
         }
         var counts: [String: Int] = [:]
         for offer in information.offered {
