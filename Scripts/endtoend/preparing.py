@@ -127,7 +127,7 @@ def partition(host):
     # Nothing is made in the machine's own /dev.
     devices = [host.shell(f"losetup --find --show --read-only /mnt/{name}.raw").strip() for name in ("next", "now")]
     try:
-        host.shell(f"mkdir /run/dev; mount --rbind /dev /run/dev; mount -t tmpfs tmpfs /dev; ln -s /run/dev/* /dev/; rm -f /dev/disk; "
+        host.shell(f"mkdir /run/dev; mount --rbind /dev /run/dev; mount --make-rprivate /run/dev; mount -t tmpfs tmpfs /dev; ln -s /run/dev/* /dev/; rm -f /dev/disk; "
                    f"mkdir -p {LABELS}; cd {LABELS}; ln -s /run{devices[0]} debian_12.9; "
                    "for name in debian_12.8 debian_99_verity _empty; do ln -s /run/dev/null $name; done")
         before = host.shell("cat /proc/mounts")

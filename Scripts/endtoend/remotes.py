@@ -304,7 +304,7 @@ def hosts(tests):
     store.sxs("remote", "add", "h", shelf.url, "--key", tests.keys.public)
     store.sxs("install", "hello")
     say(tests.run(store, "hello") == "hello 1\n", "the newest that fits")
-    say(not tests.web.asked("hello-2.raw"), "what does not fit was fetched")
+    say(not tests.web.asked("hosts/hello-2.raw"), "what does not fit was fetched")
     output = refused(store, "install", "hello@2", words=["not for this host", "ID: it is for another system"], empty=False)
     say("--any-host" in output, output)
     status, output = store.attempt_plain("explain", "h/hello")
