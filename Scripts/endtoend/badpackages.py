@@ -51,6 +51,7 @@ class BadPackageTests:
         file, link = tarfile.REGTYPE, tarfile.SYMTYPE
         cases = {
             "above": [("../victim/x", file, b"x")],
+            "absolute": [(str(outside / "x"), file, b"x")],
             "dots": [("./usr/../../victim/x", file, b"x")],
             "through": [("./usr/a", link, str(outside)), ("./usr/a/x", file, b"x")],
             "control": [("./usr/a\nb", file, b"x")],
@@ -67,10 +68,6 @@ class BadPackageTests:
                 continue
             say(status == 1 and "hint:" in output and name in output, f"{name}: {status} {output}")
             say(not list(outside.iterdir()), f"{name} wrote outside")
-        # An absolute path is one of the tree.
-        package = self.directory / "absolute.deb"
-        package.write_bytes(deb("absolute", tar([("/usr/share/x", file, b"x")])))
-        store.sxs("import", package)
         store.check()
 
     def test_what_cannot_be_unpacked_is_refused(self):
@@ -91,17 +88,15 @@ class BadPackageTests:
         store = self.store()
         size = 2_200_000_000
         package = self.directory / "zeros.deb"
-        # Two gigabytes of nothing in some kilobytes: what a bomb is like.
-        tree = self.directory / "zeros"
-        (tree / "usr/share").mkdir(parents=True)
-        with open(tree / "usr/share/zeros", "wb") as file:
-            file.truncate(size)
-        with subprocess.Popen(["tar", "--create", "--directory", tree, "."], stdout=subprocess.PIPE) as packed:
-            data = subprocess.run(["zstd", "-q", "-1", "--stdout"], stdin=packed.stdout, capture_output=True, check=True).stdout
-        package.write_bytes(deb("zeros", data, ".zst"))
+        # Two gigabytes of nothing in some kilobytes: what a bomb is like. Frames of zstd follow each other.
+        member = tarfile.TarInfo("./usr/share/zeros")
+        member.size = size
+        packed = lambda data: subprocess.run(["zstd", "-q", "--stdout"], input=data, capture_output=True, check=True).stdout  # noqa: E731
+        mebibyte = packed(bytes(1 << 20))
+        package.write_bytes(deb("zeros", packed(member.tobuf()) + mebibyte * (size >> 20) + mebibyte, ".zst"))
         say(package.stat().st_size < 1 << 20, "the package is no bomb")
         self.refused(store, "import", package, text="times")
-        self.refused(store, "import", package, "--max-ratio", "1000000", "--max-size", "1GiB", text="1073741824")
+        self.refused(store, "import", package, "--max-ratio", "1000000", "--max-size", "500M", text="500000000")
 
     def test_files_that_collide_are_refused_by_name(self):
         self.archive.make("left", Depends="right", files={"usr/share/both": "left\n"})

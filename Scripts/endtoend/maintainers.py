@@ -138,7 +138,7 @@ deb-systemd-invoke start x.service; systemctl --system daemon-reload; ldconfig; 
         (place / "usr/bin").mkdir(parents=True)
         (place / "usr/bin/busybox-tools").write_bytes(busybox)
         (place / "usr/bin/busybox-tools").chmod(0o755)
-        for name in ("mkdir", "rm", "ln", "chmod", "touch"):
+        for name in ("mkdir", "rm", "ln", "chmod", "touch", "sed", "grep", "cat", "cut", "sort", "mv", "cp", "readlink", "id"):
             (place / "usr/bin" / name).write_text(f"#!/bin/sh\nexec /usr/bin/busybox-tools {name} \"$@\"\n")
             (place / "usr/bin" / name).chmod(0o755)
         subprocess.run(["dpkg-deb", "--root-owner-group", "--build", place, self.archive.pool / "coreutils_9_all.deb"],

@@ -6,6 +6,7 @@ import os
 import re
 import threading
 import time
+import urllib.parse
 
 
 class Web:
@@ -52,7 +53,7 @@ class Web:
         if path.endswith("/"):
             path += "index"
         fault = next((fault for part, fault in self.faults.items() if part in path), None)
-        file = os.path.join(self.directory, path.lstrip("/"))
+        file = os.path.join(self.directory, urllib.parse.unquote(path).lstrip("/"))
         if callable(fault):
             fault = fault(request)
         if isinstance(fault, int):

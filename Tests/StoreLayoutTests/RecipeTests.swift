@@ -74,4 +74,61 @@ import Testing
             #expect(throws: RecipeError.self) { try RecipeLock(parsing: text, file: "x") }
         }
     }
+
+    @Test func namesAreOfARemoteAndItsTextIsKept() throws {
+        let text = """
+            [Recipe]
+            Name=tools
+            Version=1
+            Package=jq zsh=5.9* ./own.deb
+            Recommends=yes
+            [Remote]
+            Kind=debian
+            Location=https://example.org/debian
+            Suites=stable
+            """
+        let recipe = try Recipe(parsing: text, file: "x")
+        #expect(recipe.names == ["jq", "zsh=5.9*"] && recipe.files == ["./own.deb"])
+        #expect(recipe.hasRecommended && recipe.remote == nil)
+        #expect(
+            recipe.remoteText
+                == "[Remote]\nKind=debian\nLocation=https://example.org/debian\nSuites=stable\n")
+        let question = try #require(RecipeLock.question(of: recipe))
+        #expect(question.hasPrefix("jq zsh=5.9* recommends remote:"))
+        let other = try Recipe(
+            parsing: text.replacing("Suites=stable", with: "Suites=testing"), file: "x")
+        #expect(RecipeLock.question(of: other) != question)
+        #expect(throws: RecipeError.twoRemotes("deb", file: "x")) {
+            try Recipe(parsing: text.replacing("Recommends=yes", with: "Remote=deb"), file: "x")
+        }
+        #expect(throws: RecipeError.answer("Recommends", "maybe", file: "x")) {
+            try Recipe(parsing: text.replacing("=yes", with: "=maybe"), file: "x")
+        }
+    }
+
+    @Test func aLockHasAllPackagesOfAChoice() throws {
+        let digest = Digest(hashing: []).hex
+        let members = ["libonig5", "jq"].map {
+            RecipeLock.Member(
+                digest: digest, name: $0, version: "1:6.9-1", architecture: "amd64",
+                location: "/srv/my debs/\($0).deb")
+        }
+        let lock = RecipeLock(["./a.deb": digest], question: "jq remote:deb", members: members)
+        #expect(
+            lock.text == """
+                sxs-lock 1
+                package \(digest) ./a.deb
+                names jq remote:deb
+                member \(digest) jq 1:6.9-1 amd64 /srv/my debs/jq.deb
+                member \(digest) libonig5 1:6.9-1 amd64 /srv/my debs/libonig5.deb
+
+                """)
+        let read = try RecipeLock(parsing: lock.text, file: "x")
+        #expect(read.text == lock.text && read.members.count == 2 && read.question == "jq remote:deb")
+        for line in ["member \(digest) jq 1 amd64", "names", "member 12 jq 1 amd64 /x", "names a\nnames b"] {
+            #expect(throws: RecipeError.self) {
+                try RecipeLock(parsing: "sxs-lock 1\n\(line)\n", file: "x")
+            }
+        }
+    }
 }

@@ -66,7 +66,9 @@ struct PackageSet: Sendable {
         var (companions, leftOut): ([String], [String]) = ([], [])
         if catalogue.remote.description.kind == .debian {
             companions = RunningSystem.companions + (runsScripts ? RunningSystem.scriptCompanions : [])
-            leftOut = RunningSystem.debian.keys.filter { !companions.contains($0) }.sorted()
+            leftOut = RunningSystem.debian.keys.filter {
+                !companions.contains($0) || !catalogue.pool.has($0)
+            }.sorted()
         }
         resolution = try catalogue.pool.resolve(
             wishes, hasRecommended: hasRecommended, companions: companions, leavingOut: leftOut)

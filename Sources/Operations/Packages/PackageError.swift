@@ -4,6 +4,8 @@ internal import Files
 public enum PackageError: Error, Equatable, CustomStringConvertible {
     /// Two packages have a file of one name, and not the same.
     case conflict(path: String, first: String, second: String)
+    /// A package has two things of one name.
+    case inside(path: String, file: String)
     /// One package in two versions.
     case twice(name: String, versions: [String])
     /// Packages of several formats.
@@ -22,6 +24,11 @@ public enum PackageError: Error, Equatable, CustomStringConvertible {
             """
             \(first) and \(second) both have '/\(path)', and it is not the same in both
             hint: import them one by one, under names of their own
+            """
+        case .inside(let path, let file):
+            """
+            \(file) has '/\(path)' in two ways that exclude each other
+            hint: the package is broken or hostile; do not use it
             """
         case .twice(let name, let versions):
             """

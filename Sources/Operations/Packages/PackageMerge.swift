@@ -163,10 +163,9 @@ final class PackageMerge: TreeSink {
             ?? files.indices.first { index in
                 index != current && files[index].contains([UInt8(ascii: "/")] + path.bytes)
             }
-        let names = [
-            other.map { packages[$0].facts.shown } ?? "another package", packages[current].facts.shown,
-        ]
-        return .conflict(path: "\(path)", first: names[0], second: names[1])
+        guard let other else { return .inside(path: "\(path)", file: packages[current].path) }
+        return .conflict(
+            path: "\(path)", first: packages[other].facts.shown, second: packages[current].facts.shown)
     }
 
     // MARK: Entries

@@ -74,8 +74,10 @@ struct ScriptCalls {
                 }
             }
             flow.take(words, end: command.end)
+            var isDeclaration = false
             while let word = words.first?.keyword, ["local", "export", "readonly"].contains(word) {
                 words = words.dropFirst()
+                isDeclaration = true
             }
             while let first = words.first, let (name, value) = Self.assignment(first) {
                 words = words.dropFirst()
@@ -84,7 +86,8 @@ struct ScriptCalls {
                     bindings[index][name] = Self.expand(value, bindings[index])
                 }
             }
-            guard !words.isEmpty else { continue }
+            // What follows "local" are names.
+            guard !words.isEmpty, !isDeclaration else { continue }
             for binding in bindings {
                 let call = Call(words: words.flatMap { Self.fields($0, binding) })
                 if !call.words.isEmpty { flow.call(call.program) }

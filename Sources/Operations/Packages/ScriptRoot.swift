@@ -143,7 +143,7 @@ final class ScriptRoot {
         } catch {
             throw PackageError.script(
                 script.name, package: facts.shown,
-                reason: error.description.trimmed)
+                reason: error.description.lines.joined(separator: "\n  "))
         }
         return true
     }
@@ -291,10 +291,6 @@ extension Descriptor {
 }
 
 extension String {
-    /// Without blanks and line ends around it.
-    fileprivate var trimmed: String {
-        var text = self[...]
-        while let last = text.last, last.isWhitespace { text = text.dropLast() }
-        return String(text)
-    }
+    /// Its lines, where line ends were made visible.
+    fileprivate var lines: [Substring] { replacing("\\012", with: "\n").split(separator: "\n") }
 }
