@@ -28,7 +28,7 @@ Keyring=./key.asc
 WORK = """
 cp /mnt/work/tools.raw /run/extensions/tools.raw
 systemd-sysext merge
-readlink -e /usr/bin/jq /usr/bin/zsh | grep -c ^/usr/store/
+echo /usr/store/*
 echo '{"a": [1, 2]}' | jq -c '.a | map(. * 21)'
 zsh -c 'autoload -U colors; print -l ${(o)=:-b a} $(( 6 * 7 ))'
 systemd-sysext unmerge && ! ls -d /usr/store /usr/_ /usr/bin/jq 2>/dev/null
@@ -78,10 +78,10 @@ class RecipeTests:
         hidden = archive.suite.rename(archive.suite.parent / "hidden")
         self.web.log.clear()
         second = self.store()
-        second.sxs("build", there, "-o", there.parent / "other.raw")
+        second.sxs("build", there, "-o", there.parent / "tools.raw")
         say(not [path for path, _, _ in self.web.log if "dists" in path], f"asked {self.web.log}")
         say(len(debs(self.web)) == len(members), f"fetched {debs(self.web)}")
-        say((there.parent / "other.raw").read_bytes() == image.read_bytes(), "two roots gave other bytes")
+        say((there.parent / "tools.raw").read_bytes() == image.read_bytes(), "two roots gave other bytes")
         hidden.rename(archive.suite)
 
         # Without a lock: what the remote has now, which is the same.
@@ -92,7 +92,9 @@ class RecipeTests:
 
         with Host(self.fixtures / "sysext-root", binds=[(recipe.parent, "/mnt/work")]) as entered:
             result = entered.separately("mkdir -p /run/extensions\n" + WORK)
-        say(result.stdout == "2\n[21,42]\na\nb\n42\n", f"merged: {result}")
+        places, output = result.stdout.split("[", 1)
+        say(places.rstrip().endswith("-tools-1.7") and len(places.split()) == 1, f"merged: {places}")
+        say("[" + output == "[21,42]\na\nb\n42\n", f"merged: {result}")
 
     def test_what_a_lock_does_not_have_is_refused(self):
         store = self.store()
