@@ -11,6 +11,7 @@ import time
 
 from endtoend.stores import Failure, Store
 from endtoend.webserver import Web
+from image.oci import Layout, write_tar
 
 # Keys are older than signatures, whatever the test's clock.
 KEY_TIME = "20240101T000000"
@@ -753,13 +754,27 @@ def bad_registries(tests):
     store.check()
 
 
+def make_small_image(tree, layout, archive):
+    """An OCI image of a script and some bytes, as a layout and in one file."""
+    (tree / "usr/bin").mkdir(parents=True)
+    (tree / "usr/share").mkdir()
+    (tree / "usr/bin/hello").write_text("#!/bin/sh\necho hello\n")
+    (tree / "usr/bin/hello").chmod(0o755)
+    (tree / "usr/share/data").write_bytes(os.urandom(1 << 18))
+    made = Layout(str(layout))
+    write_tar(str(tree), f"{layout}.layer", 1_700_000_000)
+    layers = [made.layer(f"{layout}.layer", "gzip")]
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+    made.image(layers, "hello", "1.0", "A script", architecture, 1_700_000_000, "/usr/bin/hello")
+    made.archive(archive)
+
+
 def registry_mirrors(tests):
     """A registry that fails, and another one that has the same: docker-registry with TLS and a password."""
     mirror = tests.registry("mirror")
-    archive = tests.fixtures / "small/hello.oci.tar"
+    layout, archive = tests.directory / "mirrored", tests.directory / "mirrored.tar"
+    make_small_image(tests.directory / "small", layout, archive)
     mirror.push(archive, "copies/hello:1.0")
-    layout = tests.directory / "mirrored"
-    subprocess.run(["skopeo", "copy", "--quiet", f"oci-archive:{archive}", f"oci:{layout}:x"], check=True)
     digest = json.loads((layout / "index.json").read_text())["manifests"][0]["digest"]
     manifest = json.loads((layout / "blobs/sha256" / digest[7:]).read_text())
     layer = max(manifest["layers"], key=lambda part: part["size"])
