@@ -34,7 +34,9 @@ struct MaintainerScripts {
                 }
                 continue
             }
-            let read = ScriptCalls(script.text)
+            // Source: PKGBUILD(5), "Install/Upgrade/Remove Scripting".
+            let read = ScriptCalls(
+                script.text, entries: script.name == ".INSTALL" ? ["pre_install", "post_install"] : [])
             for call in read.calls {
                 switch call.program {
                 case "update-alternatives", "alternatives": alternatives += Self.alternatives(call.words)

@@ -37,7 +37,12 @@ struct ScriptCalls {
         "{", "}", "!", "function", "time", "[[",
     ]
 
-    init(_ text: Bytes) {
+    /// Reads a script.
+    ///
+    /// - Parameters:
+    ///   - text: Its text.
+    ///   - entries: Functions that whoever runs it calls.
+    init(_ text: Bytes, entries: Set<String> = []) {
         var bindings: [Binding] = [[:]]
         // What a loop's end brings back; `nil` for loops that are not `for`.
         var loops: [[Binding]?] = []
@@ -94,7 +99,7 @@ struct ScriptCalls {
                 if calls.last != call, !call.words.isEmpty { calls.append(call) }
             }
         }
-        programs = flow.programs(functions: functions)
+        programs = flow.programs(functions: functions, entries: entries)
     }
 
     /// The name and the value of `NAME=VALUE`.

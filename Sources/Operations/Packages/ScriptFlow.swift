@@ -81,10 +81,12 @@ struct ScriptFlow {
     }
 
     /// Programs that are called, from the script itself and from functions that are.
-    func programs(functions: Set<String>) -> Set<String> {
+    ///
+    /// - Parameter entries: Functions that whoever runs the script calls.
+    func programs(functions: Set<String>, entries: Set<String>) -> Set<String> {
         var found: Set<String> = []
-        var waiting: [String?] = [nil]
-        var seen: Set<String?> = [nil]
+        var waiting: [String?] = [nil] + functions.intersection(entries)
+        var seen = Set(waiting)
         while let body = waiting.popLast() {
             for program in called[body] ?? [] {
                 // What is put together when it runs may be any of them.
