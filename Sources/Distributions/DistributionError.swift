@@ -14,6 +14,8 @@ public enum DistributionError: Error, Equatable, CustomStringConvertible {
     case tooLarge(file: String, limit: Int)
     /// An index that cannot be read.
     case unreadable(file: String, reason: String)
+    /// What was made of an index, and kept, is not what it was.
+    case damagedCache(String)
     /// A repository whose time is over.
     case expired(repository: String, date: String)
     /// The index and what it names do not belong together.
@@ -58,6 +60,11 @@ public enum DistributionError: Error, Equatable, CustomStringConvertible {
             """
             \(file) cannot be read: \(reason)
             hint: ask who keeps the repository
+            """
+        case .damagedCache(let path):
+            """
+            \(path) is damaged
+            hint: 'sxs remote refresh' makes it anew from the repository's index
             """
         case .expired(let repository, let date):
             """

@@ -160,7 +160,7 @@ final class PackageCatalogue: @unchecked Sendable {
 
     /// Reads what is kept.
     ///
-    /// - Parameter isCompared: Whether files have to have the digests in their names: where something is installed.
+    /// - Parameter isCompared: Whether a file without the digest in its name is an error: where no server can be asked.
     /// - Returns: Whether it was there, and is of these repositories.
     private func readKnown(isCompared: Bool) throws -> Bool {
         guard let directory = try directory(), let state = try Self.state(in: directory),
@@ -171,16 +171,15 @@ final class PackageCatalogue: @unchecked Sendable {
                 ? nil : try directory.open(beneath: entry.file).readAll(limit: Self.longestCache)
         }
         guard !texts.contains(where: { $0 == nil }) else { return false }
-        if isCompared {
-            for case (let entry, let text?) in zip(state.entries, texts)
-            where !Self.isName(entry.file, of: text) {
-                throw DistributionError.unreadable(file: entry.file, reason: "it is damaged")
-            }
+        for case (let entry, let text?) in zip(state.entries, texts) where !Self.isName(entry.file, of: text)
+        {
+            guard isCompared else { return false }
+            throw DistributionError.damagedCache(directory.path(of: entry.file))
         }
         for (index, entry) in state.entries.enumerated() {
             guard let text = texts[index],
                 pool.add(cache: text, title: repositories[index].title, isAutomatic: entry.isAutomatic) != nil
-            else { throw DistributionError.unreadable(file: entry.file, reason: "it is damaged") }
+            else { throw DistributionError.damagedCache(directory.path(of: entry.file)) }
         }
         (signer, signed) = (state.entries.first?.signer, state.entries.first?.signed)
         if try !hasNames(state, in: directory) {
@@ -221,19 +220,21 @@ final class PackageCatalogue: @unchecked Sendable {
         (signer, signed) = (indexes.first?.index.signer, indexes.first?.index.signed)
         let directory = try directory()
         var entries: [State.Entry] = []
-        for (repository, (index, files)) in zip(repositories, indexes) {
+        for (number, (repository, (index, fetched))) in zip(repositories, indexes).enumerated() {
             let name: String
             if let known = try kept(index.key, in: directory),
                 pool.add(cache: known.text, title: repository.title, isAutomatic: index.isAutomatic) != nil
             {
                 name = known.file
             } else {
+                // What was kept may be damaged: only then it is missing here.
+                let files = try fetched ?? self.files(of: index, number)
                 var texts = index.texts
                 for (part, file) in zip(index.parts, files) {
                     texts.append(try IndexText.unpacked(file, name: part.name, limit: part.limit))
                 }
-                let number = try pool.add(texts, title: repository.title, isAutomatic: index.isAutomatic)
-                let cache = try pool.cache(of: number)
+                let added = try pool.add(texts, title: repository.title, isAutomatic: index.isAutomatic)
+                let cache = try pool.cache(of: added)
                 name = Self.name(index.key, cache)
                 try keep(cache, as: name, in: directory)
             }
@@ -246,21 +247,41 @@ final class PackageCatalogue: @unchecked Sendable {
 
     private func keep(_ bytes: Bytes, as name: String, in directory: Descriptor?) throws {
         do {
-            try directory?.replaceFile(name, contents: bytes)
+            // What the state names has to be there after a loss of power.
+            try directory?.replaceFile(name, contents: bytes, isDurable: true)
         } catch let error as SystemError where [EACCES, EPERM, EROFS].contains(error.code) {
             return
         }
     }
 
-    /// The indexes of all repositories, with the files that are not kept in libsolv's form; at the same time.
+    /// Fetches the files of a repository's index.
+    private func files(of index: ArchiveIndex, _ number: Int) throws -> [Descriptor] {
+        let progress = FetchProgress("reading \(remote.name)", count: 1, receiver: session.progress)
+        defer { progress.end() }
+        return try Self.files(
+            of: index, readers[number], into: BlobCache(root: session.root), progress.part(0))
+    }
+
+    private static func files(
+        of index: ArchiveIndex, _ reader: RepositoryReader, into cache: BlobCache,
+        _ progress: FetchProgress.Part
+    ) throws -> [Descriptor] {
+        try index.parts.map {
+            try reader.fetch(
+                $0.paths, digest: $0.digest, limit: $0.size ?? $0.limit, into: cache, progress: progress,
+                isCancelled: { false })
+        }
+    }
+
+    /// The indexes of all repositories, with their files, but for those that are kept in libsolv's form; at the same time.
     private func indexes(
         isForced: Bool, _ notes: NoteBox
-    ) throws -> [(index: ArchiveIndex, files: [Descriptor])] {
+    ) throws -> [(index: ArchiveIndex, files: [Descriptor]?)] {
         let cache = try BlobCache(root: session.root)
         let progress = FetchProgress(
             "reading \(remote.name)", count: repositories.count, receiver: session.progress)
         defer { progress.end() }
-        let found = Mutex<[Int: (ArchiveIndex, [Descriptor])]>([:])
+        let found = Mutex<[Int: (ArchiveIndex, [Descriptor]?)]>([:])
         let box = Box(found)
         let (readers, repositories, architecture) = (readers, repositories, architecture)
         let known = Set(
@@ -275,12 +296,7 @@ final class PackageCatalogue: @unchecked Sendable {
                     // What is kept need not be fetched.
                     let files =
                         try known.contains(index.key.hex)
-                        ? []
-                        : index.parts.map {
-                            try reader.fetch(
-                                $0.paths, digest: $0.digest, limit: $0.size, into: cache,
-                                progress: progress.part(number), isCancelled: { false })
-                        }
+                        ? nil : Self.files(of: index, reader, into: cache, progress.part(number))
                     box.state.withLock { $0[number] = (index, files) }
                     return
                 } catch let error as RemoteError {
@@ -301,8 +317,8 @@ final class PackageCatalogue: @unchecked Sendable {
 
     /// What several threads find.
     private final class Box: Sendable {
-        let state: Mutex<[Int: (ArchiveIndex, [Descriptor])]>
-        init(_ state: consuming Mutex<[Int: (ArchiveIndex, [Descriptor])]>) { self.state = state }
+        let state: Mutex<[Int: (ArchiveIndex, [Descriptor]?)]>
+        init(_ state: consuming Mutex<[Int: (ArchiveIndex, [Descriptor]?)]>) { self.state = state }
     }
 }
 
