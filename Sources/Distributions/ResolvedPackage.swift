@@ -46,6 +46,14 @@ public struct AvailablePackage: Sendable, Equatable {
     public let summary: String?
     /// The number of its repository.
     public let repository: Int
+
+    /// Describes a package.
+    public init(name: String, version: String, summary: String?, repository: Int) {
+        self.name = name
+        self.version = version
+        self.summary = summary
+        self.repository = repository
+    }
 }
 
 /// What was wished: `emacs`, `emacs=1:28.2+1-15`, `emacs=1:28*`.

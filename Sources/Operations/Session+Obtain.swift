@@ -59,9 +59,11 @@ extension Session {
         case .image(let image, let source): return .image(image, source: source)
         case .offer(let offer): return try known(offer, wanted, options: options, in: store) ?? .offer(offer)
         case .package(let name, let version, let remote, let text):
-            let found = remote == nil ? try newestWhole(name, version: version, in: store) : nil
+            // What is there may have come without its scripts having been run.
+            let isStored = remote == nil && !options.packages.runsScripts
+            let found = isStored ? try newestWhole(name, version: version, in: store) : nil
             let based =
-                remote == nil ? try newestOfBases(name, version: version, beyond: found, in: store) : nil
+                isStored ? try newestOfBases(name, version: version, beyond: found, in: store) : nil
             let newest = based?.package ?? found
             let offer: Offer?
             do {
