@@ -24,8 +24,10 @@ public final class Staging {
         fileprivate var isPatched = false
         /// How many of the first bytes are still those that came.
         fileprivate var unchanged: Int
-        /// Where absolute paths may begin in the bytes as they came.
-        public let pathOffsets: [UInt32]
+        /// Whether an absolute path may begin in the bytes as they came.
+        public let hasPaths: Bool
+        /// Where; `nil` where it is to be looked for again.
+        fileprivate let pathOffsets: [UInt32]?
         /// Whether paths past 4 GiB were not looked at.
         public let isTruncated: Bool
         /// The first bytes as they came, at most 64: enough to tell a format.
@@ -47,6 +49,13 @@ public final class Staging {
     /// All contents, by ``ContentID/number``.
     public private(set) var contents: [Content] = []
 
+    /// How many offsets of paths are kept of all contents together, of which usual images have a tenth.
+    ///
+    /// An image of lists of paths may not fill the memory.
+    public static let offsetLimit = 1 << 21
+
+    private var offsetCount = 0
+
     /// Contents whose digests are not known.
     private var patched: [ContentID] = []
 
@@ -63,15 +72,29 @@ public final class Staging {
         size: Int, digest: Digest, scanner: PathScanner, head: Bytes, object: String? = nil,
         hashStates: [Hasher256] = []
     ) -> ContentID {
+        let keepsOffsets = offsetCount + scanner.offsets.count <= Self.offsetLimit
+        if keepsOffsets { offsetCount += scanner.offsets.count }
         contents.append(
             Content(
-                size: size, knownDigest: digest, unchanged: size, pathOffsets: scanner.offsets,
-                isTruncated: scanner.isTruncated, head: head, object: object, hashStates: hashStates))
+                size: size, knownDigest: digest, unchanged: size, hasPaths: !scanner.offsets.isEmpty,
+                pathOffsets: keepsOffsets ? scanner.offsets : nil, isTruncated: scanner.isTruncated,
+                head: head, object: object, hashStates: hashStates))
         return ContentID(contents.count - 1)
     }
 
     /// The identifier that ``add(size:digest:scanner:head:object:hashStates:)`` gives out next.
     public var nextID: ContentID { ContentID(contents.count) }
+
+    /// Where absolute paths may begin in a content, ascending.
+    ///
+    /// - Parameter bytes: The content as it came.
+    public func pathOffsets(of id: ContentID, in bytes: UnsafeRawBufferPointer) -> [UInt32] {
+        if let known = contents[id.number].pathOffsets { return known }
+        var scanner = PathScanner()
+        scanner.update(bytes)
+        scanner.finish()
+        return scanner.offsets
+    }
 
     /// The name of a content's file in ``directory``.
     public func fileName(of id: ContentID) -> String { String(id.number) }

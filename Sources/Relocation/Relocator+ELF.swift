@@ -126,7 +126,10 @@ extension Relocator {
     }
 
     /// Decides on an ELF file: interpreter, search path, the loader's own strings, and paths in its data.
-    func planELF(_ bytes: UnsafeRawBufferPointer, id: ContentID, path: TreePath, into plan: inout Plan) {
+    func planELF(
+        _ bytes: UnsafeRawBufferPointer, offsets: [UInt32], id: ContentID, path: TreePath,
+        into plan: inout Plan
+    ) {
         let elf: ELFFile
         do {
             if let opened = opened[id] {
@@ -152,7 +155,6 @@ extension Relocator {
                 own.append(string.range)
             }
         }
-        let offsets = staging[id].pathOffsets
         let hasBlobs = !offsets.isEmpty && elf.hasStringBlobs
         let candidates = candidates(
             in: elf, bytes, offsets: offsets, except: own, hasBlobs: hasBlobs, into: &plan)

@@ -14,7 +14,7 @@ extension Relocator {
             return plan
         }
         guard content.isStaged, content.size > 0,
-            !content.pathOffsets.isEmpty || isBytecode
+            content.hasPaths || isBytecode
                 // An ELF file without facts is damaged, which is to be told.
                 || (facts[id].map { $0.namesPaths || loader == nil }
                     ?? content.head.starts(with: ELFFile.magic)),
@@ -25,19 +25,20 @@ extension Relocator {
         defer { withExtendedLifetime(file) {} }
         let bytes = file.bytes
         if content.isTruncated { plan.leave("(past 4 GiB)", .distant) }
+        let offsets = staging.pathOffsets(of: id, in: bytes)
         switch FileKind(path: path, bytes: bytes) {
-        case .elf: planELF(bytes, id: id, path: path, into: &plan)
+        case .elf: planELF(bytes, offsets: offsets, id: id, path: path, into: &plan)
         case .script:
             let end = bytes.starts(with: "#!".utf8) ? planShebang(bytes, into: &plan) : 0
-            planText(bytes, offsets: content.pathOffsets, from: end, extends: true, into: &plan)
-        case .text: planText(bytes, offsets: content.pathOffsets, from: 0, extends: false, into: &plan)
+            planText(bytes, offsets: offsets, from: end, extends: true, into: &plan)
+        case .text: planText(bytes, offsets: offsets, from: 0, extends: false, into: &plan)
         case .heap, .strings:
-            planText(bytes, offsets: content.pathOffsets, from: 0, extends: false, into: &plan)
-        case .blob: planBlob(bytes, offsets: content.pathOffsets, into: &plan)
+            planText(bytes, offsets: offsets, from: 0, extends: false, into: &plan)
+        case .blob: planBlob(bytes, offsets: offsets, into: &plan)
         case .binaryScript:
             // Offsets in the rest may count from the file's beginning.
             let end = planShebang(bytes, keepsLength: true, into: &plan)
-            var rest = Array(content.pathOffsets.drop { $0 < end })
+            var rest = Array(offsets.drop { $0 < end })
             if Self.isCamlBytecode(bytes) {
                 let strings = sites(
                     in: bytes, offsets: rest, from: end, limit: { Self.camlString(in: bytes, at: $0) })
@@ -45,17 +46,17 @@ extension Relocator {
                 rest.removeAll { Self.camlString(in: bytes, at: Int($0)) != nil }
             }
             planLeft(bytes, offsets: rest, reason: .format, into: &plan)
-        case .paths: planFullPaths(bytes, offsets: content.pathOffsets, into: &plan)
+        case .paths: planFullPaths(bytes, offsets: offsets, into: &plan)
         case .packageConfig:
             planPrefixes(bytes, written: "=/usr\n", into: &plan)
-            planFullPaths(bytes, offsets: content.pathOffsets, into: &plan)
+            planFullPaths(bytes, offsets: offsets, into: &plan)
         case .rubyConfig:
             planPrefixes(bytes, written: "\"/usr\"", into: &plan)
-            planFullPaths(bytes, offsets: content.pathOffsets, into: &plan)
-        case .pythonBytecode: planBytecode(bytes, offsets: content.pathOffsets, into: &plan)
+            planFullPaths(bytes, offsets: offsets, into: &plan)
+        case .pythonBytecode: planBytecode(bytes, offsets: offsets, into: &plan)
         case .compressed: plan.leave("(whole file)", .compressed)
-        case .sealed: planLeft(bytes, offsets: content.pathOffsets, reason: .sealed, into: &plan)
-        case .unknown: planLeft(bytes, offsets: content.pathOffsets, reason: .format, into: &plan)
+        case .sealed: planLeft(bytes, offsets: offsets, reason: .sealed, into: &plan)
+        case .unknown: planLeft(bytes, offsets: offsets, reason: .format, into: &plan)
         }
         return plan
     }

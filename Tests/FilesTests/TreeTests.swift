@@ -108,6 +108,23 @@ import Testing
             #expect(Self.offsets(text, chunks: [cut]) == expected, "cut at \(cut)")
         }
     }
+
+    /// Offsets that are not kept are found again.
+    @Test func offsetsAreTheSameWhetherKeptOrNot() throws {
+        // Nothing is written.
+        let staging = Staging(try Descriptor.directory("/"))
+        let many = Bytes((0..<Staging.offsetLimit).flatMap { _ in "/lib".utf8 })
+        for text in [many, Bytes("x/usr/y /etc/".utf8), Bytes("nothing".utf8)] {
+            var scanner = PathScanner()
+            text.withUnsafeBytes { scanner.update($0) }
+            scanner.finish()
+            let digest = Digest(hashing: Bytes())
+            let id = staging.add(size: text.count, digest: digest, scanner: scanner, head: [])
+            #expect(staging[id].hasPaths == !scanner.offsets.isEmpty)
+            let found = text.withUnsafeBytes { staging.pathOffsets(of: id, in: $0) }
+            #expect(found == scanner.offsets)
+        }
+    }
 }
 
 @Suite struct DigestTests {
