@@ -95,6 +95,29 @@ extension Session {
         }
     }
 
+    /// What the store and the profile know of a package; nothing where there is no store.
+    private func addInstalled(to information: inout PackageInformation) throws {
+        let store: Store
+        do {
+            store = try openStore()
+        } catch StoreError.noStore {
+            return
+        }
+        let current =
+            try store.currentGeneration(of: profile).map { try members(of: $0, in: store) } ?? []
+        let name = information.name
+        information.installed = current.first { $0.name == name }?.version
+        for package in try store.packages(named: name) {
+            let metadata = try? store.metadata(of: package.baseName)
+            information.summary = metadata?.summary ?? information.summary
+            information.stored.append(
+                StoredVersion(
+                    version: package.version, storePath: package.baseName,
+                    architecture: "\(package.architecture)", size: metadata?.size,
+                    isReproducible: metadata?.finishing?.isReproducible ?? true))
+        }
+    }
+
     /// What the store, the profile and all remotes know of a package.
     ///
     /// - Parameter text: `NAME` or `REMOTE/NAME`.
@@ -104,20 +127,7 @@ extension Session {
         let name = named?.package ?? text
         let finder = try OfferFinder(self, architecture: nil)
         var information = PackageInformation(name: name)
-        if named == nil, let store = try? openStore() {
-            let current =
-                try store.currentGeneration(of: profile).map { try members(of: $0, in: store) } ?? []
-            information.installed = current.first { $0.name == name }?.version
-            for package in try store.packages(named: name) {
-                let metadata = try? store.metadata(of: package.baseName)
-                information.summary = metadata?.summary ?? information.summary
-                information.stored.append(
-                    StoredVersion(
-                        version: package.version, storePath: package.baseName,
-                        architecture: "\(package.architecture)", size: metadata?.size,
-                        isReproducible: metadata?.finishing?.isReproducible ?? true))
-            }
-        }
+        if named == nil { try addInstalled(to: &information) }
         for remote in try finder.readRemotes() where named.map({ $0.remote == remote.name }) ?? true {
             try add(remote, to: &information, finder, isNamed: named != nil)
         }

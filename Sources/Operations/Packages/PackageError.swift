@@ -10,8 +10,6 @@ public enum PackageError: Error, Equatable, CustomStringConvertible {
     case twice(name: String, versions: [String])
     /// Packages of several formats.
     case mixed(first: String, second: String)
-    /// Several images of which one is no package.
-    case several(String)
     /// A script that was to be run failed, or could not be started.
     case script(String, package: String, reason: String)
     /// Scripts were to be run of what has none.
@@ -39,11 +37,6 @@ public enum PackageError: Error, Equatable, CustomStringConvertible {
             """
             \(first) and \(second) are packages of different formats, whose distributions name the same things differently
             hint: import them one by one, under names of their own
-            """
-        case .several(let source):
-            """
-            \(source) is no package of a distribution, and only these can be put together
-            hint: import it alone
             """
         case .script(let script, let package, let reason):
             """

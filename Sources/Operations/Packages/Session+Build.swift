@@ -157,23 +157,13 @@ extension Session {
         guard package.contains("/") else { throw RecipeError.package(package, file: recipe) }
         let path = Self.beside(recipe, package)
         let file = try Descriptor.file(path)
-        let digest = try Self.digest(of: file)
+        let digest = try Digest(hashing: file)
         if let wantedDigest, digest != wantedDigest {
             throw RecipeError.changed(
                 package, lock: recipe + RecipeLock.suffix, expected: wantedDigest.description,
                 actual: digest.description)
         }
         return (PackageReference(ImageReference(path: path), digest: digest), nil)
-    }
-
-    private static func digest(of file: Descriptor) throws -> Digest {
-        var hasher = Hasher256()
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
-        defer { buffer.deallocate() }
-        while case let count = try file.read(into: buffer), count > 0 {
-            hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-        }
-        return hasher.finalize()
     }
 
     /// Fetches a package into the cache.
