@@ -231,7 +231,11 @@ extension Store {
             // Directories there may be a user's, who could put a link in the place of one.
             let parts = entry.path.split(separator: "/")
             let parent = try? top.directory(beneath: parts.dropLast().joined(separator: "/"))
-            try parent?.unlink(String(parts.last ?? ""))
+            do {
+                try parent?.unlink(String(parts.last ?? ""))
+            } catch let error as SystemError where error.code == EISDIR {
+                // Its owner has put a directory there meanwhile: the next collection looks into it.
+            }
         }
     }
 }

@@ -87,6 +87,8 @@ enum Console {
 
     /// Rows with columns of equal width.
     static func table(_ rows: [[String]]) -> String {
+        // No line ends in blanks.
+        let rows = rows.map { row in Array(row[...(row.lastIndex { !$0.isEmpty } ?? -1)]) }
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in
             rows.map { $0.indices.contains(column) ? $0[column].count : 0 }.max() ?? 0
