@@ -90,7 +90,7 @@ class RecipeTests:
         say(status == 0 and "has no lock" in said, f"without a lock: {status} {said}")
         say((open_.parent / "tools.raw").read_bytes() == image.read_bytes(), "without a lock there are other bytes")
 
-        with Host(self.fixtures / "sysext-root", binds=[(recipe.parent, "/mnt/work")]) as entered:
+        with Host(self.fixtures / "systemd-root", binds=[(recipe.parent, "/mnt/work")]) as entered:
             result = entered.separately("mkdir -p /run/extensions\n" + WORK)
         places, output = result.stdout.split("[", 1)
         say(places.rstrip().endswith("-tools-1.7") and len(places.split()) == 1, f"merged: {places}")
