@@ -71,10 +71,12 @@ final class OfferFinder {
     /// - Parameters:
     ///   - version: The version that is wanted; `nil` for the newest.
     ///   - remote: The remote that is wanted; `nil` for the first that has the name.
+    ///   - passesOver: Whether a remote that is wanted and cannot be reached counts as one that does not have the name.
     ///   - ignoresHost: Whether offers for other hosts are taken, too.
     /// - Throws: ``OperationError/nothingFits(_:remote:image:reason:hint:)``, `RemoteError`, …
     func offer(
-        of name: String, version: String? = nil, remote wanted: String? = nil, ignoresHost: Bool = false
+        of name: String, version: String? = nil, remote wanted: String? = nil, passesOver: Bool = false,
+        ignoresHost: Bool = false
     ) throws -> Offer? {
         let asked = try wanted.map { wanted in
             guard let remote = remotes.first(where: { $0.name == wanted }) else {
@@ -87,7 +89,8 @@ final class OfferFinder {
         for remote in asked ?? remotes {
             // A registry is asked for each name: not only to say that it has it, too.
             guard chosen == nil || remote.description.kind != .oci else { continue }
-            let candidates = try candidates(named: name, version: version, in: remote, isNamed: wanted != nil)
+            let candidates = try candidates(
+                named: name, version: version, in: remote, isNamed: wanted != nil && !passesOver)
             guard !candidates.isEmpty else { continue }
             if let chosen {
                 session.note(

@@ -82,7 +82,6 @@ extension Session {
         for name in names {
             if case .pinned(let version)? = kept[name] { throw OperationError.pinned(name, version: version) }
         }
-        var said: Set<String> = []
         return try members.compactMap { member in
             guard names.isEmpty || names.contains(member.name) else { return nil }
             let found: Offer?
@@ -92,10 +91,11 @@ extension Session {
                 // What was chosen from a distribution stays with it.
                 let remote = metadata.resolution.map(\.remote).flatMap { finder.has($0) ? $0 : nil }
                 found = try finder.offer(
-                    of: metadata.resolution?.name ?? member.name, remote: remote, ignoresHost: ignoresHost)
-            } catch let error where names.isEmpty && (error is OperationError || error is RemoteError) {
-                // One that is for other hosts only, or whose remote cannot be reached, keeps the others from nothing.
-                if said.insert("\(error)").inserted { note("\(error)") }
+                    of: metadata.resolution?.name ?? member.name, remote: remote, passesOver: names.isEmpty,
+                    ignoresHost: ignoresHost)
+            } catch let error as OperationError where names.isEmpty {
+                // One that is for other hosts only keeps the others from nothing.
+                note("\(error)")
                 return nil
             }
             guard let offer = found, let version = offer.version,

@@ -73,7 +73,7 @@ struct SXS: ParsableCommand {
             ELFCommand.self, HintCommand.self, SetupCommand.self, DoctorCommand.self, ExplainCommand.self,
             CheckCommand.self, RelabelCommand.self, AdoptCommand.self, CollectCommand.self,
             WhyAliveCommand.self, UpgradeCommand.self, OutdatedCommand.self, PinCommand.self,
-            UnpinCommand.self, HoldCommand.self, UnholdCommand.self,
+            UnpinCommand.self, HoldCommand.self,
             SearchCommand.self, InformationCommand.self, PlanCommand.self, RepositoryCommand.self,
             KeyCommand.self, IndexCommand.self, RepairCommand.self, PrepareCommand.self, BuildCommand.self,
             LockCommand.self, UpdateLockCommand.self, ConfigCommand.self, ServiceCommand.self,

@@ -1,7 +1,7 @@
+import Distributions
 import Files
 import Testing
 
-@testable import Distributions
 @testable import Operations
 
 @Suite struct NameListTests {

@@ -91,11 +91,11 @@ struct UnpinCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "unpin", abstract: "Let 'upgrade' take newer versions of packages again.",
         discussion: """
-            Whether they were pinned or held.
+            Whether they were pinned or held; 'unhold' is the same.
 
             Example:
               sxs unpin emacs
-            """)
+            """, aliases: ["unhold"])
 
     @Argument(help: ArgumentHelp("Packages.", valueName: "name"))
     var names: [String]
@@ -128,27 +128,6 @@ struct HoldCommand: ParsableCommand {
         let held = try shared.session().hold(names)
         if shared.json { return try Console.printJSON(held) }
         if names.isEmpty, !held.isEmpty { Console.print(held.map(\.name).joined(separator: "\n")) }
-    }
-}
-
-struct UnholdCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "unhold", abstract: "Have an upgrade of all packages take some again.",
-        discussion: """
-            Whether they were pinned or held.
-
-            Example:
-              sxs unhold emacs
-            """)
-
-    @Argument(help: ArgumentHelp("Packages.", valueName: "name"))
-    var names: [String]
-
-    @OptionGroup var shared: SharedOptions
-
-    func run() throws {
-        let kept = try shared.session().release(names)
-        if shared.json { try Console.printJSON(kept) }
     }
 }
 
