@@ -22,7 +22,7 @@ public struct Hint: Sendable, Equatable {
 
         /// Whether a tree has one of the programs, as a file or a link.
         public func isMeant(in tree: Tree) -> Bool {
-            tree.nodes.contains { $0.value.kind != .directory && isMeant($0.key) }
+            programs.contains { $0.hasMatch(in: tree) { $0.kind != .directory } }
         }
 
         var hasRules: Bool {

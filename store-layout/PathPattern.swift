@@ -27,9 +27,14 @@ public struct PathPattern: Hashable, Sendable, CustomStringConvertible {
     ///
     /// - Complexity: O(*n* · *m*) for the lengths of path and pattern.
     public func matches(_ path: TreePath) -> Bool {
-        let subject = path.bytes
+        guard isName, let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")) else {
+            return Self.matches(path.bytes, bytes)
+        }
+        return Self.matches(Bytes(path.bytes[(slash + 1)...]), bytes)
+    }
+
+    private static func matches(_ subject: Bytes, _ bytes: Bytes) -> Bool {
         var at = 0
-        if isName, let slash = subject.lastIndex(of: UInt8(ascii: "/")) { at = slash + 1 }
         var pattern = 0
         // Where to go on when what follows the last star does not fit: one byte further in its name.
         var retry: (pattern: Int, at: Int)?
@@ -61,6 +66,26 @@ public struct PathPattern: Hashable, Sendable, CustomStringConvertible {
             return [path]
         }
         return tree.nodes.keys.filter(matches).sorted()
+    }
+
+    /// Whether anything of a tree is meant that a closure wants.
+    ///
+    /// Looks at the directories that the pattern names, and not at the whole tree, unless the pattern is a name.
+    public func hasMatch(in tree: Tree, where isWanted: (Tree.Node) -> Bool) -> Bool {
+        guard !isName else { return tree.nodes.contains { isWanted($0.value) && matches($0.key) } }
+        var places = [TreePath.root]
+        for component in bytes.split(separator: UInt8(ascii: "/")).map(Bytes.init) {
+            guard component.contains(UInt8(ascii: "*")) else {
+                places = places.map { $0.appending(component) }.filter { tree[$0] != nil }
+                continue
+            }
+            places = places.flatMap { place in
+                tree.children(of: place).lazy.map(place.appending).filter { child in
+                    Self.matches(child.name, component)
+                }
+            }
+        }
+        return places.contains { tree[$0].map(isWanted) == true }
     }
 
     /// The text for people.

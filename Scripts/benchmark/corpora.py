@@ -42,7 +42,7 @@ def make(name, directory, cache):
     """Makes a corpus, as far as it is not there."""
     place = directory / name
     place.mkdir(parents=True, exist_ok=True)
-    corpus = Corpus(name, place / "tree", place / f"{name}.tar.zst", place / "layout", place / f"{name}.raw")
+    corpus = Corpus(name, place / "tree", place / f"{name}.tar.zst", place / "oci", place / f"{name}.raw")
     if not corpus.tree.is_dir():
         unfinished = place / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -59,7 +59,9 @@ def make(name, directory, cache):
         archive = place / "archive.oci.tar"
         _quiet(SCRIPTS / "make-image", "--cache", cache, "--name", name, "--packages", PACKAGES[name], "--format", "oci",
                "--output", archive)
-        _quiet("skopeo", "--insecure-policy", "copy", f"oci-archive:{archive}", f"oci:{unfinished}:{name}")
+        # umoci reads layers that are compressed by gzip.
+        _quiet("skopeo", "--insecure-policy", "copy", "--dest-compress-format", "gzip", f"oci-archive:{archive}",
+               f"oci:{unfinished}:{name}")
         archive.unlink()
         unfinished.rename(corpus.layout)
     return corpus

@@ -53,7 +53,10 @@ def anonymous(process):
 
 
 def run(command, environment=None, watches=False, cwd=None, fails=False):
-    """Runs a command to its end; what it spent. Ends the program if the command fails, unless it is to."""
+    """Runs a command to its end; what it spent.
+
+    Ends the program if the command fails, or if it does not where it has to; `fails=None` takes either.
+    """
     with tempfile.TemporaryFile("w+") as output:
         start = time.monotonic()
         process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
@@ -67,7 +70,7 @@ def run(command, environment=None, watches=False, cwd=None, fails=False):
         watch.over.set()
         output.seek(0)
         text = output.read()
-    if (process.returncode != 0) != fails:
+    if fails is not None and (process.returncode != 0) != fails:
         sys.exit(f"bench: '{' '.join(map(str, command))[:300]}' ended with {process.returncode}\n{text[-2000:]}")
     return Spent(usage.ru_utime + usage.ru_stime, seconds, watch.highest, text)
 

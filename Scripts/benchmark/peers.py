@@ -6,6 +6,14 @@ from pathlib import Path
 
 from .measure import run
 
+# Trees that one command gets: the kernel limits its arguments.
+BATCH = 250
+
+
+def batches(items):
+    """Pieces of a list that a command can take."""
+    return [items[start:start + BATCH] for start in range(0, len(items), BATCH)]
+
 
 class Nix:
     """A store of Nix, in a directory of its own."""
@@ -18,13 +26,28 @@ class Nix:
         (self.directory / "conf").mkdir(parents=True)
         (self.directory / "conf/nix.conf").write_text("build-users-group =\nsandbox = false\nsubstitute = false\n")
 
+    def store(self, *arguments, **options):
+        """Runs nix-store."""
+        return run(["nix-store", *arguments], self.environment, **options)
+
     def add(self, *trees):
         """Adds trees; what that took."""
-        return run(["nix-store", "--add", *trees], self.environment)
+        return self.store("--add", *trees)
+
+    def add_all(self, trees):
+        """Adds any number of trees; their store paths."""
+        return [line for part in batches(trees) for line in self.add(*part).output.split() if line.startswith("/")]
 
     def optimise(self):
         """Links files that are the same."""
-        return run(["nix-store", "--optimise"], self.environment)
+        return self.store("--optimise")
+
+    def root(self, paths):
+        """Keeps store paths from collection."""
+        roots = self.directory / "state/gcroots"
+        roots.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            (roots / Path(path).name).symlink_to(path)
 
     def env(self, *arguments):
         """Changes a profile."""
@@ -37,18 +60,23 @@ class Sxs:
     def __init__(self, program, root):
         self.program, self.root = program, str(root)
 
-    def __call__(self, verb, *arguments, watches=False):
-        return run([self.program, verb, "--root", self.root, *arguments], watches=watches)
+    def __call__(self, verb, *arguments, **options):
+        return run([self.program, verb, "--root", self.root, *arguments], **options)
+
+    def install_all(self, trees, profile="default"):
+        """Installs any number of trees, with all commands."""
+        for part in batches(trees):
+            self("install", *(f"dir:{tree}" for tree in part), "--expose", "all", "--profile", profile)
 
 
-def make_tree(place, files, source, size=(200, 8000), command=None):
-    """Makes a tree of files that no two have the same contents; bytes in it."""
+def make_tree(place, files, source, size=(200, 8000), command=None, pool=()):
+    """Makes a tree of files; bytes in it. No two files have the same contents, but each second one comes from a pool."""
     (place / "usr/bin").mkdir(parents=True)
     total = 0
     for number in range(files):
         directory = place / f"usr/share/d{number // 100:04}"
         directory.mkdir(parents=True, exist_ok=True)
-        text = source.randbytes(source.randrange(*size))
+        text = source.choice(pool) if pool and number % 2 else source.randbytes(source.randrange(*size))
         (directory / f"f{number:06}").write_bytes(text)
         total += len(text)
     program = place / "usr/bin" / (command or place.name)
@@ -58,6 +86,19 @@ def make_tree(place, files, source, size=(200, 8000), command=None):
     status.parent.mkdir(parents=True)
     status.write_text(f"Package: {place.name}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n")
     return total
+
+
+def make_trees(place, count, files, source, pool=(), large=0):
+    """Makes trees, each with a command and, if asked for, a large file of so many bytes; their directories and bytes."""
+    trees, total = [], 0
+    for number in range(count):
+        tree = place / f"p{number:05}"
+        total += make_tree(tree, files, source, pool=pool)
+        if large:
+            (tree / "usr/share/large").write_bytes(source.randbytes(large))
+        total += large
+        trees.append(tree)
+    return trees, total
 
 
 def random_source():

@@ -36,6 +36,11 @@ const void *sxs_memmem(const void *large, size_t large_size, const void *small, 
 
 int sxs_syncfs(int fd) { return syncfs(fd); }
 
+int sxs_processor_count(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : -1;
+}
+
 ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size) {
     return fgetxattr(fd, name, value, size);
 }

@@ -4,9 +4,15 @@ internal import Glibc
 public final class BackgroundTask<Value: Sendable> {
     // A class: there is one thread, and one who waits for it.
 
-    /// What the thread writes before it ends, and nobody reads before that.
+    /// What the thread writes before it ends.
     private final class Box: @unchecked Sendable {
-        var result: Result<Value, any Error>?
+        private let monitor = Monitor()
+        private var known: Result<Value, any Error>?
+
+        var result: Result<Value, any Error>? {
+            get { monitor.withLock { known } }
+            set { monitor.withLock { known = newValue } }
+        }
     }
 
     private let work: @Sendable () throws -> Value
@@ -25,6 +31,12 @@ public final class BackgroundTask<Value: Sendable> {
             argument.release()
         }
     }
+
+    /// Whether a thread is at it, or was; otherwise the work waits for whoever asks for its result.
+    public var hasThread: Bool { thread != nil }
+
+    /// Whether the work is done: then nobody waits for its result.
+    public var isOver: Bool { box.result != nil }
 
     deinit {
         // What nobody asked for is waited for all the same: nothing goes on behind its owner's back.

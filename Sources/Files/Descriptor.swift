@@ -181,18 +181,19 @@ public final class Descriptor: @unchecked Sendable {
 
     /// Writes all bytes at `offset`.
     public func write(_ bytes: some Collection<UInt8>, at offset: Int) throws {
-        let array = Array(bytes)
-        try array.withUnsafeBytes { buffer in
-            var done = 0
-            while done < buffer.count {
-                let count = pwrite(
-                    number, buffer.baseAddress.unsafelyUnwrapped + done, buffer.count - done,
-                    off_t(offset + done))
-                if count > 0 {
-                    done += count
-                } else if errno != EINTR {
-                    throw SystemError("write to", path)
-                }
+        try Array(bytes).withUnsafeBytes { try write($0, at: offset) }
+    }
+
+    /// Writes all bytes at `offset`.
+    public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+        var done = 0
+        while done < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let count = pwrite(number, rest.baseAddress, rest.count, off_t(offset + done))
+            if count > 0 {
+                done += count
+            } else if errno != EINTR {
+                throw SystemError("write to", path)
             }
         }
     }

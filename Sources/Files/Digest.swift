@@ -19,6 +19,8 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
         self.words = words
     }
 
+    fileprivate init(words: SIMD4<UInt64>) { self.words = words }
+
     /// Creates a digest from 64 lower-case hexadecimal digits; `nil` for any other text.
     public init?(hex: some StringProtocol) {
         let digits = Array(hex.utf8)
@@ -48,11 +50,14 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
 
     /// 64 lower-case hexadecimal digits.
     public var hex: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(unsafeUninitializedCapacity: Self.byteCount * 2) { buffer in
-            for (index, byte) in bytes.enumerated() {
-                buffer[index * 2] = digits[Int(byte >> 4)]
-                buffer[index * 2 + 1] = digits[Int(byte & 15)]
+        String(unsafeUninitializedCapacity: Self.byteCount * 2) { buffer in
+            for number in 0..<4 {
+                var rest = words[number]
+                for place in (0..<16).reversed() {
+                    let digit = UInt8(truncatingIfNeeded: rest) & 15
+                    buffer[number * 16 + place] = digit < 10 ? 0x30 + digit : 0x57 + digit
+                    rest >>= 4
+                }
             }
             return Self.byteCount * 2
         }
@@ -116,12 +121,12 @@ public struct Hasher256: Sendable {
 
     /// The digest of everything added; the computation is over.
     public mutating func finalize() -> Digest {
-        let bytes = Bytes(unsafeUninitializedCapacity: Digest.byteCount) { buffer, count in
-            SHA256_Final(buffer.baseAddress, &context)
-            count = Digest.byteCount
+        var words = SIMD4<UInt64>()
+        withUnsafeMutableBytes(of: &words) { buffer in
+            _ = SHA256_Final(buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), &context)
         }
-        // SHA-256 gives 32 bytes, the only condition of the initializer.
-        return Digest(bytes: bytes).unsafelyUnwrapped
+        for index in 0..<4 { words[index] = UInt64(bigEndian: words[index]) }
+        return Digest(words: words)
     }
 }
 

@@ -19,6 +19,19 @@ public struct PathScanner: Sendable {
     /// Whether there were hits that are not kept.
     public private(set) var isTruncated = false
 
+    /// Whether there were hits.
+    public var hasHits: Bool { isForgetful || !offsets.isEmpty }
+
+    /// Whether ``offsets`` were dropped.
+    public private(set) var isForgetful = false
+
+    /// Drops ``offsets``: whoever wants them scans again.
+    public mutating func forget() {
+        guard !offsets.isEmpty else { return }
+        offsets = []
+        isForgetful = true
+    }
+
     /// Offset of the first byte in `carry`.
     private var position = 0
 

@@ -32,6 +32,8 @@ public final class Staging {
         public let isTruncated: Bool
         /// The first bytes as they came, at most 64: enough to tell a format.
         public let head: Bytes
+        /// The number that is the name of its file.
+        public let file: Int
         /// The equal object there was, by its path in the store's directory of them, of which the staging directory has
         /// another link; `nil` where the bytes are the import's own.
         public let object: String?
@@ -56,6 +58,15 @@ public final class Staging {
 
     private var offsetCount = 0
 
+    /// Files that have a name in the directory, or had one.
+    private var fileCount = 0
+
+    /// Contents that are the same file as others before them.
+    private var firsts: [ContentID: ContentID] = [:]
+
+    /// Permission bits of files that are what they will be in the store, times included, by number.
+    private var finishedModes: [Int: UInt16] = [:]
+
     /// Contents whose digests are not known.
     private var patched: [ContentID] = []
 
@@ -65,25 +76,46 @@ public final class Staging {
     }
 
     /// The content of an identifier that this staging area gave out.
-    public subscript(id: ContentID) -> Content { contents[id.number] }
+    public subscript(id: ContentID) -> Content {
+        // Lent rather than copied: it is asked for several times for each file.
+        _read { yield contents[id.number] }
+    }
 
-    /// Registers contents whose bytes were written to ``fileName(of:)`` of the next identifier, or need not be.
+    /// The number of a file that is yet to be made in ``directory``: its name.
+    public func reserveFile() -> Int {
+        defer { fileCount += 1 }
+        return fileCount
+    }
+
+    /// Registers contents whose bytes are in a file of the directory.
+    ///
+    /// - Parameters:
+    ///   - file: The file's number, from ``reserveFile()``.
+    ///   - scanner: Where paths begin; it has seen all bytes.
+    ///   - finishedMode: The permission bits that it has got already, with the times.
     public func add(
-        size: Int, digest: Digest, scanner: PathScanner, head: Bytes, object: String? = nil,
-        hashStates: [Hasher256] = []
+        _ file: Int, size: Int, digest: Digest, scanner: PathScanner, head: Bytes, object: String? = nil,
+        hashStates: [Hasher256] = [], finishedMode: UInt16? = nil
     ) -> ContentID {
-        let keepsOffsets = offsetCount + scanner.offsets.count <= Self.offsetLimit
+        let keepsOffsets = !scanner.isForgetful && offsetCount + scanner.offsets.count <= Self.offsetLimit
         if keepsOffsets { offsetCount += scanner.offsets.count }
+        finishedModes[file] = finishedMode
         contents.append(
             Content(
-                size: size, knownDigest: digest, unchanged: size, hasPaths: !scanner.offsets.isEmpty,
+                size: size, knownDigest: digest, unchanged: size, hasPaths: scanner.hasHits,
                 pathOffsets: keepsOffsets ? scanner.offsets : nil, isTruncated: scanner.isTruncated,
-                head: head, object: object, hashStates: hashStates))
+                head: head, file: file, object: object, hashStates: hashStates))
         return ContentID(contents.count - 1)
     }
 
-    /// The identifier that ``add(size:digest:scanner:head:object:hashStates:)`` gives out next.
-    public var nextID: ContentID { ContentID(contents.count) }
+    /// Registers contents that are the same file as others, and never change.
+    public func add(sameAs id: ContentID) {
+        firsts[ContentID(contents.count)] = first(like: id)
+        contents.append(contents[id.number])
+    }
+
+    /// The first contents of which these are the same file.
+    public func first(like id: ContentID) -> ContentID { firsts[id] ?? id }
 
     /// Where absolute paths may begin in a content, ascending.
     ///
@@ -97,7 +129,17 @@ public final class Staging {
     }
 
     /// The name of a content's file in ``directory``.
-    public func fileName(of id: ContentID) -> String { String(id.number) }
+    public func fileName(of id: ContentID) -> String { String(contents[id.number].file) }
+
+    /// The permission bits that a content's file has, where it is what it will be in the store, times included.
+    public func finishedMode(of id: ContentID) -> UInt16? { finishedModes[contents[id.number].file] }
+
+    /// Gives a staged content's file other permission bits for now.
+    public func setMode(_ mode: UInt32, of id: ContentID) throws {
+        precondition(contents[id.number].isStaged, "an object is never changed")
+        finishedModes[contents[id.number].file] = nil
+        try open(id).setMode(mode)
+    }
 
     /// Opens a content for reading.
     public func open(_ id: ContentID) throws -> Descriptor {
@@ -135,18 +177,32 @@ public final class Staging {
         }
     }
 
-    /// Takes the digests of what was patched.
+    /// Takes the digests of what was patched, on as many threads as there are processors.
     public func hashPatched() throws {
-        while let id = patched.last {
-            let file = try MappedFile(self.open(id))
-            contents[id.number].knownDigest = withExtendedLifetime(file) {
-                ResumableHasher.digest(
-                    of: file.bytes, after: contents[id.number].hashStates,
-                    common: contents[id.number].unchanged)
+        let monitor = Monitor()
+        let digests = Digests()
+        try inParallel(
+            patched.map { id in
+                let content = contents[id.number]
+                return (id, name: fileName(of: id), states: content.hashStates, common: content.unchanged)
             }
-            contents[id.number].isPatched = false
-            patched.removeLast()
+        ) { [directory] id, name, states, common in
+            let file = try MappedFile(directory.open(beneath: name))
+            let digest = withExtendedLifetime(file) {
+                ResumableHasher.digest(of: file.bytes, after: states, common: common)
+            }
+            monitor.withLock { digests.known.append((id, digest)) }
         }
+        for (id, digest) in digests.known {
+            contents[id.number].knownDigest = digest
+            contents[id.number].isPatched = false
+        }
+        patched = []
+    }
+
+    /// What threads found out; guarded by a monitor.
+    private final class Digests: @unchecked Sendable {
+        var known: [(id: ContentID, digest: Digest)] = []
     }
 
     /// Replaces the bytes of a staged content.
@@ -164,11 +220,11 @@ public final class Staging {
 
     /// Adds a content that no image had, such as a generated loader cache.
     public func make(_ bytes: Bytes) throws -> ContentID {
-        let id = nextID
-        let file = try directory.open(beneath: fileName(of: id), flags: O_WRONLY | O_CREAT | O_EXCL)
+        let number = reserveFile()
+        let file = try directory.open(beneath: String(number), flags: O_WRONLY | O_CREAT | O_EXCL)
         try file.write(bytes, at: 0)
         return add(
-            size: bytes.count, digest: Digest(hashing: bytes), scanner: PathScanner(),
+            number, size: bytes.count, digest: Digest(hashing: bytes), scanner: PathScanner(),
             head: Array(bytes.prefix(64)))
     }
 }

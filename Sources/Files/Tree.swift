@@ -133,6 +133,9 @@ public struct Tree: Sendable {
         }
     }
 
+    /// Names in the directory at `path`, in no order.
+    public func children(of path: TreePath) -> Set<Bytes> { children[path] ?? [] }
+
     /// Names in the directory at `path`, sorted bytewise.
     public func names(in path: TreePath) -> [Bytes] {
         (children[path] ?? []).sorted { $0.lexicographicallyPrecedes($1) }

@@ -59,4 +59,12 @@ public protocol TreeSink: AnyObject {
 
     /// Something that is not taken over.
     func omit(_ omission: Omission, at path: TreePath)
+
+    /// All entries have come: what is still done with them is done now.
+    func finish() throws
+}
+
+extension TreeSink {
+    /// Does nothing: by default each entry is done with when it has come.
+    public func finish() throws {}
 }

@@ -2,10 +2,9 @@ internal import Glibc
 
 /// Work that several threads take from and add to, until none is left.
 public final class WorkQueue<Item: Sendable>: @unchecked Sendable {
-    // A class: threads share it. Everything in it is guarded by the mutex.
+    // A class: threads share it. Everything in it is guarded by the monitor.
 
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let monitor = Monitor()
     private var items: [Item]
     private var busy = 0
     private var failure: (any Error)?
@@ -21,38 +20,25 @@ public final class WorkQueue<Item: Sendable>: @unchecked Sendable {
     public init(_ items: [Item], threadLimit: Int = 8) {
         self.items = items
         self.threadLimit = threadLimit
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(changed, nil)
-    }
-
-    deinit {
-        pthread_cond_destroy(changed)
-        pthread_mutex_destroy(mutex)
-        changed.deallocate()
-        mutex.deallocate()
     }
 
     /// Adds work, which is done next; called by the work on an item.
     public func add(_ item: Item) {
-        pthread_mutex_lock(mutex)
-        items.append(item)
-        pthread_cond_signal(changed)
-        pthread_mutex_unlock(mutex)
+        monitor.withLock {
+            items.append(item)
+            monitor.signal()
+        }
     }
 
     /// Whether threads may soon have nothing to do.
-    var isShort: Bool {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        return items.count < threadLimit
-    }
+    var isShort: Bool { monitor.withLock { items.count < threadLimit } }
 
     /// Does all work on several threads, this one among them.
     ///
     /// - Parameter threads: How many threads; `nil` for as many as there are processors.
     /// - Throws: The first error of `work`; what was not begun by then is left.
     public func run(threads: Int? = nil, _ work: @escaping @Sendable (Item) throws -> Void) throws {
-        let count = threads ?? min(threadLimit, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+        let count = threads ?? min(threadLimit, processorCount)
         let body = ThreadBody { [self] in takeAll(work) }
         var threads: [pthread_t] = []
         for _ in 1..<max(1, count) {
@@ -72,25 +58,32 @@ public final class WorkQueue<Item: Sendable>: @unchecked Sendable {
     }
 
     private func takeAll(_ work: (Item) throws -> Void) {
-        pthread_mutex_lock(mutex)
-        while failure == nil {
-            guard let item = items.popLast() else {
-                // Others may still add some.
-                if busy == 0 { break }
-                pthread_cond_wait(changed, mutex)
-                continue
-            }
-            busy += 1
-            pthread_mutex_unlock(mutex)
+        while let item = next() {
             var thrown: (any Error)?
             do { try work(item) } catch { thrown = error }
-            pthread_mutex_lock(mutex)
-            busy -= 1
-            if failure == nil { failure = thrown }
-            if busy == 0 { pthread_cond_broadcast(changed) }
+            monitor.withLock {
+                busy -= 1
+                if failure == nil { failure = thrown }
+                if busy == 0 { monitor.broadcast() }
+            }
         }
-        pthread_cond_broadcast(changed)
-        pthread_mutex_unlock(mutex)
+        monitor.broadcast()
+    }
+
+    /// The next item; `nil` where there will be none.
+    private func next() -> Item? {
+        monitor.withLock {
+            while failure == nil {
+                if let item = items.popLast() {
+                    busy += 1
+                    return item
+                }
+                // Others may still add some.
+                if busy == 0 { break }
+                monitor.wait()
+            }
+            return nil
+        }
     }
 }
 

@@ -58,6 +58,8 @@ final class BoundedSink: TreeSink {
     func removeChildren(of path: TreePath) throws { try base.removeChildren(of: path) }
 
     func omit(_ omission: Omission, at path: TreePath) { base.omit(omission, at: path) }
+
+    func finish() throws { try base.finish() }
 }
 
 /// A stream that was compressed: its bytes count, also those that belong to no file.

@@ -21,20 +21,17 @@ final class FileStream: ByteStream {
     private let image: String
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 64)
     private var hasher: Hasher256?
-    private let report: ((Int) -> Void)?
+    /// Guards ``done``, which others look at while one reads.
+    private let monitor = Monitor()
+    private var passed = 0
 
     /// - Parameters:
     ///   - range: Where in the file.
     ///   - image: What errors call the file.
     ///   - hashing: Whether ``digest()`` will be asked for; skipping is then not possible.
-    ///   - report: Told how many bytes of the range are done.
-    init(
-        _ file: Descriptor, range: Range<Int>, image: String, hashing: Bool = false,
-        report: ((Int) -> Void)? = nil
-    ) {
+    init(_ file: Descriptor, range: Range<Int>, image: String, hashing: Bool = false) {
         self.file = file
         self.image = image
-        self.report = report
         start = range.lowerBound
         position = range.lowerBound
         end = range.upperBound
@@ -53,16 +50,21 @@ final class FileStream: ByteStream {
         let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
         position += count
         hasher?.update(bytes)
-        report?(position - start)
+        note()
         return bytes
     }
 
     func skip(_ count: Int) throws -> Bool {
         guard hasher == nil, count <= end - position else { return false }
         position += count
-        report?(position - start)
+        note()
         return true
     }
+
+    /// Bytes of the range that were given or passed over; also for threads other than the one that reads.
+    var done: Int { monitor.withLock { passed } }
+
+    private func note() { monitor.withLock { passed = position - start } }
 
     /// SHA-256 of the whole range: reads what is left of it.
     func digest() throws -> Digest {

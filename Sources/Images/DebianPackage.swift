@@ -43,9 +43,11 @@ struct DebianPackage: PackageContents {
 
     func read(into writer: EntryWriter, budget: ImageBudget, report: @escaping (Int) -> Void) throws {
         let start = data.lowerBound
-        let stream = FileStream(file, range: data, image: image) { report(start + $0) }
-        let reader = TarReader(
-            try Decompressor.open(stream, image: image, budget: budget), image: image)
+        let archive = try PlainArchive(
+            FileStream(file, range: data, image: image), image: image, budget: budget
+        ) { report(start + $0) }
+        defer { archive.stop() }
+        let reader = TarReader(archive, image: image)
         while let entry = try reader.next() { try writer.write(entry, from: reader) }
         try reader.drain()
     }

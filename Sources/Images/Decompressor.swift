@@ -45,22 +45,30 @@ final class Decompressor: ByteStream {
     private var isOpen = false
     private var isFinished = false
 
-    /// The bytes of a tar archive without compression, whichever it has.
+    /// The bytes of a tar archive without compression, whichever it has, and whether it has one.
     ///
-    /// - Parameters:
-    ///   - image: What errors call the stream.
-    ///   - budget: What the decompressed bytes count against.
-    static func open(
-        _ stream: any ByteStream, image: String, budget: ImageBudget
-    ) throws -> any ByteStream {
+    /// - Parameter image: What errors call the stream.
+    static func plain(
+        _ stream: any ByteStream, image: String
+    ) throws -> (stream: any ByteStream, isCompressed: Bool) {
         let peeked = try PeekedStream(stream)
         // A tar archive is read as it is: libarchive might take a first member's name for a magic number,
         // and cannot pass over contents.
-        if TarHeader(block: Bytes(peeked.head.prefix(TarHeader.blockSize))).isValid { return peeked }
+        if TarHeader(block: Bytes(peeked.head.prefix(TarHeader.blockSize))).isValid { return (peeked, false) }
         if peeked.head.starts(with: GzipDecompressor.magic) {
-            return BoundedStream(try GzipDecompressor(peeked, image: image), budget: budget)
+            return (try GzipDecompressor(peeked, image: image), true)
         }
-        return BoundedStream(try Decompressor(peeked, image: image), budget: budget)
+        return (try Decompressor(peeked, image: image), true)
+    }
+
+    /// The same for what is read only in part, or is short.
+    ///
+    /// - Parameter budget: What the decompressed bytes count against.
+    static func open(
+        _ stream: any ByteStream, image: String, budget: ImageBudget
+    ) throws -> any ByteStream {
+        let (plain, isCompressed) = try plain(stream, image: image)
+        return isCompressed ? BoundedStream(plain, budget: budget) : plain
     }
 
     /// - Parameter image: What errors call the stream.

@@ -178,6 +178,7 @@ public final class Image {
             try package.read(into: sink, budget: budget) { progress.advance(to: done + $0) }
             done += package.size
         }
+        try sink.finish()
     }
 
     private static func open(
@@ -244,6 +245,7 @@ public final class Image {
         case .tar(let file): try readTar(file, into: sink, budget: budget, progress: progress)
         case .packages(let files): try read(files, into: sink, progress: progress) { _ in }
         }
+        try sink.finish()
     }
 
     /// Bytes of the image itself; those of a directory are counted as it is read.
@@ -264,9 +266,12 @@ public final class Image {
         let size = Int(try file.status().st_size)
         progress.begin("reading \(path)", total: size)
         defer { progress.end() }
-        let stream = FileStream(file, range: 0..<size, image: path) { progress.advance(to: $0) }
         let writer = EntryWriter(sink, image: path, isLayered: false, budget: budget)
-        let reader = TarReader(try Decompressor.open(stream, image: path, budget: budget), image: path)
+        let archive = try PlainArchive(
+            FileStream(file, range: 0..<size, image: path), image: path, budget: budget
+        ) { progress.advance(to: $0) }
+        defer { archive.stop() }
+        let reader = TarReader(archive, image: path)
         while let entry = try reader.next() { try writer.write(entry, from: reader) }
         try reader.drain()
     }

@@ -53,9 +53,9 @@ struct LayeredImage {
         _ layer: Layer, into writer: EntryWriter, budget: ImageBudget, report: @escaping (Int) -> Void
     ) throws {
         let name = "\(layer.name) of \(image)"
-        let blob = FileStream(
-            layer.blob.file, range: layer.blob.range, image: name, hashing: true, report: report)
-        let archive = HashingStream(try Decompressor.open(blob, image: name, budget: budget))
+        let blob = FileStream(layer.blob.file, range: layer.blob.range, image: name, hashing: true)
+        let archive = try PlainArchive(blob, image: name, budget: budget, hashing: true, report: report)
+        defer { archive.stop() }
         writer.beginLayer()
         do {
             let reader = TarReader(archive, image: name)
@@ -64,12 +64,14 @@ struct LayeredImage {
         } catch let error as ImageError {
             // What is too much is not read to its end.
             if case .limit = error { throw error }
+            archive.stop()
             // A layer that cannot be read most often is a damaged one: its digest says so better.
             try check(blob.digest(), layer.digest, name: layer.name)
             throw error
         }
+        let diffID = try archive.digest()
         try check(blob.digest(), layer.digest, name: layer.name)
-        try check(archive.digest(), layer.diffID, name: "\(layer.name) uncompressed")
+        try check(diffID, layer.diffID, name: "\(layer.name) uncompressed")
     }
 
     private func check(_ actual: Digest, _ expected: Digest?, name: String) throws {

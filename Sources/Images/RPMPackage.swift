@@ -88,14 +88,15 @@ struct RPMPackage: PackageContents {
 
     func read(into writer: EntryWriter, budget: ImageBudget, report: @escaping (Int) -> Void) throws {
         let start = payload.lowerBound
-        let stored = FileStream(
-            file, range: payload, image: image, hashing: payloadDigest != nil
-        ) { report(start + $0) }
+        let stored = FileStream(file, range: payload, image: image, hashing: payloadDigest != nil)
+        let archive = try PlainArchive(stored, image: image, budget: budget) { report(start + $0) }
+        defer { archive.stop() }
         do {
-            let stream = try Decompressor.open(stored, image: image, budget: budget)
-            try CpioReader(stream, image: image, files: files).read(into: writer)
+            try CpioReader(archive, image: image, files: files).read(into: writer)
+            archive.stop()
         } catch let error as ImageError {
             if case .limit = error { throw error }
+            archive.stop()
             // A payload that cannot be read most often is a damaged one: its digest says so better.
             try check(stored)
             throw error

@@ -14,12 +14,17 @@ struct TarHeader {
     var isValid: Bool {
         guard block.count == Self.blockSize, let stored = number(148..<156) else { return false }
         var unsigned = 0
-        var signed = 0
-        for (index, byte) in block.enumerated() {
-            let value = (148..<156).contains(index) ? 0x20 : byte
-            unsigned += Int(value)
-            signed += Int(Int8(bitPattern: value))
+        var negative = 0
+        for byte in block {
+            unsigned += Int(byte)
+            negative += Int(byte >> 7)
         }
+        // The field itself counts as blanks.
+        for byte in block[148..<156] {
+            unsigned += 0x20 - Int(byte)
+            negative -= Int(byte >> 7)
+        }
+        let signed = unsigned - 256 * negative
         return stored == unsigned || stored == signed
     }
 

@@ -56,9 +56,10 @@ struct TarPackage: PackageContents {
     }
 
     func read(into writer: EntryWriter, budget: ImageBudget, report: @escaping (Int) -> Void) throws {
-        let stream = FileStream(file, range: 0..<size, image: image, report: report)
-        let reader = TarReader(
-            try Decompressor.open(stream, image: image, budget: budget), image: image)
+        let archive = try PlainArchive(
+            FileStream(file, range: 0..<size, image: image), image: image, budget: budget, report: report)
+        defer { archive.stop() }
+        let reader = TarReader(archive, image: image)
         while let entry = try reader.next() {
             if Self.documentName(entry.path) != nil { continue }
             try writer.write(entry, from: reader)

@@ -101,7 +101,7 @@ extension Session {
         return SquashFSWriter(
             compression: options.compression,
             level: options.level ?? (options.compression == .zstd ? Self.zstdLevel : nil),
-            workers: options.workers ?? sysconf(Int32(_SC_NPROCESSORS_ONLN)),
+            workers: options.workers ?? processorCount,
             time: StoreLayout.modificationTime)
     }
 

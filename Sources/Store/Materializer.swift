@@ -5,67 +5,90 @@ internal import StoreLayout
 /// Makes a tree's files below a temporary directory, linking to objects that the store has already.
 ///
 /// New objects stay in the staging directory until all is written out; ``commitObjects()`` then moves them.
-final class Materializer {
+///
+/// Directories are filled on as many threads as there are processors.
+final class Materializer: @unchecked Sendable {
+    // Several threads use it while a tree is made. What changes meanwhile is guarded by the monitor.
+
     /// What files of one key are links to.
     private enum Source {
         case object(number: Int)
         case staged(name: String, number: Int)
+
+        /// Which object of the key it is, or will be.
+        var number: Int {
+            switch self {
+            case .object(let number), .staged(_, let number): number
+            }
+        }
     }
 
     private let staging: Staging
     private let objects: Descriptor
+    private let monitor = Monitor()
     private var sources: [ObjectKey: Source] = [:]
-    /// Staged contents that have become an object's file: another mode needs a copy.
-    private var claimed: Set<ContentID> = []
+    /// Staged files that have become an object's, by number: another mode needs a copy.
+    private var claimed: Set<Int> = []
     private var copies = 0
     /// Objects to be, in order: name in the staging directory, directory and name below `objects`.
     private var made: [(staged: String, directory: String, name: String)] = []
-    private var committed = 0
+    /// Directories that get their mode when all is in its place, each with it.
+    private var late: [(path: TreePath, mode: UInt16)] = []
 
     init(staging: Staging, objects: Descriptor) {
         self.staging = staging
         self.objects = objects
     }
 
+    /// One thread where another would take longer to begin than what it could do; `nil` for as many as there are processors.
+    private static func threads(for count: Int) -> Int? { count < 256 ? 1 : nil }
+
     /// Makes `tree` in the empty directory `top`, which stays writable itself.
     func materialize(_ tree: Tree, in top: Descriptor) throws {
-        // A list rather than recursion: an image chooses the depth. Directories that their owner could not
-        // search get their mode at the end, the deepest first.
-        var pending = [TreePath.root]
-        var late: [(path: TreePath, mode: UInt16)] = []
-        while let path = pending.popLast() {
-            guard let node = tree[path] else { continue }
-            let directory =
-                path.bytes.isEmpty ? top : try top.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
-            for name in tree.names(in: path) {
-                let childPath = path.appending(name)
-                guard let child = tree[childPath] else { continue }
-                switch child.kind {
-                case .directory:
-                    try directory.makeDirectory(name, mode: 0o700)
-                    pending.append(childPath)
-                case .symlink(let target):
-                    try directory.makeSymlink(name, target: target)
-                    try directory.setTimes(StoreLayout.modificationTime, of: name)
-                case .file(let id):
-                    try place(child, id, at: childPath, in: directory, as: name)
-                }
-            }
-            for attribute in node.attributes { try directory.setAttribute(attribute) }
-            if path.bytes.isEmpty {
-                try directory.setTimes(StoreLayout.modificationTime)
-            } else if node.storedMode & 0o500 == 0o500 {
-                try directory.setMode(UInt32(node.storedMode))
-                try directory.setTimes(StoreLayout.modificationTime)
-            } else {
-                late.append((path, node.storedMode))
-            }
+        // A list rather than recursion: an image chooses the depth.
+        let queue = WorkQueue([TreePath.root])
+        try queue.run(threads: Self.threads(for: tree.nodes.count)) { path in
+            for directory in try self.fill(path, of: tree, in: top) { queue.add(directory) }
         }
-        for (path, mode) in late.reversed() {
+        // The deepest first.
+        for (path, mode) in late.sorted(by: { $1.path < $0.path }) {
             let directory = try top.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
             try directory.setMode(UInt32(mode))
             try directory.setTimes(StoreLayout.modificationTime)
         }
+    }
+
+    /// Makes all that is in a directory; the directories among it.
+    private func fill(_ path: TreePath, of tree: Tree, in top: Descriptor) throws -> [TreePath] {
+        guard let node = tree[path] else { return [] }
+        var directories: [TreePath] = []
+        let directory =
+            path.bytes.isEmpty ? top : try top.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
+        for name in tree.names(in: path) {
+            let childPath = path.appending(name)
+            guard let child = tree[childPath] else { continue }
+            switch child.kind {
+            case .directory:
+                try directory.makeDirectory(name, mode: 0o700)
+                directories.append(childPath)
+            case .symlink(let target):
+                try directory.makeSymlink(name, target: target)
+                try directory.setTimes(StoreLayout.modificationTime, of: name)
+            case .file(let id):
+                try place(child, id, at: childPath, in: directory, as: name)
+            }
+        }
+        for attribute in node.attributes { try directory.setAttribute(attribute) }
+        if path.bytes.isEmpty {
+            try directory.setTimes(StoreLayout.modificationTime)
+        } else if node.storedMode & 0o500 == 0o500 {
+            try directory.setMode(UInt32(node.storedMode))
+            try directory.setTimes(StoreLayout.modificationTime)
+        } else {
+            // What its owner cannot search gets its mode at the end.
+            monitor.withLock { late.append((path, node.storedMode)) }
+        }
+        return directories
     }
 
     /// The inodes that no other store path has.
@@ -77,23 +100,23 @@ final class Materializer {
     ///
     /// Their bytes must be on disk.
     func commitObjects() throws {
-        var directories: Set<String> = []
-        for object in made[committed...] {
-            if directories.insert(object.directory).inserted {
-                try objects.makeDirectory(object.directory)
+        let directories = Dictionary(grouping: made, by: \.directory)
+        try inParallel(directories.keys.sorted(), threads: Self.threads(for: made.count)) {
+            [objects, staging = staging.directory] name in
+            try objects.makeDirectory(name)
+            let directory = try objects.directory(beneath: name)
+            for object in directories[name] ?? [] {
+                try staging.rename(object.staged, to: directory, as: object.name)
             }
-            try staging.directory.rename(object.staged, to: objects, as: object.directory + "/" + object.name)
-            committed += 1
         }
     }
 
-    /// Takes back what ``commitObjects()`` did.
+    /// Takes back what ``commitObjects()`` did, as far as it got: nothing had these names before.
     func withdrawObjects() {
-        for object in made[..<committed] {
+        for object in made {
             // The reason for withdrawing is what is reported; an object too many is collected later.
             try? objects.unlink(object.directory + "/" + object.name)
         }
-        committed = 0
         // Only those that are empty now can be removed.
         for directory in Set(made.map(\.directory)) { try? objects.removeDirectory(directory) }
     }
@@ -101,16 +124,14 @@ final class Materializer {
     private func place(
         _ node: Tree.Node, _ id: ContentID, at path: TreePath, in directory: Descriptor, as name: Bytes
     ) throws {
-        let content = staging[id]
-        guard content.size > 0 else {
+        guard staging[id].size > 0 else {
             // Never linked: an empty file saves nothing, and would be the first to run out of links.
             let file = try directory.makeFile(name)
             return try finish(file, node)
         }
-        let key = ObjectKey(digest: content.digest, mode: node.storedMode, attributes: node.attributes)
-        var source = try sources[key] ?? find(key, number: 0, node, id, at: path)
+        let key = ObjectKey(digest: staging[id].digest, mode: node.storedMode, attributes: node.attributes)
+        var source = try source(of: key, number: 0, node, id, at: path)
         while true {
-            sources[key] = source
             do {
                 switch source {
                 case .object(let number):
@@ -122,12 +143,22 @@ final class Materializer {
                 return
             } catch let error as SystemError where error.code == EMLINK {
                 // The object has all the links that the file system allows: the next one takes over.
-                let number =
-                    switch source {
-                    case .object(let number), .staged(_, let number): number + 1
-                    }
-                source = try find(key, number: number, node, id, at: path)
+                source = try self.source(of: key, number: source.number + 1, node, id, at: path)
             }
+        }
+    }
+
+    /// What a file of a key is a link to.
+    ///
+    /// - Parameter number: Which of the key's objects, at least: those before have all the links that they can have.
+    private func source(
+        of key: ObjectKey, number: Int, _ node: Tree.Node, _ id: ContentID, at path: TreePath
+    ) throws -> Source {
+        try monitor.withLock {
+            if let known = sources[key], known.number >= number { return known }
+            let found = try find(key, number: number, node, id, at: path)
+            sources[key] = found
+            return found
         }
     }
 
@@ -138,15 +169,17 @@ final class Materializer {
         let name = key.fileName(number: number)
         if try objects.status(of: key.directoryName + "/" + name) != nil { return .object(number: number) }
         let staged: String
-        if staging[id].isStaged, claimed.insert(id).inserted {
+        var isFinished = false
+        if staging[id].isStaged, claimed.insert(staging[id].file).inserted {
             staged = staging.fileName(of: id)
+            isFinished = staging.finishedMode(of: id) == node.storedMode
         } else {
             copies += 1
             staged = "copy-\(copies)"
             let copy = try staging.directory.open(beneath: staged, flags: O_WRONLY | O_CREAT | O_EXCL)
             try copy.append(contentsOf: staging.open(id))
         }
-        try finish(try staging.directory.open(beneath: staged), node)
+        if !isFinished { try finish(try staging.directory.open(beneath: staged), node) }
         made.append((staged, key.directoryName, name))
         return .staged(name: staged, number: number)
     }

@@ -72,10 +72,9 @@ extension Store {
             let uses = ObjectUses.unique(
                 tree.nodes.lazy.compactMap { _, node in
                     guard case .file(let id) = node.kind else { return nil }
-                    let content = area.staging[id]
                     let key = ObjectKey(
-                        digest: content.digest, mode: node.storedMode, attributes: node.attributes)
-                    return (key, content.size)
+                        digest: area.staging[id].digest, mode: node.storedMode, attributes: node.attributes)
+                    return (key, area.staging[id].size)
                 })
             try commit(
                 area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, registration, materializer,

@@ -10,9 +10,6 @@ public final class TreeBuilder: TreeSink {
     public static let entryLimit = 16_000_000
     /// Bytes that one image may have, zeros of sparse files included.
     public static let sizeLimit = 1 << 40
-    /// Bytes of a file that are kept in memory, to be written only where the store has no equal object.
-    private static let bufferLimit = 128 << 10
-
     /// The tree so far.
     public private(set) var tree = Tree()
     /// The contents so far.
@@ -24,7 +21,7 @@ public final class TreeBuilder: TreeSink {
     /// Files named in ``stripped`` for one reason.
     public static let namedLimit = 1000
 
-    private let objects: Descriptor?
+    private let writer: ContentWriter
     /// Bytes that stay free on the file system.
     private let minimumFree: Int
     /// Bytes of paths that may be looked up behind links: an image can make each of its paths lead through thousands.
@@ -33,32 +30,47 @@ public final class TreeBuilder: TreeSink {
     private var linked = 0
     /// Bytes written since that was looked at.
     private var unchecked = 0
+    /// Bytes since the kernel was last told to write out what came.
+    private var unsynchronized = 0
+    private var synchronization: BackgroundTask<Void>?
     private var entries = 0
     private var totalSize = 0
     private var current: OpenFile?
-    /// Staged contents that no file needs as its own, by digest.
-    private var shared: [Digest: ContentID] = [:]
-    /// Contents that are in the store, by object.
-    private var stored: [ObjectKey: ContentID] = [:]
+    /// Where files and links to them were put since the last ``finish()``.
+    private var placed: [TreePath] = []
     private static let zeros = Bytes(repeating: 0, count: 64 << 10)
 
     /// The file between `beginFile` and `endFile`.
     private final class OpenFile {
-        // A class, so that its buffers grow in place.
+        // A class, so that its computations grow in place.
         let path: TreePath
         let mode: UInt16
         let attributes: [ExtendedAttribute]
-        var hasher = ResumableHasher()
-        var scanner = PathScanner()
-        var head: Bytes = []
-        var buffer: Bytes = []
+        let content: ContentWriter.File
         var size = 0
-        var file: Descriptor?
+        /// Of a large file, whose bytes go to the staging directory as they come.
+        var large: Large?
 
-        init(path: TreePath, mode: UInt16, attributes: [ExtendedAttribute]) {
+        struct Large {
+            let file: Descriptor
+            var hasher = ResumableHasher()
+            var scanner = PathScanner()
+            var head: Bytes = []
+
+            mutating func update(_ bytes: UnsafeRawBufferPointer) {
+                hasher.update(bytes)
+                scanner.update(bytes)
+                head.append(contentsOf: bytes.prefix(64 - head.count))
+            }
+        }
+
+        init(
+            path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], content: ContentWriter.File
+        ) {
             self.path = path
             self.mode = mode
             self.attributes = attributes
+            self.content = content
         }
     }
 
@@ -70,7 +82,7 @@ public final class TreeBuilder: TreeSink {
     ///   - minimumFree: Bytes that stay free on the file system; looked at now and then.
     public init(staging: Staging, objects: Descriptor?, minimumFree: Int = 0) {
         self.staging = staging
-        self.objects = objects
+        writer = ContentWriter(staging, objects: objects)
         self.minimumFree = minimumFree
     }
 
@@ -99,7 +111,7 @@ public final class TreeBuilder: TreeSink {
             throw StoreError.badHardLink(path, target: target)
         }
         if case .directory = node.kind { throw StoreError.badHardLink(path, target: target) }
-        tree.insert(node, at: place)
+        insert(node, at: place)
     }
 
     /// A regular file, replacing what is at the path; its bytes follow.
@@ -108,25 +120,26 @@ public final class TreeBuilder: TreeSink {
         let place = try place(path)
         guard !place.bytes.isEmpty else { throw StoreError.rootIsNoDirectory }
         if mode & 0o6000 != 0 { strip(.setID, from: place) }
-        current = OpenFile(path: place, mode: mode & 0o777, attributes: try keep(attributes, of: place))
+        let kept = try keep(attributes, of: place)
+        let isVariable = [".pyc", ".jar"].contains { place.bytes.suffix(4).elementsEqual($0.utf8) }
+        let open = OpenFile(
+            path: place, mode: mode & 0o777, attributes: kept,
+            content: writer.begin(mode: mode & 0o555, attributes: kept, isVariable: isVariable))
+        current = open
+        if let size, size > ContentBatch.fileLimit { try spill(open) }
     }
 
     /// The next bytes of the file.
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
         guard !bytes.isEmpty else { return }
         let open = try grow(by: bytes.count)
-        open.hasher.update(bytes)
-        open.scanner.update(bytes)
-        open.head.append(contentsOf: bytes.prefix(64 - open.head.count))
-        if open.file == nil, open.size + bytes.count <= Self.bufferLimit {
-            open.buffer.append(contentsOf: bytes)
+        if open.large == nil, open.size + bytes.count <= ContentBatch.fileLimit {
+            writer.openBatch().append(bytes)
         } else {
-            let file = try spill(open)
+            try spill(open)
+            open.large?.update(bytes)
             // A hole before leaves the file's offset behind.
-            guard lseek(file.number, off_t(open.size), SEEK_SET) >= 0 else {
-                throw SystemError("write to", file.path)
-            }
-            try file.write(bytes)
+            try open.large?.file.write(bytes, at: open.size)
         }
         open.size += bytes.count
     }
@@ -135,84 +148,65 @@ public final class TreeBuilder: TreeSink {
     public func appendHole(_ count: Int) throws {
         guard count >= 0 else { throw StoreError.entryOrder("a hole of \(count) bytes") }
         let open = try grow(by: count)
-        open.head.append(contentsOf: Bytes(repeating: 0, count: min(count, 64 - open.head.count)))
-        var rest = count
-        while rest > 0 {
-            let length = min(rest, Self.zeros.count)
-            Self.zeros.withUnsafeBytes { zeros in
-                let part = UnsafeRawBufferPointer(rebasing: zeros[..<length])
-                open.hasher.update(part)
-                open.scanner.update(part)
-            }
-            rest -= length
-        }
-        if open.file == nil, open.size + count <= Self.bufferLimit {
-            open.buffer.append(contentsOf: Bytes(repeating: 0, count: count))
+        if open.large == nil, open.size + count <= ContentBatch.fileLimit {
+            writer.openBatch().append(zeros: count)
         } else {
-            _ = try spill(open)
+            try spill(open)
+            var rest = count
+            while rest > 0 {
+                let length = min(rest, Self.zeros.count)
+                Self.zeros.withUnsafeBytes {
+                    open.large?.update(UnsafeRawBufferPointer(rebasing: $0[..<length]))
+                }
+                rest -= length
+            }
         }
         open.size += count
     }
 
-    /// Ends the file: its digest is known from here on.
+    /// Ends the file; its digest is known after ``finish()``.
     public func endFile() throws {
         guard let open = current else { throw StoreError.entryOrder("a file ends that did not begin") }
         current = nil
-        open.scanner.finish()
-        let digest = open.hasher.finalize()
-        // What relocation may change stays a content of its own, for the change depends on the file's name.
-        let isShareable =
-            open.scanner.offsets.isEmpty && !open.scanner.isTruncated
-            && !open.head.starts(with: [0x7f, 0x45, 0x4c, 0x46])
-            && ![".pyc", ".jar"].contains { open.path.bytes.suffix(4).elementsEqual($0.utf8) }
-        let node = { Tree.Node(kind: .file($0), mode: open.mode, attributes: open.attributes) }
-        let size = open.size
-
-        if isShareable, let id = shared[digest] {
-            if open.file != nil { try staging.directory.unlink(staging.fileName(of: staging.nextID)) }
-            tree.insert(node(id), at: open.path)
-            return
+        if var large = open.large {
+            open.large = nil
+            large.scanner.finish()
+            try large.file.setSize(open.size)
+            try writer.end(
+                open.content,
+                ContentWriter.Findings(
+                    size: open.size, digest: large.hasher.finalize(), scanner: large.scanner,
+                    head: large.head, hashStates: large.hasher.states),
+                in: large.file)
+        } else {
+            _ = writer.openBatch()
+            try writer.end(open.content)
         }
-        var key: ObjectKey?
-        if isShareable, open.file == nil, size > 0, let objects {
-            let made = ObjectKey(digest: digest, mode: open.mode & 0o555, attributes: open.attributes)
-            if let id = stored[made] {
-                tree.insert(node(id), at: open.path)
-                return
-            }
-            if try borrow(made, from: objects) { key = made }
-        }
-        if let file = open.file {
-            try file.setSize(open.size)
-        } else if key == nil {
-            let name = staging.fileName(of: staging.nextID)
-            let file = try staging.directory.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
-            try open.buffer.withUnsafeBytes { try file.write($0) }
-        }
-        let id = staging.add(
-            size: size, digest: digest, scanner: open.scanner, head: open.head,
-            object: key.map { $0.directoryName + "/" + $0.fileName() },
-            hashStates: isShareable ? [] : open.hasher.states)
-        if let key {
-            stored[key] = id
-        } else if isShareable {
-            shared[digest] = id
-        }
-        tree.insert(node(id), at: open.path)
+        insert(
+            Tree.Node(kind: .file(open.content.id), mode: open.mode, attributes: open.attributes),
+            at: open.path)
     }
 
-    /// Gives the next content the bytes of an equal object, if there is one: by a further link, so that whoever
-    /// collects garbage meanwhile leaves it.
-    private func borrow(_ key: ObjectKey, from objects: Descriptor) throws -> Bool {
-        do {
-            try objects.link(
-                key.directoryName + "/" + key.fileName(), to: staging.directory,
-                as: staging.fileName(of: staging.nextID))
-            return true
-        } catch let error as SystemError where [ENOENT, EMLINK].contains(error.code) {
-            // One with all the links it can have is staged like a new one, and becomes the next of its key.
-            return false
+    private func insert(_ node: Tree.Node, at place: TreePath) {
+        tree.insert(node, at: place)
+        placed.append(place)
+    }
+
+    /// Waits until all contents so far are written: ``staging`` knows them from here on.
+    ///
+    /// Files whose contents turned out to be the same have the same in the tree.
+    public func finish() throws {
+        try checkNoFileIsOpen()
+        try writer.finish()
+        for place in placed {
+            guard var node = tree[place], case .file(let id) = node.kind else { continue }
+            let first = staging.first(like: id)
+            guard first != id else { continue }
+            node.kind = .file(first)
+            tree.insert(node, at: place)
         }
+        placed = []
+        if unsynchronized >= Self.synchronizeLeast { beginSynchronizing() }
     }
 
     /// Removes what earlier layers put at a path.
@@ -249,7 +243,25 @@ public final class TreeBuilder: TreeSink {
         }
         totalSize = sum
         try checkFreeSpace(after: count)
+        unsynchronized += count
+        if unsynchronized >= Self.synchronizeInterval { beginSynchronizing() }
         return open
+    }
+
+    /// Bytes after which what came so far is written out meanwhile, so that little is left to wait for at the end.
+    private static let synchronizeInterval = 64 << 20
+    /// Bytes that are not worth that.
+    private static let synchronizeLeast = 4 << 20
+
+    /// Lets the kernel write out what came so far; the kernel's threads do that, and one of ours waits for it.
+    private func beginSynchronizing() {
+        // One at a time, and none where a thread would be in the way of others.
+        guard processorCount > 1, synchronization?.isOver != false else { return }
+        unsynchronized = 0
+        synchronization = BackgroundTask { [directory = staging.directory] in
+            // Only to have less to do at the end: that tells of errors.
+            try? directory.synchronizeFileSystem()
+        }
     }
 
     /// Bytes between two looks at how much is free.
@@ -263,15 +275,19 @@ public final class TreeBuilder: TreeSink {
         try staging.directory.checkFreeSpace(minimumFree)
     }
 
-    /// The open file's staging file, with what was buffered written to it.
-    private func spill(_ open: OpenFile) throws -> Descriptor {
-        if let file = open.file { return file }
-        let name = staging.fileName(of: staging.nextID)
-        let file = try staging.directory.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
-        try open.buffer.withUnsafeBytes { try file.write($0) }
-        open.buffer = []
-        open.file = file
-        return file
+    /// Lets the open file's bytes go to the staging directory, those that came first, too.
+    private func spill(_ open: OpenFile) throws {
+        guard open.large == nil else { return }
+        let file = try staging.directory.open(
+            beneath: String(open.content.number), flags: O_WRONLY | O_CREAT | O_EXCL)
+        var large = OpenFile.Large(file: file)
+        if open.size > 0 {
+            let batch = writer.openBatch()
+            large.update(batch.pending)
+            try file.write(batch.pending)
+            batch.drop()
+        }
+        open.large = large
     }
 
     /// The attributes that count, sorted; others are counted as left out.

@@ -47,9 +47,10 @@ import Testing
         let staging = Staging(try Descriptor.directory(directory.path))
         let ids = try sizes.map { size in
             let bytes = Array(Self.bytes.prefix(size))
-            try Data(bytes).write(to: directory.appending(path: staging.fileName(of: staging.nextID)))
+            let file = staging.reserveFile()
+            try Data(bytes).write(to: directory.appending(path: String(file)))
             return staging.add(
-                size: size, digest: Digest(hashing: bytes), scanner: PathScanner(), head: [],
+                file, size: size, digest: Digest(hashing: bytes), scanner: PathScanner(), head: [],
                 hashStates: Self.hashed(bytes, pieces: 10_000).states)
         }
         return (staging, ids, { try? FileManager.default.removeItem(at: directory) })

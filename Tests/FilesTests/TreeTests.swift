@@ -119,7 +119,8 @@ import Testing
             text.withUnsafeBytes { scanner.update($0) }
             scanner.finish()
             let digest = Digest(hashing: Bytes())
-            let id = staging.add(size: text.count, digest: digest, scanner: scanner, head: [])
+            let id = staging.add(
+                staging.reserveFile(), size: text.count, digest: digest, scanner: scanner, head: [])
             #expect(staging[id].hasPaths == !scanner.offsets.isEmpty)
             let found = text.withUnsafeBytes { staging.pathOffsets(of: id, in: $0) }
             #expect(found == scanner.offsets)

@@ -116,10 +116,11 @@ public final class RewriterCheck {
     }
 
     private func add(_ file: Prepared, at path: TreePath, to tree: inout Tree, _ staging: Staging) throws {
-        let url = directory.appending(path: staging.fileName(of: staging.nextID))
+        let number = staging.reserveFile()
+        let url = directory.appending(path: String(number))
         try Data(file.bytes).write(to: url)
         let id = staging.add(
-            size: file.bytes.count, digest: file.digest, scanner: file.scanner,
+            number, size: file.bytes.count, digest: file.digest, scanner: file.scanner,
             head: Array(file.bytes.prefix(64)))
         tree.insert(Tree.Node(kind: .file(id), mode: 0o755), at: path)
     }

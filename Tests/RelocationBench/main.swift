@@ -1,5 +1,5 @@
 // Times the relocation of an image: CPU time of this process, stage by stage, and rates over its ELF files in memory.
-// Part of Scripts/bench-relocation.
+// Part of `Scripts/bench --only relocation`.
 //
 //   relocation-bench IMAGE EMPTY-DIRECTORY [elf]
 //
@@ -85,7 +85,7 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
         guard known.head.starts(with: ELFFile.magic) else {
             if onlyELF {
                 _ = staging.add(
-                    size: known.size, digest: known.digest, scanner: PathScanner(), head: [], object: "")
+                    known.file, size: known.size, digest: known.digest, scanner: PathScanner(), head: [], object: "")
             }
             continue
         }
@@ -102,7 +102,7 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
             figures.pathScanSeconds += scan
             if onlyELF {
                 _ = staging.add(
-                    size: known.size, digest: known.digest, scanner: scanner, head: known.head,
+                    known.file, size: known.size, digest: known.digest, scanner: scanner, head: known.head,
                     hashStates: known.hashStates)
             }
             figures.referenceScanSeconds +=

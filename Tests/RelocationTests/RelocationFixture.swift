@@ -20,13 +20,13 @@ final class RelocationFixture {
     deinit { try? FileManager.default.removeItem(at: directory) }
 
     func file(_ path: TreePath, _ bytes: Bytes, mode: UInt16 = 0o644) throws {
-        let id = staging.nextID
-        try Data(bytes).write(to: directory.appending(path: staging.fileName(of: id)))
+        let file = staging.reserveFile()
+        try Data(bytes).write(to: directory.appending(path: String(file)))
         var scanner = PathScanner()
         bytes.withUnsafeBytes { scanner.update($0) }
         scanner.finish()
         let added = staging.add(
-            size: bytes.count, digest: Digest(hashing: bytes), scanner: scanner,
+            file, size: bytes.count, digest: Digest(hashing: bytes), scanner: scanner,
             head: Array(bytes.prefix(64)))
         tree.insert(Tree.Node(kind: .file(added), mode: mode), at: path)
     }

@@ -21,6 +21,9 @@ const void *sxs_memmem(const void *large, size_t large_size, const void *small, 
 /* syncfs(2). */
 int sxs_syncfs(int fd);
 
+/* How many processors this process may use (sched_getaffinity(2)); -1 where that cannot be told. */
+int sxs_processor_count(void);
+
 /* Extended attributes (xattr(7)) of an open file. */
 ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size);
 ssize_t sxs_flistxattr(int fd, char *list, size_t size);

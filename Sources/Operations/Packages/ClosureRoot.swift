@@ -58,7 +58,7 @@ final class ClosureRoot {
             case .symlink(let target): try place.makeSymlink(path.name, target: target)
             case .file(let id):
                 // Modes of objects are final; all others are set when the package is registered.
-                if staging[id].isStaged { try staging.open(id).setMode(0o755) }
+                if staging[id].isStaged { try staging.setMode(0o755, of: id) }
                 try staging.directory.link(staging.fileName(of: id), to: place, as: path.name)
             }
         }

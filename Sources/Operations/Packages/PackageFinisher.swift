@@ -134,6 +134,7 @@ struct PackageFinisher {
         try area.builder.beginFile(path, mode: mode, attributes: [], size: bytes.count)
         try bytes.withUnsafeBytes { try area.builder.append($0) }
         try area.builder.endFile()
+        try area.builder.finish()
     }
 
     func link(_ path: TreePath, to target: Bytes) throws { try area.builder.symlink(path, target: target) }

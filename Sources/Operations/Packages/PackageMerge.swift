@@ -88,6 +88,7 @@ final class PackageMerge: TreeSink {
                 try builder.symlink(top, target: Array("usr/".utf8) + name)
             }
         }
+        try builder.finish()
     }
 
     /// A path as it is once `/bin` and the like lead into `/usr`, where no package says otherwise.
@@ -213,8 +214,7 @@ final class PackageMerge: TreeSink {
         let place = try place(path)
         let source = try self.place(target)
         if let old = tree[place], case .file(let id) = old.kind, let new = tree[source],
-            case .file(let other) = new.kind, old.mode == new.mode,
-            builder.staging[id].digest == builder.staging[other].digest
+            case .file(let other) = new.kind, old.mode == new.mode, try isSame(id, other)
         {
             return own(place)
         }
@@ -256,8 +256,7 @@ final class PackageMerge: TreeSink {
         if let (_, old) = compared {
             compared = nil
             guard case .file(let oldID) = old.kind, let new = tree[place], case .file(let newID) = new.kind,
-                new.mode == old.mode,
-                builder.staging[oldID].digest == builder.staging[newID].digest
+                new.mode == old.mode, try isSame(oldID, newID)
             else { throw conflict(place, with: owners[place]) }
         }
         own(place)
@@ -268,4 +267,10 @@ final class PackageMerge: TreeSink {
     func removeChildren(of path: TreePath) throws { try builder.removeChildren(of: path) }
 
     func omit(_ omission: Omission, at path: TreePath) { builder.omit(omission, at: path) }
+
+    /// Whether two files have the same contents.
+    private func isSame(_ left: ContentID, _ right: ContentID) throws -> Bool {
+        try builder.finish()
+        return builder.staging[left].digest == builder.staging[right].digest
+    }
 }

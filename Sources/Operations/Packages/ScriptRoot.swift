@@ -234,6 +234,7 @@ final class ScriptRoot {
             try builder.remove(path)
             count += 1
         }
+        try builder.finish()
         return count
     }
 

@@ -84,7 +84,6 @@ extension Session {
         let scripts = ordered.map { MaintainerScripts($0.facts) }
         let merge = PackageMerge(area.builder, ordered, scripts)
         try image.read(ordered, into: merge, progress: progress) { merge.begin($0) }
-        try merge.finish()
         var finisher = PackageFinisher(
             ordered, scripts, options: options.packages, in: area, note: note)
         var finishing = try finisher.finish()

@@ -1,49 +1,11 @@
-"""What is measured: each row runs sxs and a peer in turn on the same file system, and gives ratios."""
+"""Imports: of archives, of OCI images, of SquashFS, of what the store has."""
 
 import os
 import shutil
-import statistics
-import subprocess
-from dataclasses import dataclass
 
 from .measure import Spent, in_turn, run, system_calls
-from .peers import Nix, Sxs, make_tree, random_source
-
-
-@dataclass
-class Row:
-    """One result."""
-
-    work: str
-    peer: str
-    value: float
-    target: float
-    unit: str = "ratio of CPU"
-    note: str = ""
-
-    @property
-    def is_met(self):
-        """Whether it is no more than was promised."""
-        return self.value <= self.target
-
-
-class Bench:
-    """What all rows share."""
-
-    def __init__(self, program, disk, corpora, runs):
-        self.program, self.disk, self.corpora, self.runs = program, disk, corpora, runs
-
-    def store(self, name="sxs"):
-        """An empty store."""
-        return Sxs(self.program, self.disk.fresh(name) / "root")
-
-    def imported(self, source, watches=False):
-        """Imports into an empty store."""
-        return self.store()("import", source, "--name", "image", "--version", "1", watches=watches)
-
-
-def _text(ours, peer):
-    return f"CPU {ours.cpu:.2f} / {peer.cpu:.2f} s, wall {ours.wall:.2f} / {peer.wall:.2f} s"
+from .peers import Nix, make_tree, random_source
+from .results import Row, both
 
 
 def archives(bench):
@@ -59,9 +21,9 @@ def archives(bench):
 
         ours, peer, nix = in_turn(bench.runs, lambda _: bench.imported(source), unpack, added)  # noqa: B023
         bench.disk.remove("nix")
-        yield Row(f"import tar.zst, {corpus.name}", "bsdtar -x", ours.cpu / peer.cpu, 1.4, note=_text(ours, peer))
+        yield Row(f"import tar.zst, {corpus.name}", "bsdtar -x", ours.cpu / peer.cpu, 1.4, note=both(ours, peer))
         yield Row(f"import tar.zst, {corpus.name}", "bsdtar -x", ours.wall / peer.wall, 1.0, "ratio of time")
-        yield Row(f"import tar.zst, {corpus.name}", "bsdtar -x, nix-store --add", ours.cpu / nix.cpu, 0.7, note=_text(ours, nix))
+        yield Row(f"import tar.zst, {corpus.name}", "bsdtar -x, nix-store --add", ours.cpu / nix.cpu, 0.7, note=both(ours, nix))
 
 
 def layouts(bench):
@@ -71,7 +33,7 @@ def layouts(bench):
             bench.runs, lambda _: bench.imported(f"oci:{corpus.layout}"),  # noqa: B023
             lambda _: run(["umoci", "unpack", "--image", f"{corpus.layout}:{corpus.name}",  # noqa: B023
                            bench.disk.fresh("umoci") / "bundle"]))
-        yield Row(f"import OCI, {corpus.name}", "umoci unpack", ours.cpu / peer.cpu, 0.25, note=_text(ours, peer))
+        yield Row(f"import OCI, {corpus.name}", "umoci unpack", ours.cpu / peer.cpu, 0.25, note=both(ours, peer))
 
 
 def squashfs(bench):
@@ -81,7 +43,7 @@ def squashfs(bench):
             bench.runs, lambda _: bench.imported(str(corpus.squashfs), watches=True),  # noqa: B023
             lambda _: run(["unsquashfs", "-no-progress", "-quiet", "-dest", bench.disk.fresh("unsquashfs") / "tree",
                            corpus.squashfs], watches=True))  # noqa: B023
-        yield Row(f"import SquashFS, {corpus.name}", "unsquashfs", ours.cpu / peer.cpu, 1.8, note=_text(ours, peer))
+        yield Row(f"import SquashFS, {corpus.name}", "unsquashfs", ours.cpu / peer.cpu, 1.8, note=both(ours, peer))
         yield Row(f"import SquashFS, {corpus.name}", "unsquashfs", ours.memory / peer.memory, 0.5, "ratio of memory",
                   f"{ours.memory / 1e6:.0f} / {peer.memory / 1e6:.0f} MB")
 
@@ -116,7 +78,7 @@ def again(bench):
     same = lambda _: store("import", f"tar:{copy}", "--name", "image", "--version", "1")  # noqa: E731
     ours, file, read, peer = in_turn(bench.runs, known, same, hashed, lambda _: nix.add(corpus.tree))
     for what, spent, target in (("of the same digest", ours, 0.01), ("an unchanged file", file, 0.01), ("hashed", read, 0.25)):
-        yield Row(f"import again, {what}", "nix-store --add again", spent.cpu / peer.cpu, target, note=_text(spent, peer))
+        yield Row(f"import again, {what}", "nix-store --add again", spent.cpu / peer.cpu, target, note=both(spent, peer))
 
 
 def versions(bench):
@@ -153,68 +115,6 @@ def versions(bench):
         note = ""
 
 
-def profiles(bench):
-    """Changes of a profile with few and many packages."""
-    source = random_source()
-    for count in (1, 10, 100, 1000):
-        trees = []
-        place = bench.disk.fresh("trees")
-        for number in range(count + 1):
-            make_tree(place / f"p{number:05}", 3, source)
-            trees.append(place / f"p{number:05}")
-        store, nix = bench.store(), Nix(bench.disk.fresh("nix"))
-        for start in range(0, len(trees), 250):
-            store("install", *(f"dir:{tree}" for tree in trees[start:start + 250]), "--expose", "all", "--profile", "all")
-        paths = []
-        for start in range(0, len(trees), 250):
-            spent = nix.add(*trees[start:start + 250])
-            paths += [line for line in spent.output.split() if line.startswith("/")]
-        names = [tree.name for tree in trees]
-        for start in range(0, count, 250):
-            store("install", *names[start:min(count, start + 250)])
-        nix.env("-i", *paths[:count])
-        verbs = {
-            "install": (lambda _: store("install", names[count]), lambda _: nix.env("-i", paths[count])),
-            "remove": (lambda _: store("remove", names[count]), lambda _: nix.env("-e", names[count])),
-            "rollback": (lambda _: store("rollback"), lambda _: nix.env("--rollback")),
-            "switch": (lambda _: store("switch", "1"), lambda _: nix.env("--switch-generation", "1")),
-        }
-        best = {}
-        for turn in range(bench.runs):
-            for verb, kinds in verbs.items():
-                spent = [kind(turn) for kind in kinds]
-                old = best.get(verb)
-                best[verb] = spent if old is None else [a.least(b) for a, b in zip(old, spent)]
-            # Back to where all are installed: what the next turn begins with.
-            store("install", *names[:count])
-            nix.env("-i", *paths[:count])
-        for verb, (ours, peer) in best.items():
-            yield Row(f"{verb}, {count} packages", "nix-env", ours.cpu / peer.cpu, 0.3,
-                      note=f"CPU {1000 * ours.cpu:.1f} / {1000 * peer.cpu:.1f} ms")
-
-
-def start(bench):
-    """How soon sxs is ready, beside a static program that does nothing."""
-    place = bench.disk.fresh("start")
-    (place / "nothing.c").write_text("int main(void) { return 0; }\n")
-    subprocess.run(["gcc", "-static", "-O2", "-o", place / "nothing", place / "nothing.c"], check=True)
-    store = bench.store()
-    trees = bench.disk.fresh("trees")
-    source = random_source()
-    for number in range(100):
-        make_tree(trees / f"p{number:03}", 3, source)
-    store("install", *(f"dir:{tree}" for tree in sorted(trees.iterdir())), "--expose", "all")
-    commands = {"nothing": [place / "nothing"], "sxs --version": [bench.program, "--version"],
-                "sxs list, 100 packages": [bench.program, "list", "--root", store.root]}
-    times = {name: [] for name in commands}
-    for _ in range(30 * bench.runs):
-        for name, command in commands.items():
-            times[name].append(run(command).wall * 1000)
-    least = statistics.median(times["nothing"])
-    for name, target in (("sxs --version", 5), ("sxs list, 100 packages", 10)):
-        yield Row(name, "a static program", statistics.median(times[name]) - least, target, "ms later")
-
-
 def limit(bench):
     """The same bytes hashed and written by programs that do nothing else."""
     for corpus in bench.corpora[:2]:
@@ -230,7 +130,7 @@ def limit(bench):
 
         ours, other = in_turn(bench.runs, lambda _: bench.imported(f"dir:{corpus.tree}"), peer)  # noqa: B023
         yield Row(f"import of a directory, {corpus.name}", "openssl dgst, cp -a, sync", ours.wall / other.wall, 1.5, "ratio of time",
-                  _text(ours, other))
+                  both(ours, other))
 
 
 def calls(bench):
@@ -242,5 +142,5 @@ def calls(bench):
     yield Row(f"system calls of an import, {corpus.name}", "bsdtar -x", ours / peer, 2.0, "ratio", f"{ours} / {peer}")
 
 
-ROWS = {"tar": archives, "oci": layouts, "squashfs": squashfs, "memory": memory, "again": again, "versions": versions,
-        "profiles": profiles, "start": start, "limit": limit, "calls": calls}
+IMPORTS = {"tar": archives, "oci": layouts, "squashfs": squashfs, "memory": memory, "again": again, "versions": versions,
+           "limit": limit, "calls": calls}
