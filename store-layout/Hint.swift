@@ -21,8 +21,8 @@ public struct Hint: Sendable, Equatable {
         public func isMeant(_ path: TreePath) -> Bool { programs.contains { $0.matches(path) } }
 
         /// Whether a tree has one of the programs, as a file or a link.
-        public func isMeant(in tree: Tree) -> Bool {
-            programs.contains { $0.hasMatch(in: tree) { $0.kind != .directory } }
+        public func isMeant(in files: TreeFiles) -> Bool {
+            programs.contains { $0.hasMatch(in: files) }
         }
 
         var hasRules: Bool {
@@ -68,10 +68,10 @@ public struct Hint: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - package: Its name.
-    ///   - tree: Its tree.
-    public func applies(to package: PackageName, with tree: Tree) -> Bool {
+    ///   - files: Its tree's.
+    public func applies(to package: PackageName, with files: TreeFiles) -> Bool {
         guard packages.isEmpty || packages.contains(package) else { return false }
-        return groups.contains { $0.isMeant(in: tree) }
+        return groups.contains { $0.isMeant(in: files) }
     }
 
     /// Creates a hint from its parts.

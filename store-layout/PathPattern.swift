@@ -68,26 +68,44 @@ public struct PathPattern: Hashable, Sendable, CustomStringConvertible {
         return tree.nodes.keys.filter(matches).sorted()
     }
 
-    /// Whether anything of a tree is meant that a closure wants.
+    /// Whether a file or link is meant.
     ///
-    /// Looks at the directories that the pattern names, and not at the whole tree, unless the pattern is a name.
-    public func hasMatch(in tree: Tree, where isWanted: (Tree.Node) -> Bool) -> Bool {
-        guard !isName else { return tree.nodes.contains { isWanted($0.value) && matches($0.key) } }
+    /// Looks at names, or at the directories that the pattern names, and not at all paths.
+    public func hasMatch(in files: TreeFiles) -> Bool {
+        let star = UInt8(ascii: "*")
+        if isName {
+            return bytes.contains(star)
+                ? files.names.contains { Self.matches($0, bytes) } : files.names.contains(bytes)
+        }
+        let tree = files.tree
         var places = [TreePath.root]
         for component in bytes.split(separator: UInt8(ascii: "/")).map(Bytes.init) {
-            guard component.contains(UInt8(ascii: "*")) else {
-                places = places.map { $0.appending(component) }.filter { tree[$0] != nil }
-                continue
-            }
-            places = places.flatMap { place in
-                tree.children(of: place).lazy.map(place.appending).filter { child in
-                    Self.matches(child.name, component)
+            if component.contains(star) {
+                places = places.flatMap { place in
+                    tree.children(of: place).filter { Self.matches($0, component) }.map(place.appending)
                 }
+            } else {
+                places = places.map { $0.appending(component) }.filter { tree[$0] != nil }
             }
         }
-        return places.contains { tree[$0].map(isWanted) == true }
+        return places.contains { tree[$0]?.kind != .directory }
     }
 
     /// The text for people.
     public var description: String { text }
+}
+
+/// A tree's files and links, for patterns: their names are gathered once, when a pattern is a name.
+public final class TreeFiles {
+    // A class, so that what is gathered stays.
+
+    /// The tree.
+    public let tree: Tree
+
+    /// Names of all files and links.
+    private(set) lazy var names: Set<Bytes> = Set(
+        tree.nodes.lazy.compactMap { path, node in node.kind == .directory ? nil : path.name })
+
+    /// Creates it.
+    public init(_ tree: Tree) { self.tree = tree }
 }

@@ -81,11 +81,22 @@ public final class Staging {
         _read { yield contents[id.number] }
     }
 
-    /// The number of a file that is yet to be made in ``directory``: its name.
-    public func reserveFile() -> Int {
+    /// The number of a file that is yet to be made, as ``fileName(_:)`` in ``directory``.
+    public func reserveFile() throws -> Int {
         defer { fileCount += 1 }
+        if fileCount % Self.run == 0, fileCount / Self.run < Self.places {
+            try directory.makeDirectory(String(fileCount / Self.run), mode: 0o700)
+        }
         return fileCount
     }
+
+    /// Directories that files are spread over, and how many come after each other into one: threads that make files in
+    /// one directory wait for each other, and a large one is slower.
+    private static let places = 16
+    private static let run = 256
+
+    /// The name of a file in ``directory``.
+    public static func fileName(_ number: Int) -> String { "\(number / run % places)/\(number)" }
 
     /// Registers contents whose bytes are in a file of the directory.
     ///
@@ -129,7 +140,7 @@ public final class Staging {
     }
 
     /// The name of a content's file in ``directory``.
-    public func fileName(of id: ContentID) -> String { String(contents[id.number].file) }
+    public func fileName(of id: ContentID) -> String { Self.fileName(contents[id.number].file) }
 
     /// The permission bits that a content's file has, where it is what it will be in the store, times included.
     public func finishedMode(of id: ContentID) -> UInt16? { finishedModes[contents[id.number].file] }
@@ -220,8 +231,8 @@ public final class Staging {
 
     /// Adds a content that no image had, such as a generated loader cache.
     public func make(_ bytes: Bytes) throws -> ContentID {
-        let number = reserveFile()
-        let file = try directory.open(beneath: String(number), flags: O_WRONLY | O_CREAT | O_EXCL)
+        let number = try reserveFile()
+        let file = try directory.open(beneath: Self.fileName(number), flags: O_WRONLY | O_CREAT | O_EXCL)
         try file.write(bytes, at: 0)
         return add(
             number, size: bytes.count, digest: Digest(hashing: bytes), scanner: PathScanner(),

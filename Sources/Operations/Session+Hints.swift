@@ -128,12 +128,13 @@ extension Session {
     func launchRules(
         _ hints: [Hint], tree: Tree, commands: [TreePath]
     ) -> (seeds: [TreePath], rules: [LaunchRule]) {
+        let files = TreeFiles(tree)
         var everyones: Set<TreePath> = []
         var rules: [LaunchRule] = []
         for group in hints.flatMap(\.groups) {
             var own: [TreePath] = []
             guard !group.seeds.isEmpty || !group.environment.isEmpty || group.namespace != nil,
-                group.isMeant(in: tree)
+                group.isMeant(in: files)
             else { continue }
             let seeds = group.seeds.flatMap { $0.paths(in: tree) }
             let meant = commands.count { group.isMeant($0) }

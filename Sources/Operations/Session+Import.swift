@@ -285,7 +285,8 @@ extension Session {
                 note("\(identity.name): left out \(omission.text(count: count))")
             }
             if let merged { noteScripts(merged.finishing, of: identity.name.text) }
-            let applied = hints.filter { $0.applies(to: identity.name, with: tree) }
+            let files = TreeFiles(tree)
+            let applied = hints.filter { $0.applies(to: identity.name, with: files) }
             return UnpackedTree(
                 area: area, tree: tree, sortedPaths: sortedPaths, listing: listing,
                 identity: identity.with(hints: applied.map(\.digest)), source: source, facts: facts,

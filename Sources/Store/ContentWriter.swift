@@ -61,10 +61,10 @@ final class ContentWriter {
     }
 
     /// A file begins.
-    func begin(mode: UInt16, attributes: [ExtendedAttribute], isVariable: Bool) -> File {
+    func begin(mode: UInt16, attributes: [ExtendedAttribute], isVariable: Bool) throws -> File {
         defer { begun += 1 }
         return File(
-            id: ContentID(staging.contents.count + begun), number: staging.reserveFile(), mode: mode,
+            id: ContentID(staging.contents.count + begun), number: try staging.reserveFile(), mode: mode,
             attributes: attributes, isVariable: isVariable)
     }
 
@@ -250,7 +250,7 @@ private final class ContentWork: @unchecked Sendable {
             let mode = isVariable ? nil : try finish(file, descriptor, hasMode: false)
             outcome = .content(file, findings, object: nil, finishedMode: mode)
         } else {
-            try staging.unlink(String(file.number))
+            try staging.unlink(Staging.fileName(file.number))
         }
         monitor.withLock { outcomes[file.id] = outcome }
     }
@@ -328,7 +328,7 @@ private final class ContentWork: @unchecked Sendable {
     private func borrow(_ key: ObjectKey, from objects: Descriptor, for file: File) throws -> Bool {
         do {
             try objects.link(
-                key.directoryName + "/" + key.fileName(), to: staging, as: String(file.number))
+                key.directoryName + "/" + key.fileName(), to: staging, as: Staging.fileName(file.number))
             return true
         } catch let error as SystemError where [ENOENT, EMLINK].contains(error.code) {
             // One with all the links it can have is written like a new one, and becomes the next of its key.
@@ -343,7 +343,7 @@ private final class ContentWork: @unchecked Sendable {
     private func write(_ bytes: UnsafeRawBufferPointer, of file: File, isWhole: Bool) throws -> UInt16? {
         let hasMode = isWhole && file.attributes.isEmpty
         let descriptor = try staging.open(
-            beneath: String(file.number), flags: O_WRONLY | O_CREAT | O_EXCL,
+            beneath: Staging.fileName(file.number), flags: O_WRONLY | O_CREAT | O_EXCL,
             mode: hasMode ? UInt32(file.mode) : 0o600)
         try descriptor.write(bytes)
         return isWhole ? try finish(file, descriptor, hasMode: hasMode) : nil

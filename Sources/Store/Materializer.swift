@@ -100,14 +100,11 @@ final class Materializer: @unchecked Sendable {
     ///
     /// Their bytes must be on disk.
     func commitObjects() throws {
-        let directories = Dictionary(grouping: made, by: \.directory)
-        try inParallel(directories.keys.sorted(), threads: Self.threads(for: made.count)) {
-            [objects, staging = staging.directory] name in
-            try objects.makeDirectory(name)
-            let directory = try objects.directory(beneath: name)
-            for object in directories[name] ?? [] {
-                try staging.rename(object.staged, to: directory, as: object.name)
-            }
+        // One after the other: the kernel lets nobody else into either directory meanwhile.
+        var directories: Set<String> = []
+        for object in made {
+            if directories.insert(object.directory).inserted { try objects.makeDirectory(object.directory) }
+            try staging.directory.rename(object.staged, to: objects, as: object.directory + "/" + object.name)
         }
     }
 

@@ -124,7 +124,7 @@ public final class TreeBuilder: TreeSink {
         let isVariable = [".pyc", ".jar"].contains { place.bytes.suffix(4).elementsEqual($0.utf8) }
         let open = OpenFile(
             path: place, mode: mode & 0o777, attributes: kept,
-            content: writer.begin(mode: mode & 0o555, attributes: kept, isVariable: isVariable))
+            content: try writer.begin(mode: mode & 0o555, attributes: kept, isVariable: isVariable))
         current = open
         if let size, size > ContentBatch.fileLimit { try spill(open) }
     }
@@ -279,7 +279,7 @@ public final class TreeBuilder: TreeSink {
     private func spill(_ open: OpenFile) throws {
         guard open.large == nil else { return }
         let file = try staging.directory.open(
-            beneath: String(open.content.number), flags: O_WRONLY | O_CREAT | O_EXCL)
+            beneath: Staging.fileName(open.content.number), flags: O_WRONLY | O_CREAT | O_EXCL)
         var large = OpenFile.Large(file: file)
         if open.size > 0 {
             let batch = writer.openBatch()

@@ -47,8 +47,8 @@ import Testing
         let staging = Staging(try Descriptor.directory(directory.path))
         let ids = try sizes.map { size in
             let bytes = Array(Self.bytes.prefix(size))
-            let file = staging.reserveFile()
-            try Data(bytes).write(to: directory.appending(path: String(file)))
+            let file = try staging.reserveFile()
+            try Data(bytes).write(to: directory.appending(path: Staging.fileName(file)))
             return staging.add(
                 file, size: size, digest: Digest(hashing: bytes), scanner: PathScanner(), head: [],
                 hashStates: Self.hashed(bytes, pieces: 10_000).states)

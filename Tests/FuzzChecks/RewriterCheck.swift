@@ -83,7 +83,8 @@ public final class RewriterCheck {
         let staging = Staging(try Descriptor.directory(directory.path))
         defer {
             for number in staging.contents.indices {
-                try? FileManager.default.removeItem(at: directory.appending(path: "\(number)"))
+                let name = Staging.fileName(number)
+                try? FileManager.default.removeItem(at: directory.appending(path: name))
             }
         }
         var tree = Tree()
@@ -116,8 +117,8 @@ public final class RewriterCheck {
     }
 
     private func add(_ file: Prepared, at path: TreePath, to tree: inout Tree, _ staging: Staging) throws {
-        let number = staging.reserveFile()
-        let url = directory.appending(path: String(number))
+        let number = try staging.reserveFile()
+        let url = directory.appending(path: Staging.fileName(number))
         try Data(file.bytes).write(to: url)
         let id = staging.add(
             number, size: file.bytes.count, digest: file.digest, scanner: file.scanner,

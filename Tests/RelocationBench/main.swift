@@ -77,6 +77,8 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
     (figures.readSeconds, _) = try seconds { try image.read(into: area.builder, progress: progress) }
     let tree = area.builder.tree
     let staging = onlyELF ? Staging(area.staging.directory) : area.staging
+    // Its files are those of the other, whose numbers it may not give out again.
+    if onlyELF { while try staging.reserveFile() < area.staging.contents.map(\.file).max() ?? 0 {} }
     figures.allBytes = area.staging.contents.reduce(0) { $0 + $1.size }
 
     for content in area.staging.contents.indices {
@@ -85,7 +87,8 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
         guard known.head.starts(with: ELFFile.magic) else {
             if onlyELF {
                 _ = staging.add(
-                    known.file, size: known.size, digest: known.digest, scanner: PathScanner(), head: [], object: "")
+                    known.file, size: known.size, digest: known.digest, scanner: PathScanner(), head: [],
+                    object: "")
             }
             continue
         }

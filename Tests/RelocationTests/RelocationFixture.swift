@@ -20,8 +20,8 @@ final class RelocationFixture {
     deinit { try? FileManager.default.removeItem(at: directory) }
 
     func file(_ path: TreePath, _ bytes: Bytes, mode: UInt16 = 0o644) throws {
-        let file = staging.reserveFile()
-        try Data(bytes).write(to: directory.appending(path: String(file)))
+        let file = try staging.reserveFile()
+        try Data(bytes).write(to: directory.appending(path: Staging.fileName(file)))
         var scanner = PathScanner()
         bytes.withUnsafeBytes { scanner.update($0) }
         scanner.finish()

@@ -84,7 +84,9 @@ import Testing
             var tree = Tree()
             let file = Tree.Node(kind: .file(ContentID(0)), mode: 0o755)
             tree.insert(file, at: try TreePath(parsing: path.utf8))
-            #expect(hint.applies(to: try PackageName(package), with: tree) == expected, "\(package) \(path)")
+            #expect(
+                hint.applies(to: try PackageName(package), with: TreeFiles(tree)) == expected,
+                "\(package) \(path)")
         }
     }
 
