@@ -74,6 +74,25 @@ struct NameList {
         }
     }
 
+    /// Tells each name, and what it is in lower case.
+    func forEachName(_ body: (_ name: UnsafeRawBufferPointer, _ folded: UnsafeRawBufferPointer) -> Void) {
+        switch storage {
+        case .file(let file): withExtendedLifetime(file) { Self.forEachName(in: file.bytes, body) }
+        case .bytes(let bytes): bytes.withUnsafeBytes { Self.forEachName(in: $0, body) }
+        }
+    }
+
+    private static func forEachName(
+        in text: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void
+    ) {
+        for line in text.dropFirst(heading.utf8.count).split(separator: newline) {
+            let fields = line.split(separator: tab, omittingEmptySubsequences: false)
+            body(
+                UnsafeRawBufferPointer(rebasing: fields[0]),
+                UnsafeRawBufferPointer(rebasing: fields[fields.count == 5 ? 3 : 0]))
+        }
+    }
+
     private static func search(_ words: [String], in text: UnsafeRawBufferPointer) -> [Hit] {
         let words = words.map { Bytes($0.utf8) }
         // The longest is on the fewest lines.
@@ -85,9 +104,7 @@ struct NameList {
             guard let found = needle.isEmpty ? 0 : rest.firstOffset(of: needle) else { break }
             let before = found == 0 ? nil : rest[..<found].lastIndex(of: newline)
             let first = before.map { $0 + 1 } ?? 0
-            let end =
-                UnsafeRawBufferPointer(rebasing: rest[found...]).firstOffset(of: [newline]).map { $0 + found }
-                ?? rest.count
+            let end = rest[found...].firstIndex(of: newline) ?? rest.count
             start += end + 1
             let fields = rest[first..<end].split(separator: tab, omittingEmptySubsequences: false).map {
                 UnsafeRawBufferPointer(rebasing: $0)
