@@ -92,8 +92,6 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
     case noRemote(String, file: String)
     /// Remotes of several distributions.
     case mixedRemotes([String], file: String)
-    /// A kind of files that nobody knows.
-    case kind(String, known: [String])
     /// A package that its lock does not have.
     case unlocked(String, lock: String)
     /// A package that is another one than its lock says.
@@ -127,11 +125,6 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
             """
             \(file) has remotes of several kinds: \(kinds.joined(separator: ", "))
             hint: leave some of them out: packages of one distribution go together
-            """
-        case .kind(let kind, let known):
-            """
-            nobody knows the kind of files '\(kind)'
-            hint: known are \(known.joined(separator: ", "))
             """
         case .unlocked(let package, let lock):
             """

@@ -99,6 +99,12 @@ import Testing
         ("files: {x: y}", "has a word for 'x', which takes a mapping"),
         ("wanted: jq zsh", "write a list: [jq, zsh]"), ("wanted: {jq: zsh}", "has a mapping for 'wanted'"),
         ("wanted: [[jq]]", "has a list for 'wanted'"), ("slim:", "has nothing for 'slim'"),
+        ("slim: [doc,\n  docs]", "line 5 of x.yaml has 'docs' for 'slim'"),
+        (
+            "environment: {A B: c}",
+            "line 4 of x.yaml has an environment that cannot be: 'A B=c' sets no variable"
+        ),
+        ("environment: {LD_PRELOAD: c}", "LD_PRELOAD would be obeyed"),
         ("description: [a, b]", "has a list for 'description', which takes one word"),
         ("description: |\n  a\n  b", "a line break"), ("environment: {A: \"b\\0\"}", "a control character"),
         ("recommends: maybe", "neither yes nor no"), ("recommends: [yes]", "has a list for 'recommends'"),

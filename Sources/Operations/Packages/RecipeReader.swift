@@ -36,7 +36,7 @@ struct RecipeReader {
         recipe.remotes = try remotes(top)
         recipe.wanted = try top["wanted"].map { try names($0) } ?? []
         recipe.expose = try top["expose"].map { try names($0) } ?? []
-        recipe.slim = try top["slim"].map { try names($0) } ?? []
+        recipe.slim = try top["slim"].map { try kinds($0) } ?? []
         recipe.locales = try top["locales"].map { try names($0) } ?? []
         recipe.hints = try top["hints"].map { try words($0).map(\.text) } ?? []
         if let entry = top["drop"] {
@@ -47,7 +47,13 @@ struct RecipeReader {
         }
         if let entry = top["environment"] {
             for variable in try entries(entry.value, of: "environment") {
-                recipe.environment[variable.key] = try word(variable)
+                let value = try word(variable)
+                do {
+                    _ = try Self.hint(setting: [variable.key: value], file: file)
+                } catch HintError.line(_, _, let problem, let remedy) {
+                    throw wrong(variable.line, "has an environment that cannot be: \(problem)", remedy)
+                }
+                recipe.environment[variable.key] = value
             }
         }
         if let entry = top["files"] {
@@ -58,7 +64,32 @@ struct RecipeReader {
         return recipe
     }
 
+    /// The hint that sets variables for all programs, as a recipe's environment does.
+    ///
+    /// - Throws: `HintError` for a variable that no hint may set.
+    static func hint(setting variables: [String: String], file: String) throws -> Hint {
+        let lines =
+            [Hint.heading, "program *"]
+            + variables.sorted { $0.key < $1.key }.map { "environment \($0.key)=\($0.value)" }
+        return try Hint(
+            parsing: Bytes((lines.joined(separator: "\n") + "\n").utf8), name: HintName("environment"),
+            file: file)
+    }
+
     // MARK: - Parts
+
+    /// Kinds of files that are left out.
+    private func kinds(_ entry: YAMLNode.Entry) throws -> [String] {
+        let known = Slimming.allCases.map(\.rawValue)
+        return try words(entry).map { text, line in
+            guard known.contains(text) else {
+                throw wrong(
+                    line, "has '\(text.utf8.displayed)' for 'slim', which is no kind of files",
+                    "known are \(known.joined(separator: ", "))")
+            }
+            return text
+        }
+    }
 
     private func required<Value>(
         _ key: String, in top: [String: YAMLNode.Entry], _ read: (String) throws -> Value

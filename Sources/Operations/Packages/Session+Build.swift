@@ -138,7 +138,9 @@ extension Session {
         let file = Descriptor(taking: number, path: path)
         let status = try file.status()
         guard status.st_mode & S_IFMT == S_IFREG, status.st_size <= limit else {
-            throw OperationError.noTextFile(path)
+            throw RecipeError.line(
+                nil, file: path, problem: "is no regular file of at most \(limit) bytes",
+                remedy: "name a text file; 'sxs build --help' shows a recipe")
         }
         return try file.readAll(limit: limit)
     }
@@ -203,13 +205,7 @@ extension Session {
 
     private func options(of recipe: Recipe, at path: String) throws -> ImportOptions {
         var options = ImportOptions(name: recipe.name, version: recipe.version, expose: recipe.expose)
-        options.packages.slim = try Set(
-            recipe.slim.map { word in
-                guard let kind = Slimming(rawValue: word) else {
-                    throw RecipeError.kind(word, known: Slimming.allCases.map(\.rawValue))
-                }
-                return kind
-            })
+        options.packages.slim = Set(recipe.slim.compactMap(Slimming.init))
         options.packages.locales = recipe.locales
         // Who names packages means their commands.
         let names = recipe.names.map { String($0.prefix { $0 != "=" && $0 != "@" }) }
@@ -232,12 +228,8 @@ extension Session {
             return try Hint(parsing: Self.bytes(place), name: HintName(plain), file: place)
         }
         if !recipe.environment.isEmpty {
-            let lines =
-                [Hint.heading, "program *"]
-                + recipe.environment.sorted { $0.key < $1.key }.map { "environment \($0.key)=\($0.value)" }
-            let text = lines.joined(separator: "\n") + "\n"
             options.packages.hints.append(
-                try Hint(parsing: Array(text.utf8), name: HintName("environment"), file: path))
+                try RecipeReader.hint(setting: recipe.environment, file: path))
         }
         return options
     }
