@@ -77,7 +77,13 @@ enum Console {
 
     /// Rows with columns of equal width.
     static func table(_ rows: [[String]]) -> String {
-        // A search may have tens of thousands of rows: one buffer for all.
+        String(decoding: lines(of: rows).dropLast(), as: UTF8.self)
+    }
+
+    /// Prints rows with columns of equal width: a search may have tens of thousands.
+    static func print(table rows: [[String]]) { write(lines(of: rows), to: STDOUT_FILENO) }
+
+    private static func lines(of rows: [[String]]) -> Bytes {
         let width = { (cell: String) in cell.utf8.allSatisfy { $0 < 0x80 } ? cell.utf8.count : cell.count }
         var widths: [Int] = []
         for row in rows {
@@ -87,6 +93,8 @@ enum Console {
             }
         }
         var text: Bytes = []
+        // One long cell makes no long table.
+        text.reserveCapacity(rows.reduce(0) { $0 + $1.reduce($1.count * 8) { $0 + $1.utf8.count } })
         for row in rows {
             // No line ends in blanks.
             let last = row.lastIndex { !$0.isEmpty } ?? -1
@@ -97,7 +105,7 @@ enum Console {
             }
             text.append(UInt8(ascii: "\n"))
         }
-        return String(decoding: text.dropLast(), as: UTF8.self)
+        return text
     }
 
     private static func write(_ text: String, to descriptor: Int32) {

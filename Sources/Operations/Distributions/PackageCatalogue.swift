@@ -133,8 +133,11 @@ final class PackageCatalogue: @unchecked Sendable {
         return list
     }
 
-    /// The names of all packages.
-    var names: NameList { NameList(NameList.text(of: pool.search(""))) }
+    /// The names of all packages: those that are kept, which are read in a moment, or else the pool's.
+    var names: NameList {
+        let kept = name == remote.name ? try? Self.names(session, remote, architecture: architecture) : nil
+        return kept ?? NameList(NameList.text(of: pool.search("")))
+    }
 
     private static func state(in directory: Descriptor) throws -> State? {
         guard try directory.status(of: RemoteLayout.solvableState) != nil else { return nil }
