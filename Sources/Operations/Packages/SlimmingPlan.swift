@@ -15,8 +15,7 @@ struct SlimmingPlan {
     /// Ends the names of texts in which a path is one that is used: modules, and `libc.so`, which is text for the linker.
     private static let codeSuffixes = [
         ".sh", ".bash", ".zsh", ".py", ".pl", ".pm", ".rb", ".tcl", ".lua", ".js", ".mjs", ".php", ".awk",
-        ".el",
-        ".scm", ".so", ".ld",
+        ".el", ".scm", ".so", ".ld",
     ]
     /// Begins a line of code that says nothing to its interpreter.
     private static let commentMarks = ["#", ";", "//", "/*", "*", "--"]
@@ -33,9 +32,9 @@ struct SlimmingPlan {
         for path in tree.sortedPaths {
             guard let node = tree[path], node.kind != .directory else { continue }
             queue.append(path)
-            guard let kind = kinds.first(where: { $0.takes(path) }), !Self.isProgram(node, staging) else {
-                continue
-            }
+            // In their order: of two kinds the one that is kept for nobody counts.
+            let kind = Slimming.allCases.first { kinds.contains($0) && $0.takes(path) }
+            guard let kind, !Self.isProgram(node, staging) else { continue }
             if kind == .development, let files = Slimming.DevelopmentFiles(of: path),
                 let names = programs[files]
             {
@@ -46,8 +45,9 @@ struct SlimmingPlan {
                 going.insert(path)
             }
         }
+        var walked: Set<TreePath> = []
         while let path = queue.popLast() {
-            for needed in try Self.needs(of: path, in: tree, staging, going, kinds)
+            for needed in try Self.needs(of: path, in: tree, staging, going, kinds, &walked)
             where going.remove(needed) != nil {
                 keptCount += 1
                 queue.append(needed)
@@ -68,8 +68,11 @@ struct SlimmingPlan {
     // MARK: - Needs
 
     /// Files and links among those that are going which a file or link needs to be what it is.
+    ///
+    /// - Parameter walked: Directories all of which was needed before.
     private static func needs(
-        of path: TreePath, in tree: Tree, _ staging: Staging, _ going: Set<TreePath>, _ kinds: Set<Slimming>
+        of path: TreePath, in tree: Tree, _ staging: Staging, _ going: Set<TreePath>, _ kinds: Set<Slimming>,
+        _ walked: inout Set<TreePath>
     ) throws -> [TreePath] {
         switch tree[path]?.kind {
         case .symlink(let target):
@@ -80,7 +83,7 @@ struct SlimmingPlan {
             guard let end = tree.resolve(target, from: path.parent ?? .root), tree[end]?.kind == .directory,
                 kinds.contains(where: { $0.takes(end) })
             else { return found }
-            return found + going.filter { $0.isWithin(end) }
+            return found + all(in: end, of: tree, &walked)
         case .file(let id) where staging[id].hasPaths:
             let isELF = isELF(staging[id].head)
             let isCode =
@@ -100,6 +103,21 @@ struct SlimmingPlan {
             }
         default: return []
         }
+    }
+
+    /// Files and links in a directory, and in those below it that were not walked before.
+    private static func all(
+        in directory: TreePath, of tree: Tree, _ walked: inout Set<TreePath>
+    ) -> [TreePath] {
+        var (found, pending): ([TreePath], [TreePath]) = ([], [directory])
+        while let next = pending.popLast() {
+            guard walked.insert(next).inserted else { continue }
+            for name in tree.names(in: next) {
+                let path = next.appending(name)
+                if tree[path]?.kind == .directory { pending.append(path) } else { found.append(path) }
+            }
+        }
+        return found
     }
 
     /// What of a path is going, if there is a file at its end: links on the way, and the file.
