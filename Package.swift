@@ -33,6 +33,7 @@ let package = Package(
         .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         .systemLibrary(
             name: "CSolv",
@@ -41,6 +42,7 @@ let package = Package(
         // 2: vocabulary: bytes, files and trees; ELF; the contract on disk.
         .target(name: "Files", dependencies: ["CLinux", "CCrypto", "CZlib"], swiftSettings: settings),
         .target(name: "ELF", dependencies: ["CScan"], swiftSettings: settings),
+        .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: settings),
         .target(
             name: "StoreLayout", dependencies: ["Files"], path: "store-layout",
             exclude: [
@@ -88,7 +90,7 @@ let package = Package(
             name: "Operations",
             dependencies: [
                 "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
-                "Remotes", "Distributions",
+                "Remotes", "Distributions", "YAML",
             ],
             swiftSettings: settings),
 
@@ -121,6 +123,7 @@ let package = Package(
             name: "StoreLayoutTests", dependencies: ["StoreLayout", "Files"],
             swiftSettings: settings),
         .testTarget(name: "ELFTests", dependencies: ["ELF"], swiftSettings: settings),
+        .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: settings),
         .testTarget(
             name: "ImagesTests", dependencies: ["Images", "Files", "StoreLayout"],
             swiftSettings: settings),

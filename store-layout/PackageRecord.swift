@@ -76,13 +76,32 @@ public struct FinishingRecord: Codable, Sendable, Equatable {
         public var sizeBefore: Int
         /// Bytes of all files after.
         public var sizeAfter: Int
+        /// How many files of the kinds stayed, because something needs them; `nil` for none.
+        public var kept: Int?
+        /// Programs for whose sake files for building stayed; `nil` for none.
+        public var readers: [String]?
 
         /// Creates a record.
-        public init(kinds: [String], count: Int, sizeBefore: Int, sizeAfter: Int) {
+        public init(
+            kinds: [String], count: Int, sizeBefore: Int, sizeAfter: Int, kept: Int? = nil,
+            readers: [String]? = nil
+        ) {
             self.kinds = kinds
             self.count = count
             self.sizeBefore = sizeBefore
             self.sizeAfter = sizeAfter
+            self.kept = kept
+            self.readers = readers
+        }
+
+        /// What became of it, for people.
+        public var text: String {
+            var text =
+                "\(kinds.joined(separator: ", ")): \(Quantity.text(bytes: sizeBefore)) to \(Quantity.text(bytes: sizeAfter)), "
+                + "\(count) \(count == 1 ? "file" : "files") left out"
+            if let kept { text += ", \(kept) kept that something needs" }
+            if let readers { text += " (\(readers.joined(separator: ", ")))" }
+            return text
         }
     }
 

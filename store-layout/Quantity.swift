@@ -12,6 +12,20 @@ public enum Quantity {
         return units.first { text.hasSuffix($0.0) }.flatMap { product(text.dropLast($0.0.count), $0.1) }
     }
 
+    /// Bytes as people read them: `7.1 MB`.
+    public static func text(bytes: Int) -> String {
+        let units = ["B", "kB", "MB", "GB", "TB"]
+        var value = Double(bytes)
+        var unit = 0
+        while value >= 999.5, unit < units.count - 1 {
+            value /= 1000
+            unit += 1
+        }
+        guard unit > 0, value < 99.95 else { return "\(Int(value.rounded())) \(units[unit])" }
+        let tenths = Int((value * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10) \(units[unit])"
+    }
+
     /// A length of time in seconds: `30d`, `2w`, `12h`; `nil` for anything else.
     public static func seconds(_ text: String) -> Int? {
         let units: [(Character, Int)] = [

@@ -51,9 +51,11 @@ public struct RecipeLock: Sendable, Equatable {
         guard !recipe.names.isEmpty else { return nil }
         var words = recipe.names
         if recipe.hasRecommended { words.append("recommends") }
-        if let remote = recipe.remote { words.append("remote:" + remote) }
-        if let text = recipe.remoteText {
-            words.append("remote:" + Digest(hashing: text.utf8).hex.prefix(16))
+        words += recipe.remotes.map { remote in
+            switch remote {
+            case .named(let name): "remote:" + name
+            case .described(let text): "remote:" + Digest(hashing: text.utf8).hex.prefix(16)
+            }
         }
         return words.joined(separator: " ")
     }

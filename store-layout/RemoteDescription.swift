@@ -24,7 +24,14 @@ public enum RemoteKind: String, Sendable, CaseIterable, Codable {
 /// A place that packages come from, as its file describes it: `<root>/remotes/<name>.conf`.
 public struct RemoteDescription: Sendable, Equatable {
     /// The section of the file.
-    private static let section = "Remote"
+    public static let section = "Remote"
+    /// The keys of the section.
+    public static let keys = [
+        "Kind", "Location", "Mirrors", "Insecure", "Priority", "Keyring", "Credentials", "Timeout",
+        "Patterns", "Package", "Filter", "Suites", "Components",
+    ]
+    /// Those whose values are files of the host.
+    public static let fileKeys = ["Keyring", "Credentials"]
     /// Bytes that a file may have.
     public static let longest = 64 << 10
 
@@ -80,14 +87,12 @@ public struct RemoteDescription: Sendable, Equatable {
         else { throw .notText(file) }
         let values = ConfigurationFile(parsing: text)
         if let line = values.ignoredLines.first { throw .line(file, line) }
-        let known = [
-            "Kind", "Location", "Mirrors", "Insecure", "Priority", "Keyring", "Credentials", "Timeout",
-            "Patterns", "Package", "Filter", "Suites", "Components",
-        ]
-        if let stray = values.entries.first(where: { $0.section != Self.section || !known.contains($0.key) })
-        {
+        if let stray = values.entries.first(where: {
+            $0.section != Self.section || !Self.keys.contains($0.key)
+        }) {
             throw .unknownKey(
-                file, stray.section.isEmpty ? stray.key : "[\(stray.section)] \(stray.key)", known)
+                file, stray.section.isEmpty ? stray.key : "[\(stray.section)] \(stray.key)",
+                Self.keys)
         }
         let value = { (key: String) in values.value(key, in: Self.section) }
         guard let location = value("Location") else { throw .missing(file, "Location") }
@@ -251,6 +256,24 @@ public enum RemoteLocation: Sendable, Hashable {
             case .url: .url(place.appending(String(name)))
             }
         }
+    }
+
+    /// A name without the escapes of URLs.
+    public static func unescaped(_ text: String) -> String {
+        var bytes: Bytes = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.first {
+            if byte == UInt8(ascii: "%"), rest.count > 2,
+                let value = UInt8(String(decoding: rest.dropFirst().prefix(2), as: UTF8.self), radix: 16)
+            {
+                bytes.append(value)
+                rest = rest.dropFirst(3)
+            } else {
+                bytes.append(byte)
+                rest = rest.dropFirst()
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// A name as part of a URL: what has no meaning there stays, everything else is escaped.

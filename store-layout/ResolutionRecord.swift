@@ -8,6 +8,12 @@ public struct ResolutionRecord: Codable, Sendable, Equatable {
     public var remote: String
     /// Whether what packages recommend was taken, too.
     public var hasRecommended: Bool
+    /// Kinds of files that were left out; `nil` for none.
+    public var slim: [String]?
+    /// Locales that were made; `nil` for none.
+    public var locales: [String]?
+    /// Whether scripts of packages were run; `nil` for no.
+    public var runsScripts: Bool?
     /// Packages that some need and that are left to the host.
     public var leftOut: [String]
     /// The repository of each package, by the SHA-256 of its file in hexadecimal.

@@ -68,8 +68,8 @@ def walk(host):
     expect(host.run("sxs", "list", "--profile", "default"), "^tool +1")
     # What verbs fetch by themselves, they do not fetch where that is said.
     write(host, "/etc/sxs/sxs.conf.d/75.conf", "[Fetch]\nOffline=yes")
-    write(host, "/tmp/x.recipe", "[Recipe]\nName=x\nVersion=1\nPackage=http://127.0.0.1:9/x.deb")
-    expect(host.run("sxs", "lock", "/tmp/x.recipe", status=1), "nothing may be fetched", "^hint: ")
+    write(host, "/tmp/x.yaml", "name: x\nversion: 1\npackages: http://127.0.0.1:9/x.deb\n")
+    expect(host.run("sxs", "lock", "/tmp/x.yaml", status=1), "nothing may be fetched", "^hint: ")
     host.shell("rm /etc/sxs/sxs.conf.d/75.conf")
     # A mistake in one line: said by the verbs that need it, and others go on.
     write(host, "/etc/sxs/sxs.conf.d/80.conf", "[Images]\nMaxRatio=lots\nMaxFile=3\n[Retention]\nKeepDays=-1")

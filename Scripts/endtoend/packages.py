@@ -60,6 +60,7 @@ class Tests(Counter):
                       lambda n=name, f=further, c=command, e=expected: self.closure(n, f, c, e))
         self.test("the same packages give the same bytes, in another order and on another root", self.same)
         self.test("slimming: documentation and locales go, and Emacs runs", self.slim)
+        self.test("slimming: a compiler keeps what it reads", self.slim_compiler)
         self.test("RPM, Arch and Alpine: the same program from each", self.formats)
         self.test("what is damaged, hostile or in conflict is refused, and changes nothing", self.refused)
 
@@ -139,6 +140,17 @@ class Tests(Counter):
         reports = [json.loads(self.sxs("report", m["name"], "--json")[0]) for m in (whole, slim)]
         missing = [[c for c in r["classes"] if c["kind"] == "missing"] for r in reports]
         assert missing[0] == missing[1], missing
+
+    def slim_compiler(self):
+        files = self.files("gcc", ["binutils", "libc6-dev"])
+        output, said = self.sxs("import", "--json", "--slim", "doc,devel,locales", "--name", "gcc", "--version", "slim", *files)
+        record = json.loads(output)["metadata"]["finishing"]["slimming"]
+        assert {"cc1", "ld"} <= set(record["readers"]) and record["kept"] > 1000, record
+        assert re.search(r"gcc: slimmed: devel, doc, locales: [\d.]+ MB to [\d.]+ MB, \d+ files left out, \d+ kept", said), said
+        self.sxs("install", "gcc=slim")
+        [(command, expected)] = [(c, e) for name, _, c, e in PROGRAMS if name == "gcc"]
+        status, output, errors = self.run_inside(command)
+        assert status == 0 and re.search(expected, output.strip()), f"{status}\n{output}\n{errors}"
 
     def formats(self):
         tree = self.directory / "tree"

@@ -1,5 +1,6 @@
 """Recipes that name packages of a remote: locked, built twice, and merged by a systemd that knows nothing of sxs."""
 
+import base64
 import hashlib
 import json
 import shutil
@@ -13,17 +14,16 @@ from image.apt import Apt
 
 RECIPE = """
 # What Dalec's documentation shows, too: two programs, and what they need by itself.
-[Recipe]
-Name=tools
-Version=1.7
-Description=jq and zsh
-Package=jq zsh
-Slim=doc
-[Remote]
-Kind=debian
-Location={url}
-Suites=stable
-Keyring=./key.asc
+name: tools
+version: 1.7
+description: jq and zsh
+packages: [jq, zsh]
+slim: doc
+remote:
+  kind: debian
+  location: {url}
+  suites: stable
+  keyring: ./key.asc
 """
 WORK = """
 cp /mnt/work/tools.raw /run/extensions/tools.raw
@@ -43,8 +43,8 @@ class RecipeTests:
         place = self.directory / name
         place.mkdir()
         shutil.copy(self.keys.public, place / "key.asc")
-        (place / "tools.recipe").write_text(text or RECIPE.format(url=self.web.url + "/dalec"))
-        return place / "tools.recipe"
+        (place / "tools.yaml").write_text(RECIPE.format(url=self.web.url + "/dalec") if text is None else text)
+        return place / "tools.yaml"
 
     def test_a_recipe_of_names_is_built_twice_and_merged_by_plain_systemd(self):
         names = ["jq", "zsh", "dash", "libc-bin", "ncurses-base"]
@@ -100,11 +100,11 @@ class RecipeTests:
         store = self.store()
         place = self.web.url + "/debian"
         self.add(store)
-        text = f"[Recipe]\nName=tools\nVersion=1\nPackage=chooser\nRemote=deb\n"  # noqa: F541
+        text = "name: tools\nversion: 1\npackages: chooser\nremote: deb\n"
         recipe = self.recipe("locks", text)
         change = store.json("lock", recipe)
         say(any(added.startswith("chooser 1.0") for added in change["added"]), f"locked {change}")
-        recipe.write_text(text.replace("chooser", "chooser tree"))
+        recipe.write_text(text.replace("chooser", "[chooser, tree]"))
         self.refused(store, "build", recipe, text="has no digest of 'chooser tree remote:deb'")
         store.sxs("lock", recipe)
         say("tree" in Path(str(recipe) + ".lock").read_text(), "the lock was not made anew")
@@ -113,14 +113,66 @@ class RecipeTests:
             self.refused(store, "build", recipe, text="is not what the listing names")
         finally:
             self.web.faults = {}
-        recipe.write_text(text + "[Remote]\nKind=debian\nLocation=" + place + "\nSuites=stable\n")
-        self.refused(store, "lock", recipe, text="has Remote=deb and a section [Remote]")
-        recipe.write_text(text.replace("Remote=deb", "Recommends=yes"))
+        recipe.write_text(text + "remotes: [deb]\n")
+        self.refused(store, "lock", recipe, text="line 5 of " + str(recipe) + " has both 'remote' and 'remotes'")
+        recipe.write_text(text.replace("remote: deb", "recommends: yes"))
         names = {line.split()[2] for line in self._lock(store, recipe) if line.startswith("member ")}
         say("extra" in names and "chooser" in names, f"with what is recommended: {names}")
         bare = self.store()
-        self.refused(bare, "lock", self.recipe("bare", "[Recipe]\nName=x\nVersion=1\nPackage=jq\n"),
+        self.refused(bare, "lock", self.recipe("bare", "name: x\nversion: 1\npackages: jq\n"),
                      text="no remote of a distribution has the package 'jq'")
+        for name, bad, says in (("ini", "[Recipe]\nName=x\n", "line 2 of"), ("none", "", "has nothing in it"),
+                                ("alias", "name: &a x\nversion: *a\npackages: jq\n", "the anchor '&a'")):
+            self.refused(bare, "build", self.recipe(name, bad), text=says)
+
+    def test_recipes_take_several_remotes_and_locks_their_mirrors(self):
+        wanted = "Basic " + base64.b64encode(b"me:secret").decode()
+        for name, package, depends in (("closed", "inside", "beside"), ("open", "beside", "")):
+            archive = Archive(self.served / name, self.keys)
+            archive.make(package, **({"Depends": depends} if depends else {}))
+            archive.publish()
+        shutil.copytree(self.served / "closed", self.served / "copy")
+        ask = lambda request: None if request.headers.get("Authorization") == wanted else 401  # noqa: E731
+        self.web.faults = {"/closed/": ask, "/copy/": ask}
+        text = f"""
+name: tools
+version: 1
+packages: inside
+remotes:
+  - kind: debian
+    location: {self.web.url}/closed
+    mirrors: {self.web.url}/copy
+    suites: stable
+    keyring: ./key.asc
+    credentials: ./netrc
+  - {{kind: debian, location: "{self.web.url}/open", suites: stable, keyring: ./key.asc}}
+"""
+        try:
+            first, second = self.recipe("several", text), self.recipe("mirrored", text)
+            for recipe in (first, second):
+                netrc = recipe.parent / "netrc"
+                netrc.write_text("machine 127.0.0.1 login me password secret\n")
+                netrc.chmod(0o600)
+            store = self.store()
+            store.sxs("lock", first)
+            members = {line.split()[2]: line.split()[5] for line in Path(str(first) + ".lock").read_text().splitlines()
+                       if line.startswith("member ")}
+            say(set(members) == {"inside", "beside"} and "/closed/" in members["inside"] and "/open/" in members["beside"],
+                f"locked {members}")
+            # What the lock names is gone from its place: the mirror has it, and wants to know who asks.
+            shutil.copy(str(first) + ".lock", str(second) + ".lock")
+            hidden = (self.served / "closed/pool").rename(self.served / "closed/gone")
+            other = self.store()
+            other.sxs("build", second)
+            say([status for path, status, _ in self.web.log if "/copy/" in path and path.endswith(".deb")][-1:] == [200],
+                f"asked {self.web.log}")
+            hidden.rename(self.served / "closed/pool")
+            (second.parent / "netrc").write_text("machine 127.0.0.1 login me password other\n")
+            self.refused(self.store(), "build", second, text="401")
+        finally:
+            self.web.faults = {}
+        first.write_text(text.replace("kind: debian, location", "kind: rpm, location"))
+        self.refused(store, "lock", first, text="has remotes of several kinds: debian, rpm")
 
     @staticmethod
     def _lock(store, recipe):

@@ -132,6 +132,25 @@ def hints():
             yield path.read_bytes()
 
 
+RECIPE = """\
+# Two programs.
+name: tools
+version: 1.10
+packages: [jq, zsh=5.9*, ./own.deb]
+recommends: no
+remote: {kind: debian, location: https://example.org/debian, suites: [a, b]}
+slim:
+  - doc
+environment: {ZDOTDIR: "{store-path}/etc/zsh"}
+files:
+  usr/share/tools/rc:
+    text: |
+      set -o vi
+    mode: 0600
+  usr/bin/j: {link: 'jq'}
+"""
+
+
 def distributions():
     """What repositories and the host's package manager say."""
     digest = "0a" * 32
@@ -159,6 +178,7 @@ def all_seeds(place):
     seeds["jar"] = list(jars())
     seeds["bytecode"] = list(bytecode())
     seeds["hint"] = list(hints())
+    seeds["recipe"] = [RECIPE.encode(), b"name: a\nversion: 1\npackages: &a\n- ? [b, c]\n  : !!str d\n...\n--- *a\n"]
     seeds |= distributions()
     # What stands in front of each line is the launcher's own environment: see Tests/Fuzz/launcher.c.
     seeds["launcher"] = [text.encode() for text in TEXTS["launch"]]

@@ -34,6 +34,8 @@ struct Offer: Sendable {
     var other: String?
     /// One line on what it is, where its remote says so.
     var summary: String?
+    /// What is done with its packages, as it was with those that they are to replace; `nil` for what the user says now.
+    var packages: PackageOptions?
 
     /// What a registry calls it.
     var repository: String { other ?? name }

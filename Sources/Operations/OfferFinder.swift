@@ -133,6 +133,18 @@ final class OfferFinder {
         return try catalogue(of: remote, isNamed: false, isKnownEnough: true)?.names
     }
 
+    /// That no remote has a package, with names of distributions' packages that may have been meant.
+    ///
+    /// - Parameter wanted: The remote that was named; `nil` for all.
+    func unknown(_ text: String, named name: String, in wanted: String?) -> OperationError {
+        // The first error is the one to report, whatever else is wrong with a remote.
+        let lists = remotes.filter { $0.description.kind.isDistribution && wanted ?? $0.name == $0.name }.map
+        {
+            (try? names(of: $0)?.names(like: name)) ?? []
+        }
+        return .unknownPackage(text, remotes: names, like: Array(lists.joined()))
+    }
+
     /// What the rules of systemd say of an offer; `nil` where the remote says nothing of the image.
     func match(of offer: Offer) throws -> ExtensionMatch? {
         try release(of: offer).flatMap { try host.match($0, fileName: offer.fileName) }

@@ -5,7 +5,7 @@ internal import StoreLayout
 /// What was active before still is.
 public enum OperationError: Error, Equatable, CustomStringConvertible {
     /// No package of that name is in the store or in a remote.
-    case unknownPackage(String, remotes: [String])
+    case unknownPackage(String, remotes: [String], like: [String] = [])
     /// The host has no package manager whose repositories sxs reads.
     case noHostRepositories
     /// A plan was asked for what is no package of a distribution.
@@ -64,7 +64,12 @@ public enum OperationError: Error, Equatable, CustomStringConvertible {
     /// The sentence for people, and a hint.
     public var description: String {
         switch self {
-        case .unknownPackage(let name, let remotes):
+        case .unknownPackage(let name, let remotes, let like) where !like.isEmpty:
+            """
+            no package '\(name)' is in the store or in the remotes \(remotes.joined(separator: ", "))
+            hint: names like it are \(like.joined(separator: ", ")); 'sxs search WORD' finds packages by what they are for, too
+            """
+        case .unknownPackage(let name, let remotes, _):
             """
             no package '\(name)' is in the store\
             \(remotes.isEmpty ? ", and no remote is configured" : " or in the remotes \(remotes.joined(separator: ", "))")

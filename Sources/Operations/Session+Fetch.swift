@@ -133,8 +133,10 @@ extension Session {
         var options = options
         if case .packages(let set) = offer.place {
             options.name = try options.name ?? PackageName(offer.name)
+            options.packages = offer.packages ?? options.packages
             options.packages.wanted = [set.wish.name]
             options.resolution = set.record
+            options.resolution?.take(options.packages)
             return options
         }
         options.name = try PackageName(offer.name)

@@ -165,6 +165,10 @@ extension Session {
             result = ImportResult(metadata: shared, wasKnown: true)
         } else {
             let relocated = try relocate(unpacked, in: store)
+            if let merged = unpacked.merged {
+                try Self.checkSlimming(
+                    merged.slimmed, relocated.report, kinds: merged.finishing.slimming?.kinds ?? [])
+            }
             try checkSoundness(relocated.report, of: unpacked.identity.name.text, options: options)
             let metadata = try register(
                 unpacked, relocated, options: options, in: store, key: key, lease: lease, accept: accept)
@@ -284,7 +288,12 @@ extension Session {
             {
                 note("\(identity.name): left out \(omission.text(count: count))")
             }
-            if let merged { noteScripts(merged.finishing, of: identity.name.text) }
+            if let merged {
+                if let slimming = merged.finishing.slimming {
+                    note("\(identity.name): slimmed: \(slimming.text)")
+                }
+                noteScripts(merged.finishing, of: identity.name.text)
+            }
             let files = TreeFiles(tree)
             let applied = hints.filter { $0.applies(to: identity.name, with: files) }
             return UnpackedTree(

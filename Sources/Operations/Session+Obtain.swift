@@ -78,7 +78,7 @@ extension Session {
                 return try known(offer, wanted, options: options, in: store) ?? .offer(offer)
             }
             if let based { return .based(based.package.baseName, based.base, wanted) }
-            guard let found else { throw OperationError.unknownPackage(text, remotes: finder.names) }
+            guard let found else { throw finder.unknown(text, named: name, in: remote) }
             return .known(found, wanted)
         }
     }

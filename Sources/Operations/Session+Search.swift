@@ -27,7 +27,8 @@ extension Session {
     public func search(_ text: String) throws -> [FoundPackage] {
         let words = text.lowercased().split(separator: " ").map(String.init)
         let finder = try OfferFinder(self, architecture: nil)
-        var found: [(rank: SearchRank, package: FoundPackage)] = []
+        // By rank; of one rank, remotes and names are in their order.
+        var found: [SearchRank: [FoundPackage]] = [:]
         for remote in try finder.readRemotes() {
             if remote.description.kind.isDistribution {
                 let location = remote.description.location.text
@@ -35,7 +36,7 @@ extension Session {
                     let package = FoundPackage(
                         name: hit.name, version: hit.version, remote: remote.name,
                         location: location + "/" + hit.name, summary: hit.summary, size: nil, packages: nil)
-                    found.append((hit.rank, package))
+                    found[hit.rank, default: []].append(package)
                 }
                 continue
             }
@@ -51,35 +52,24 @@ extension Session {
                         .first
                 else { continue }
                 let file = facts[offer.fileName]?.first
-                found.append(
-                    (
-                        rank,
-                        FoundPackage(
-                            name: name, version: offer.version?.text, remote: remote.name,
-                            location: offer.location,
-                            summary: file?.summary, size: file?.size, packages: nil)
-                    ))
+                found[rank, default: []].append(
+                    FoundPackage(
+                        name: name, version: offer.version?.text, remote: remote.name,
+                        location: offer.location, summary: file?.summary, size: file?.size, packages: nil))
             }
             for (name, collection) in (index?.collections ?? [:]).sorted(by: { $0.key < $1.key }) {
                 guard let rank = SearchRank(of: words, name: name, summary: collection.summary, commands: [])
                 else {
                     continue
                 }
-                found.append(
-                    (
-                        rank,
-                        FoundPackage(
-                            name: name, version: nil, remote: remote.name,
-                            location: remote.description.location.text, summary: collection.summary,
-                            size: nil,
-                            packages: collection.packages)
-                    ))
+                found[rank, default: []].append(
+                    FoundPackage(
+                        name: name, version: nil, remote: remote.name,
+                        location: remote.description.location.text, summary: collection.summary, size: nil,
+                        packages: collection.packages))
             }
         }
-        // Remotes stay in their order; sorting keeps the order of equals.
-        return found.enumerated().sorted {
-            ($0.element.rank, $0.offset) < ($1.element.rank, $1.offset)
-        }.map(\.element.package)
+        return found.sorted { $0.key < $1.key }.flatMap(\.value)
     }
 
     /// What a remote says of all its images; `nil` where it says nothing, or nothing that can be read.

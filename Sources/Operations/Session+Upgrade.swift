@@ -84,9 +84,10 @@ extension Session {
         }
         return try members.compactMap { member in
             guard names.isEmpty || names.contains(member.name) else { return nil }
-            let found: Offer?
+            var found: Offer?
             let metadata = try store.metadata(of: member.shown.baseName)
             finder.hasRecommended = metadata.resolution?.hasRecommended ?? false
+            finder.runsScripts = metadata.resolution?.runsScripts ?? false
             do {
                 // What was chosen from a distribution stays with it.
                 let remote = metadata.resolution.map(\.remote).flatMap { finder.has($0) ? $0 : nil }
@@ -98,6 +99,7 @@ extension Session {
                 note("\(error)")
                 return nil
             }
+            found?.packages = metadata.resolution.map(PackageOptions.init(like:))
             guard let offer = found, let version = offer.version,
                 try isUpgrade(offer, of: metadata, version: member.version)
             else { return nil }

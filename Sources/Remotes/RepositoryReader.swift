@@ -239,6 +239,18 @@ public struct RepositoryReader: Sendable {
         throw RemoteError.notThere(url: paths.first ?? "")
     }
 
+    /// Fetches files of a directory of the repository, from its place, with its mirrors and names; `nil` for a directory that is
+    /// not in it.
+    public func fetcher(ofFilesIn directory: RemoteLocation) -> Fetcher? {
+        let known = places + remote.description.mirrors
+        for place in known where (directory.text + "/").hasPrefix(place.text + "/") {
+            let rest = String(directory.text.dropFirst(place.text.count + 1))
+            if case .path = directory { return fetcher(rest) }
+            return fetcher(RemoteLocation.unescaped(rest))
+        }
+        return nil
+    }
+
     /// Where a file is.
     public func location(of path: String) -> String {
         let (directory, file) = Self.split(path)

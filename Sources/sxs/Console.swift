@@ -3,6 +3,7 @@ internal import ArgumentParser
 internal import Files
 private import FoundationEssentials
 private import Glibc
+private import StoreLayout
 
 /// Text for people, JSON for programs, messages beside both.
 enum Console {
@@ -72,34 +73,39 @@ enum Console {
     }
 
     /// Bytes as people read them: `7.1 MB`.
-    static func size(_ bytes: Int) -> String {
-        let units = ["B", "kB", "MB", "GB", "TB"]
-        var value = Double(bytes)
-        var unit = 0
-        while value >= 999.5, unit < units.count - 1 {
-            value /= 1000
-            unit += 1
-        }
-        guard unit > 0, value < 99.95 else { return "\(Int(value.rounded())) \(units[unit])" }
-        let tenths = Int((value * 10).rounded())
-        return "\(tenths / 10).\(tenths % 10) \(units[unit])"
-    }
+    static func size(_ bytes: Int) -> String { Quantity.text(bytes: bytes) }
 
     /// Rows with columns of equal width.
     static func table(_ rows: [[String]]) -> String {
-        // No line ends in blanks.
-        let rows = rows.map { row in Array(row[...(row.lastIndex { !$0.isEmpty } ?? -1)]) }
-        let columns = rows.map(\.count).max() ?? 0
-        let widths = (0..<columns).map { column in
-            rows.map { $0.indices.contains(column) ? $0[column].count : 0 }.max() ?? 0
-        }
-        return rows.map { row in
-            let cells = row.enumerated().map { index, cell in
-                index == row.count - 1
-                    ? cell : cell + String(repeating: " ", count: widths[index] - cell.count)
+        String(decoding: lines(of: rows).dropLast(), as: UTF8.self)
+    }
+
+    /// Prints rows with columns of equal width: a search may have tens of thousands.
+    static func print(table rows: [[String]]) { write(lines(of: rows), to: STDOUT_FILENO) }
+
+    private static func lines(of rows: [[String]]) -> Bytes {
+        let width = { (cell: String) in cell.utf8.allSatisfy { $0 < 0x80 } ? cell.utf8.count : cell.count }
+        var widths: [Int] = []
+        for row in rows {
+            for (index, cell) in row.enumerated() {
+                if index == widths.count { widths.append(0) }
+                widths[index] = max(widths[index], width(cell))
             }
-            return cells.joined(separator: "  ")
-        }.joined(separator: "\n")
+        }
+        var text: Bytes = []
+        // One long cell makes no long table.
+        text.reserveCapacity(rows.reduce(0) { $0 + $1.reduce($1.count * 8) { $0 + $1.utf8.count } })
+        for row in rows {
+            // No line ends in blanks.
+            let last = row.lastIndex { !$0.isEmpty } ?? -1
+            for (index, cell) in row[...last].enumerated() {
+                text += cell.utf8
+                guard index < last else { break }
+                text += repeatElement(UInt8(ascii: " "), count: widths[index] - width(cell) + 2)
+            }
+            text.append(UInt8(ascii: "\n"))
+        }
+        return text
     }
 
     private static func write(_ text: String, to descriptor: Int32) {

@@ -14,11 +14,7 @@ enum PackageRows {
             "made", finishing.steps.map { "\($0.count) \($0.name)" }.joined(separator: ", "),
         ])
         if let slimming = finishing.slimming {
-            rows.append([
-                "slimmed",
-                "\(slimming.kinds.joined(separator: ", ")): \(Console.size(slimming.sizeBefore)) to "
-                    + Console.size(slimming.sizeAfter),
-            ])
+            rows.append(["slimmed", slimming.text])
         }
         for (name, reason) in finishing.missing.sorted(by: { $0.key < $1.key }) {
             rows.append(["without", "\(name): \(reason)"])

@@ -30,6 +30,14 @@ extension FuzzTarget {
             _ = try Hint(parsing: text, name: HintName("x"), file: "y")
             _ = hint.digest
         },
+        FuzzTarget("recipe") { text in
+            guard let recipe = try? RecipeReader(file: "x").recipe(text) else { return }
+            try expect(!recipe.packages.isEmpty, "a recipe without packages")
+            _ = RecipeLock.question(of: recipe)
+            for case .described(let text) in recipe.remotes {
+                _ = try? RemoteDescription(parsing: Bytes(text.utf8), name: "x", file: "x")
+            }
+        },
         FuzzTarget("unit") { text in
             let unit = UnitText(text)
             for key in ["ExecStart", "User", "WantedBy", "Alias", "Type"] {

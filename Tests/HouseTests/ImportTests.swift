@@ -9,6 +9,7 @@ import Testing
     static let allowed: [String: Set<String>] = [
         "Files": ["CLinux", "CCrypto", "CZlib"],
         "ELF": ["CScan"],
+        "YAML": ["CYAML"],
         "StoreLayout": ["Files"],
         "Images": ["Files", "StoreLayout", "CArchive", "CSquashFS"],
         "Relocation": ["Files", "ELF", "StoreLayout"],
@@ -21,7 +22,7 @@ import Testing
         "Distributions": ["Files", "StoreLayout", "CSolv"],
         "Operations": [
             "Files", "ELF", "StoreLayout", "Images", "Relocation", "Store", "Activation", "Labels",
-            "Remotes", "Distributions",
+            "Remotes", "Distributions", "YAML",
         ],
         "sxs": [
             "Files", "StoreLayout", "Operations", "Service", "Images", "Relocation", "Activation",

@@ -6,7 +6,7 @@ import Testing
 /// Recipes are built: into the store, and as images.
 @Suite struct BuildTests {
     private let fixture: WalkFixture
-    private var recipe: String { fixture.directory.appending(path: "tools.recipe").path }
+    private var recipe: String { fixture.directory.appending(path: "tools.yaml").path }
 
     init() throws {
         fixture = try WalkFixture()
@@ -15,22 +15,20 @@ import Testing
             files: ["usr/bin/one": "#!/bin/sh\n", "usr/share/one/drop": "x", "usr/share/one/keep": "x"])
         try fixture.run("mv", [one, fixture.directory.appending(path: "one.deb").path])
         try fixture.write(
-            "tools.recipe",
+            "tools.yaml",
             """
-            [Recipe]
-            Name=tools
-            Version=7
-            Description=what the test needs
-            Package=./one.deb
-            Drop=usr/share/one/drop
-            Expose=one eins
-            [Environment]
-            ONE_STYLE=plain
-            [File usr/bin/eins]
-            Link=one
-            [File etc/one.conf]
-            Source=./one.conf
-            Mode=640
+            name: tools
+            version: 7
+            description: what the test needs
+            packages: ./one.deb
+            drop: usr/share/one/drop
+            expose: [one, eins]
+            environment: {ONE_STYLE: plain}
+            files:
+              usr/bin/eins: {link: one}
+              etc/one.conf:
+                source: ./one.conf
+                mode: 0640
             """, in: fixture.directory)
         try fixture.write("one.conf", "a=b\n", in: fixture.directory)
     }
@@ -75,7 +73,8 @@ import Testing
         #expect(try session.lock(recipe, isUpdate: true).changed == ["./one.deb"])
         #expect(try session.build(recipe, output: nil).isLocked)
         try fixture.write(
-            "tools.recipe", try text().replacing("Package=./one.deb", with: "Package=./one.deb ./two.deb"),
+            "tools.yaml",
+            try text().replacing("packages: ./one.deb", with: "packages: [./one.deb, ./two.deb]"),
             in: fixture.directory)
         #expect(throws: RecipeError.unlocked("./two.deb", lock: recipe + ".lock")) {
             try session.build(recipe, output: nil)

@@ -31,6 +31,19 @@ import Testing
         #expect(some.search(["nowhere"]).isEmpty)
     }
 
+    @Test func namesLikeAnotherAreFound() {
+        #expect(some.names(like: "emacz") == ["emacs"])
+        #expect(some.names(like: "zil") == ["zile"] && some.names(like: "zule") == ["zile"])
+        #expect(some.names(like: "XaWx") == ["Xaw"])
+        #expect(
+            some.names(like: "giraffe").isEmpty && some.names(like: "").isEmpty
+                && some.names(like: "gi").isEmpty)
+        #expect(
+            list(("libonig5", "6.9", nil), ("libonig-dev", "6.9", nil)).names(like: "libonig") == [
+                "libonig5", "libonig-dev",
+            ])
+    }
+
     @Test func aVersionIsNoText() {
         #expect(some.search(["2.39"]).isEmpty)
         #expect(some.search(["2.4"]).map(\.name) == ["zile"])

@@ -5,6 +5,7 @@ import StoreLayout
 import Testing
 
 @testable import Operations
+@testable import Relocation
 
 /// Packages of distributions become one store path.
 @Suite struct PackageTests {
@@ -181,6 +182,111 @@ import Testing
         }
         let slimming = try #require(slim.finishing?.slimming)
         #expect(slimming.sizeBefore > slimming.sizeAfter && slimming.count == 5)
+    }
+
+    @Test func slimmingLeavesWhatSomethingNeeds() throws {
+        let one = try fixture.deb(
+            "one",
+            files: [
+                "usr/bin/one":
+                    "#!/bin/sh\n# /usr/share/doc/one/comment\n. /usr/share/doc/one/functions\necho $d/usr/share/doc/one/x\n",
+                "usr/share/doc/one/functions": "cat /usr/share/doc/one/never\n",
+                "usr/share/doc/one/comment": "x", "usr/share/doc/one/never": "x", "usr/share/doc/one/x": "x",
+                "usr/bin/two": "#!/usr/share/doc/one/run\n", "usr/share/doc/one/run": "#!/bin/sh\n",
+                "usr/share/doc/one/copyright": "free",
+                // A link to a link, to a directory, and through one.
+                "usr/share/one/help": "->../doc/one/first", "usr/share/doc/one/first": "->second",
+                "usr/share/doc/one/second": "x", "usr/share/one/all": "->/usr/share/doc/one/html",
+                "usr/share/doc/one/html/deep/a": "a", "usr/share/doc/one/html/b": "b",
+                "usr/share/one/words.txt": "/usr/share/doc/one/words\n", "usr/share/doc/one/words": "x",
+                "usr/share/man/man1/one.1": "x",
+            ])
+        let slim = try importAll([one], slim: [.documentation])
+        for path in ["functions", "run", "first", "second", "html/deep/a", "html/b", "copyright"] {
+            #expect(exists("usr/share/doc/one/\(path)", of: slim), "\(path) is gone")
+        }
+        for path in ["comment", "never", "x", "words"] {
+            #expect(!exists("usr/share/doc/one/\(path)", of: slim), "\(path) is there")
+        }
+        let slimming = try #require(slim.finishing?.slimming)
+        #expect(slimming.count == 5 && slimming.kept == 6 && slimming.readers == nil)
+        #expect(slimming.text.contains("5 files left out, 6 kept that something needs"))
+    }
+
+    @Test func whatProgramsNameAndProgramsThemselvesAreNotSlimmed() throws {
+        // Two strings of a program: a path and nothing else, and one in a sentence.
+        let source = try fixture.deb("empty", files: ["usr/share/empty/x": "x"])
+        let top = fixture.directory.appending(path: "compiled")
+        try fixture.write(
+            "one.c",
+            """
+            #include <stdio.h>
+            int main(void) {
+                puts("/usr/share/doc/one/opened");
+                puts("see /usr/share/doc/one/mentioned");
+                return 0;
+            }
+            """, in: top)
+        try fixture.run("mkdir", ["-p", top.appending(path: "tree/usr/bin").path])
+        try fixture.run(
+            "gcc", ["-o", top.appending(path: "tree/usr/bin/one").path, top.appending(path: "one.c").path])
+        try fixture.run("mkdir", ["-p", top.appending(path: "tree/usr/share/doc/one").path])
+        try fixture.run(
+            "cp",
+            [
+                top.appending(path: "tree/usr/bin/one").path,
+                top.appending(path: "tree/usr/share/doc/one/example").path,
+            ])
+        for name in ["opened", "mentioned"] {
+            try fixture.write("tree/usr/share/doc/one/\(name)", "x", in: top)
+        }
+        try fixture.write(
+            "tree/DEBIAN/control",
+            "Package: one\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: one\n",
+            in: top)
+        let package = fixture.directory.appending(path: "one.deb").path
+        try fixture.run(
+            "dpkg-deb", ["--root-owner-group", "--build", top.appending(path: "tree").path, package])
+        let slim = try importAll([package, source], name: "one", slim: [.documentation])
+        #expect(exists("usr/share/doc/one/opened", of: slim) && exists("usr/share/doc/one/example", of: slim))
+        #expect(!exists("usr/share/doc/one/mentioned", of: slim))
+        #expect(slim.finishing?.slimming?.count == 1 && slim.finishing?.slimming?.kept == 1)
+    }
+
+    @Test(arguments: [
+        ("usr/lib/gcc/x86_64-linux-gnu/12/cc1", ["usr/include/one.h"]),
+        ("usr/bin/x86_64-linux-gnu-ld.bfd", ["usr/lib/one/x.a"]),
+        ("usr/bin/clang-14", ["usr/include/one.h"]), ("usr/bin/pkgconf", ["usr/lib/pkgconfig/one.pc"]),
+        ("usr/bin/cmake", ["usr/lib/pkgconfig/one.pc", "usr/lib/cmake/one/one.cmake"]),
+        ("usr/bin/one", []),
+    ])
+    func filesForBuildingStayWithTheProgramsThatReadThem(program: String, kept: [String]) throws {
+        let files = [
+            "usr/include/one.h", "usr/lib/one/x.a", "usr/lib/pkgconfig/one.pc", "usr/lib/cmake/one/one.cmake",
+            "usr/share/aclocal/one.m4",
+        ]
+        let contents = Dictionary(uniqueKeysWithValues: files.map { ($0, $0) })
+        let package = try fixture.deb(
+            "one", files: contents.merging([program: "#!/bin/sh\n", "usr/bin/show": "#!/bin/sh\n"]) { $1 })
+        let slim = try importAll([package], slim: [.development])
+        #expect(files.filter { exists($0, of: slim) }.sorted() == kept.sorted())
+        let slimming = try #require(slim.finishing?.slimming)
+        #expect(slimming.count == files.count - kept.count && slimming.kept ?? 0 == kept.count)
+        #expect((slimming.readers == nil) == kept.isEmpty)
+    }
+
+    @Test func whatRelocationMissesAndSlimmingTookIsAnError() throws {
+        var report = RelocationReport()
+        var file = RelocationReport.File(path: "usr/bin/one")
+        file.findings = [.library: ["libone.so.1"], .interpreter: ["/usr/share/doc/one/run"]]
+        report.files = [file]
+        try Session.checkSlimming(["usr/share/doc/one/README"], report, kinds: ["doc"])
+        for path: TreePath in ["usr/share/doc/one/run", "usr/include/libone.so.1"] {
+            let error = #expect(throws: PackageError.self) {
+                try Session.checkSlimming([path], report, kinds: ["doc"])
+            }
+            #expect(error?.description.contains("which slimming would take away\nhint: ") == true)
+        }
     }
 
     @Test(arguments: ["none", "gzip", "xz", "zstd"])

@@ -74,6 +74,42 @@ struct NameList {
         }
     }
 
+    /// Tells each name.
+    func forEachName(_ body: (UnsafeRawBufferPointer) -> Void) {
+        switch storage {
+        case .file(let file): withExtendedLifetime(file) { Self.forEachName(in: file.bytes, body) }
+        case .bytes(let bytes): bytes.withUnsafeBytes { Self.forEachName(in: $0, body) }
+        }
+    }
+
+    private static func forEachName(
+        in text: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
+    ) {
+        var rest = text.dropFirst(heading.utf8.count)
+        while let tab = rest.firstIndex(of: tab) {
+            body(UnsafeRawBufferPointer(rebasing: rest[..<tab]))
+            rest = rest[(rest[tab...].firstIndex(of: newline) ?? rest.endIndex)...].dropFirst()
+        }
+    }
+
+    /// The fields of a line.
+    private struct Line {
+        let name, version, summary: UnsafeRawBufferPointer
+        /// Name and summary in lower case.
+        let folded: (name: UnsafeRawBufferPointer, summary: UnsafeRawBufferPointer)
+
+        init(_ line: Slice<UnsafeRawBufferPointer>) {
+            var rest = line
+            func field() -> UnsafeRawBufferPointer {
+                let end = rest.firstIndex(of: NameList.tab) ?? rest.endIndex
+                defer { rest = rest[end...].dropFirst() }
+                return UnsafeRawBufferPointer(rebasing: rest[..<end])
+            }
+            (name, version, summary) = (field(), field(), field())
+            folded = rest.isEmpty ? (name, summary) : (field(), field())
+        }
+    }
+
     private static func search(_ words: [String], in text: UnsafeRawBufferPointer) -> [Hit] {
         let words = words.map { Bytes($0.utf8) }
         // The longest is on the fewest lines.
@@ -85,23 +121,18 @@ struct NameList {
             guard let found = needle.isEmpty ? 0 : rest.firstOffset(of: needle) else { break }
             let before = found == 0 ? nil : rest[..<found].lastIndex(of: newline)
             let first = before.map { $0 + 1 } ?? 0
-            let end =
-                UnsafeRawBufferPointer(rebasing: rest[found...]).firstOffset(of: [newline]).map { $0 + found }
-                ?? rest.count
+            let end = rest[found...].firstIndex(of: newline) ?? rest.count
             start += end + 1
-            let fields = rest[first..<end].split(separator: tab, omittingEmptySubsequences: false).map {
-                UnsafeRawBufferPointer(rebasing: $0)
+            let line = Line(rest[first..<end])
+            guard let rank = SearchRank(of: words, name: line.folded.name, summary: line.folded.summary)
+            else {
+                continue
             }
-            guard fields.count == 3 || fields.count == 5,
-                let rank = SearchRank(
-                    of: words, name: fields[fields.count == 5 ? 3 : 0],
-                    summary: fields[fields.count == 5 ? 4 : 2])
-            else { continue }
             hits.append(
                 Hit(
-                    rank: rank, name: String(decoding: fields[0], as: UTF8.self),
-                    version: fields[1].isEmpty ? nil : String(decoding: fields[1], as: UTF8.self),
-                    summary: fields[2].isEmpty ? nil : String(decoding: fields[2], as: UTF8.self)))
+                    rank: rank, name: String(decoding: line.name, as: UTF8.self),
+                    version: line.version.isEmpty ? nil : String(decoding: line.version, as: UTF8.self),
+                    summary: line.summary.isEmpty ? nil : String(decoding: line.summary, as: UTF8.self)))
         }
         return hits
     }

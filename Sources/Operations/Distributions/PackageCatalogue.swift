@@ -33,7 +33,10 @@ final class PackageCatalogue: @unchecked Sendable {
     private static let readersAtOnce = 8
     private static let longestCache = 1 << 30
 
+    /// The remote, or the first of several that are taken together.
     let remote: ConfiguredRemote
+    /// What is kept of it is called so.
+    private let name: String
     let repositories: [PackageRepository]
     let readers: [RepositoryReader]
     let pool: PackagePool
@@ -44,26 +47,46 @@ final class PackageCatalogue: @unchecked Sendable {
     private let architecture: Architecture
 
     /// Reads a remote.
-    ///
-    /// - Parameters:
-    ///   - isKnownEnough: Whether what was read another time will do, whatever servers have.
-    ///   - isForced: Whether servers are asked for all of it.
-    init(
+    convenience init(
         _ session: Session, _ remote: ConfiguredRemote, architecture: Architecture, isKnownEnough: Bool,
         isForced: Bool = false
     ) throws {
+        try self.init(
+            session, [remote], architecture: architecture, isKnownEnough: isKnownEnough, isForced: isForced)
+    }
+
+    /// Reads remotes of one kind, whose packages are chosen from together.
+    ///
+    /// - Parameters:
+    ///   - remotes: One or more.
+    ///   - isKnownEnough: Whether what was read another time will do, whatever servers have.
+    ///   - isForced: Whether servers are asked for all of it.
+    init(
+        _ session: Session, _ remotes: [ConfiguredRemote], architecture: Architecture, isKnownEnough: Bool,
+        isForced: Bool = false
+    ) throws {
+        precondition(!remotes.isEmpty)
+        let remote = remotes[0]
         self.session = session
         self.remote = remote
         self.architecture = architecture
         pool = PackagePool(kind: remote.description.kind, architecture: architecture)
         let notes = NoteBox()
-        repositories = try RepositoryConfiguration.repositories(
-            of: remote, architecture: architecture, note: session.note)
-        readers = repositories.map { repository in
-            RepositoryReader(
-                remote, places: repository.places, title: repository.title, trust: repository.trust,
-                root: session.root, isOffline: session.isOffline, note: notes.add)
+        var (repositories, readers): ([PackageRepository], [RepositoryReader]) = ([], [])
+        for remote in remotes {
+            for repository in try RepositoryConfiguration.repositories(
+                of: remote, architecture: architecture, note: session.note)
+            {
+                repositories.append(repository)
+                readers.append(RepositoryReader(repository, of: remote, session, note: notes.add))
+            }
         }
+        self.repositories = repositories
+        self.readers = readers
+        name =
+            remotes.count == 1
+            ? remote.name : Self.name(of: remotes)
+        configuration = Self.configuration(of: repositories, remotes, architecture)
         defer { for text in notes.sorted { session.note(text) } }
         // Whoever may not write in the root takes what is there, if that is something.
         let isReader = access(session.root + "/" + StoreLayout.Name.cache, W_OK) != 0
@@ -72,17 +95,21 @@ final class PackageCatalogue: @unchecked Sendable {
     }
 
     /// What the kept state has to be of.
-    private var configuration: String {
-        Self.configuration(of: repositories, remote, architecture)
-    }
+    private let configuration: String
 
     private static func configuration(
-        of repositories: [PackageRepository], _ remote: ConfiguredRemote, _ architecture: Architecture
+        of repositories: [PackageRepository], _ remotes: [ConfiguredRemote], _ architecture: Architecture
     ) -> String {
         let lines =
             [PackagePool.cacheVersion, architecture.rawValue] + repositories.map { "\($0)" }
-            + ["\(remote.description.isInsecure)"]
+            + remotes.map { "\($0.description.isInsecure)" }
         return Digest(hashing: lines.joined(separator: "\n").utf8).hex
+    }
+
+    /// What several remotes are called together.
+    private static func name(of remotes: [ConfiguredRemote]) -> String {
+        let names = remotes.map(\.name).joined(separator: "\n")
+        return "remotes" + RemoteLayout.repositoryMark + Digest(hashing: names.utf8).hex.prefix(16)
     }
 
     // MARK: - Names
@@ -98,7 +125,7 @@ final class PackageCatalogue: @unchecked Sendable {
         let place = [session.root, StoreLayout.Name.cache, RemoteLayout.solvables, remote.name]
         guard let directory = try? Descriptor.directory(place.joined(separator: "/")),
             let state = try Self.state(in: directory),
-            state.configuration == configuration(of: repositories, remote, architecture),
+            state.configuration == configuration(of: repositories, [remote], architecture),
             let name = state.names, let size = state.namesSize, try directory.status(of: name) != nil,
             let list = try NameList(MappedFile(directory.open(beneath: name)), size: size)
         else { return nil }
@@ -106,8 +133,11 @@ final class PackageCatalogue: @unchecked Sendable {
         return list
     }
 
-    /// The names of all packages.
-    var names: NameList { NameList(NameList.text(of: pool.search(""))) }
+    /// The names of all packages: those that are kept, which are read in a moment, or else the pool's.
+    var names: NameList {
+        let kept = name == remote.name ? try? Self.names(session, remote, architecture: architecture) : nil
+        return kept ?? NameList(NameList.text(of: pool.search("")))
+    }
 
     private static func state(in directory: Descriptor) throws -> State? {
         guard try directory.status(of: RemoteLayout.solvableState) != nil else { return nil }
@@ -149,11 +179,11 @@ final class PackageCatalogue: @unchecked Sendable {
             let cache = try Descriptor.directory(session.root + "/" + StoreLayout.Name.cache)
             try cache.makeDirectory(RemoteLayout.solvables, mode: 0o755)
             let all = try cache.directory(beneath: RemoteLayout.solvables)
-            try all.makeDirectory(remote.name, mode: 0o755)
-            return try all.directory(beneath: remote.name)
+            try all.makeDirectory(name, mode: 0o755)
+            return try all.directory(beneath: name)
         } catch let error as SystemError where [EACCES, EPERM, EROFS, ENOENT].contains(error.code) {
             return try? Descriptor.directory(
-                [session.root, StoreLayout.Name.cache, RemoteLayout.solvables, remote.name].joined(
+                [session.root, StoreLayout.Name.cache, RemoteLayout.solvables, name].joined(
                     separator: "/"))
         }
     }
@@ -332,4 +362,16 @@ final class NoteBox: Sendable {
 
     /// What was said, each once.
     var sorted: [String] { texts.withLock { Set($0).sorted() } }
+}
+
+extension RepositoryReader {
+    /// Reads a repository of a remote.
+    init(
+        _ repository: PackageRepository, of remote: ConfiguredRemote, _ session: Session,
+        note: @escaping @Sendable (String) -> Void
+    ) {
+        self.init(
+            remote, places: repository.places, title: repository.title, trust: repository.trust,
+            root: session.root, isOffline: session.isOffline, note: note)
+    }
 }

@@ -70,7 +70,11 @@ struct PackageSet: Sendable {
                 !companions.contains($0) || !catalogue.pool.has($0)
             }.sorted()
         }
-        resolution = try catalogue.pool.resolve(
-            wishes, hasRecommended: hasRecommended, companions: companions, leavingOut: leftOut)
+        do {
+            resolution = try catalogue.pool.resolve(
+                wishes, hasRecommended: hasRecommended, companions: companions, leavingOut: leftOut)
+        } catch DistributionError.noPackage(let name, let similar) where similar.isEmpty {
+            throw DistributionError.noPackage(name, similar: catalogue.names.names(like: name))
+        }
     }
 }

@@ -20,7 +20,7 @@ extension Session {
                 throw OperationError.noPlan(text)
             }
             guard let offer = try finder.offer(of: name, version: version, remote: remote) else {
-                throw OperationError.unknownPackage(text, remotes: finder.names)
+                throw finder.unknown(text, named: name, in: remote)
             }
             guard case .packages(let set) = offer.place else { throw OperationError.noPlan(text) }
             return plan(of: set)

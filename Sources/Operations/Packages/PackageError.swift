@@ -12,6 +12,8 @@ public enum PackageError: Error, Equatable, CustomStringConvertible {
     case mixed(first: String, second: String)
     /// A script that was to be run failed, or could not be started.
     case script(String, package: String, reason: String)
+    /// A library or an interpreter that slimming took, and that a file needs.
+    case slimmed(String, file: String, kinds: [String])
     /// Scripts were to be run of what has none.
     case noScripts(String)
 
@@ -42,6 +44,11 @@ public enum PackageError: Error, Equatable, CustomStringConvertible {
             """
             the script \(script) of \(package) failed: \(reason)
             hint: without --run-scripts none is run, and what is not done is noted; nothing was imported
+            """
+        case .slimmed(let needed, let file, let kinds):
+            """
+            '\(file)' needs '\(needed)', which slimming would take away
+            hint: leave out --slim \(kinds.joined(separator: ",")), or some of it
             """
         case .noScripts(let source):
             """

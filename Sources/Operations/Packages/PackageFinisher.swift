@@ -13,6 +13,8 @@ struct PackageFinisher {
     let options: PackageOptions
     let note: (String) -> Void
     private(set) var record = FinishingRecord()
+    /// Files and links that slimming took.
+    private(set) var slimmed: [TreePath] = []
 
     var tree: Tree { area.builder.tree }
 
@@ -154,14 +156,11 @@ struct PackageFinisher {
             }
         }
         let before = size(tree)
-        var count = 0
+        let plan = try SlimmingPlan(options.slim, of: tree, staging)
+        slimmed = plan.removed
         var emptied: Set<TreePath> = []
-        for path in tree.sortedPaths {
-            guard let node = tree[path], node.kind != .directory,
-                options.slim.contains(where: { $0.takes(path) })
-            else { continue }
+        for path in plan.removed {
             try remove(path)
-            count += 1
             var above = path.parent
             while let directory = above, !directory.bytes.isEmpty, emptied.insert(directory).inserted {
                 above = directory.parent
@@ -170,8 +169,9 @@ struct PackageFinisher {
         // What is empty now was not before.
         for path in emptied.sorted().reversed() where tree.names(in: path).isEmpty { try remove(path) }
         record.slimming = FinishingRecord.Slimming(
-            kinds: options.slim.map(\.rawValue).sorted(), count: count, sizeBefore: before,
-            sizeAfter: size(tree))
+            kinds: options.slim.map(\.rawValue).sorted(), count: plan.removed.count, sizeBefore: before,
+            sizeAfter: size(tree), kept: plan.keptCount == 0 ? nil : plan.keptCount,
+            readers: plan.readers.isEmpty ? nil : plan.readers)
     }
 
     /// Leaves out and adds what the user says.

@@ -66,3 +66,22 @@ public struct PackageOptions: Sendable, Equatable {
             + (runsScripts ? ["run-scripts"] : [])
     }
 }
+
+extension PackageOptions {
+    /// What was said of the packages of a store path, to be said of those that come after it.
+    init(like resolution: ResolutionRecord) {
+        self.init()
+        slim = Set((resolution.slim ?? []).compactMap(Slimming.init))
+        locales = resolution.locales ?? []
+        runsScripts = resolution.runsScripts ?? false
+    }
+}
+
+extension ResolutionRecord {
+    /// Keeps what is said of the packages, so that an upgrade says the same.
+    mutating func take(_ options: PackageOptions) {
+        slim = options.slim.isEmpty ? nil : options.slim.map(\.rawValue).sorted()
+        locales = options.locales.isEmpty ? nil : options.locales
+        runsScripts = options.runsScripts ? true : nil
+    }
+}

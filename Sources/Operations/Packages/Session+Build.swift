@@ -4,6 +4,7 @@ internal import Images
 internal import Remotes
 internal import Store
 internal import StoreLayout
+internal import YAML
 
 /// What a build came to.
 public struct BuildResult: Encodable, Sendable {
@@ -117,7 +118,7 @@ extension Session {
     // MARK: - Reading
 
     private func recipe(_ path: String) throws -> Recipe {
-        try Recipe(parsing: Self.text(path), file: path)
+        try RecipeReader(file: path).recipe(Self.bytes(path, limit: YAMLNode.longest))
     }
 
     private func lock(of path: String) throws -> RecipeLock? {
@@ -130,13 +131,18 @@ extension Session {
         String(decoding: try bytes(path), as: UTF8.self)
     }
 
-    private static func bytes(_ path: String) throws -> Bytes {
+    private static func bytes(_ path: String, limit: Int = longestText) throws -> Bytes {
         // A pipe would wait, and a device may have no end.
         let number = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard number >= 0 else { throw SystemError("open", path) }
         let file = Descriptor(taking: number, path: path)
-        guard try file.status().st_mode & S_IFMT == S_IFREG else { throw OperationError.noTextFile(path) }
-        return try file.readAll(limit: longestText)
+        let status = try file.status()
+        guard status.st_mode & S_IFMT == S_IFREG, status.st_size <= limit else {
+            throw RecipeError.line(
+                nil, file: path, problem: "is no regular file of at most \(limit) bytes",
+                remedy: "name a text file; 'sxs build --help' shows a recipe")
+        }
+        return try file.readAll(limit: limit)
     }
 
     // MARK: - Packages
@@ -172,7 +178,7 @@ extension Session {
         let progress = FetchProgress("fetching \(url)", count: 1, receiver: progress)
         defer { progress.end() }
         guard let slash = url.lastIndex(of: "/") else { throw RecipeError.package(url, file: url) }
-        let name = Self.unescaped(String(url[url.index(after: slash)...]))
+        let name = RemoteLocation.unescaped(String(url[url.index(after: slash)...]))
         let place = try RemoteLocation(String(url[..<slash]))
         let fetcher = Fetcher(
             RemoteDescription(name: "recipe", kind: .directory, location: place), isOffline: isOffline)
@@ -199,13 +205,7 @@ extension Session {
 
     private func options(of recipe: Recipe, at path: String) throws -> ImportOptions {
         var options = ImportOptions(name: recipe.name, version: recipe.version, expose: recipe.expose)
-        options.packages.slim = try Set(
-            recipe.slim.map { word in
-                guard let kind = Slimming(rawValue: word) else {
-                    throw RecipeError.kind(word, known: Slimming.allCases.map(\.rawValue))
-                }
-                return kind
-            })
+        options.packages.slim = Set(recipe.slim.compactMap(Slimming.init))
         options.packages.locales = recipe.locales
         // Who names packages means their commands.
         let names = recipe.names.map { String($0.prefix { $0 != "=" && $0 != "@" }) }
@@ -219,8 +219,7 @@ extension Session {
                 case .source(let source): .bytes(try Self.bytes(Self.beside(path, source)))
                 case .link(let target): .link(Array(target.utf8))
                 }
-            return PackageOptions.Addition(
-                path: try TreePath(parsing: addition.path.utf8), content: content, mode: addition.mode)
+            return PackageOptions.Addition(path: addition.path, content: content, mode: addition.mode)
         }
         options.packages.hints = try recipe.hints.map { file in
             let place = Self.beside(path, file)
@@ -229,11 +228,8 @@ extension Session {
             return try Hint(parsing: Self.bytes(place), name: HintName(plain), file: place)
         }
         if !recipe.environment.isEmpty {
-            let lines =
-                [Hint.heading, "program *"] + recipe.environment.map { "environment \($0.name)=\($0.value)" }
-            let text = lines.joined(separator: "\n") + "\n"
             options.packages.hints.append(
-                try Hint(parsing: Array(text.utf8), name: HintName("environment"), file: path))
+                try RecipeReader.hint(setting: recipe.environment, file: path))
         }
         return options
     }

@@ -17,45 +17,52 @@ extension Session {
             return PackageWish(name: name, version: version)
         }
         guard let first = wishes.first else { return nil }
-        for remote in try remotes(of: recipe, at: path) {
+        for remotes in try remotes(of: recipe, at: path) {
             let catalogue = try PackageCatalogue(
-                self, remote, architecture: .host, isKnownEnough: isOffline)
-            // Of several remotes the first that has the name; of a remote that was named, or is the only one, its own words.
-            guard recipe.remote != nil || recipe.remoteText != nil || catalogue.pool.has(first.name) else {
-                continue
-            }
+                self, remotes, architecture: .host, isKnownEnough: isOffline)
+            // Where the recipe says nothing of remotes, the first that has the name counts.
+            guard !recipe.remotes.isEmpty || catalogue.pool.has(first.name) else { continue }
             return try PackageSet(all: wishes, hasRecommended: recipe.hasRecommended, from: catalogue)
         }
         throw RecipeError.noRemote(first.name, file: path)
     }
 
-    /// The remotes that a recipe's names may be of, in their order.
-    private func remotes(of recipe: Recipe, at path: String) throws -> [ConfiguredRemote] {
-        if let text = recipe.remoteText {
-            // A keyring lies beside the recipe, as its other files do.
-            let lines = try text.split(separator: "\n").map { line in
-                let key = "Keyring="
-                guard line.hasPrefix(key), !line.hasPrefix(key + "/") else { return String(line) }
-                return key + (try Self.absolutePath(Self.beside(path, String(line.dropFirst(key.count)))))
-            }
-            let name =
-                "recipe" + RemoteLayout.repositoryMark + Digest(hashing: text.utf8).hex.prefix(16)
-            let description = try RemoteDescription(
-                parsing: Bytes((lines.joined(separator: "\n") + "\n").utf8), name: name, file: path)
-            guard description.kind.isDistribution else {
-                throw RecipeError.noRemote(recipe.names.first ?? "", file: path)
-            }
-            return [try withSettings(ConfiguredRemote(description, file: path, isOfRoot: true))]
+    /// The remotes that a recipe's names may be of: those that it says, together; else the root's, one after the other.
+    private func remotes(of recipe: Recipe, at path: String) throws -> [[ConfiguredRemote]] {
+        guard !recipe.remotes.isEmpty else {
+            return try configuredRemotes().filter(\.description.kind.isDistribution).map { [$0] }
         }
-        let all = try configuredRemotes()
-        guard let wanted = recipe.remote else { return all.filter(\.description.kind.isDistribution) }
-        guard let remote = all.first(where: { $0.name == wanted }) else {
-            throw RemoteError.unknownRemote(wanted, known: all.map(\.name))
+        let remotes = try recipe.remotes.map { remote in
+            switch remote {
+            case .described(let text): return try described(text, at: path)
+            case .named(let name):
+                let all = try configuredRemotes()
+                guard let found = all.first(where: { $0.name == name }) else {
+                    throw RemoteError.unknownRemote(name, known: all.map(\.name))
+                }
+                return found
+            }
         }
-        guard remote.description.kind.isDistribution else {
+        guard remotes.allSatisfy(\.description.kind.isDistribution) else {
             throw RecipeError.noRemote(recipe.names.first ?? "", file: path)
         }
-        return [remote]
+        let kinds = Set(remotes.map(\.description.kind.rawValue))
+        guard kinds.count == 1 else { throw RecipeError.mixedRemotes(kinds.sorted(), file: path) }
+        return [remotes]
+    }
+
+    /// A remote that a recipe describes: its files lie beside the recipe, as others do.
+    private func described(_ text: String, at path: String) throws -> ConfiguredRemote {
+        let lines = try text.split(separator: "\n").map { line in
+            guard let key = RemoteDescription.fileKeys.map({ $0 + "=" }).first(where: line.hasPrefix),
+                !line.hasPrefix(key + "/")
+            else { return String(line) }
+            return key + (try Self.absolutePath(Self.beside(path, String(line.dropFirst(key.count)))))
+        }
+        let name = "recipe" + RemoteLayout.repositoryMark + Digest(hashing: text.utf8).hex.prefix(16)
+        let description = try RemoteDescription(
+            parsing: Bytes((lines.joined(separator: "\n") + "\n").utf8), name: name, file: path)
+        return try withSettings(ConfiguredRemote(description, file: path, isOfRoot: true))
     }
 
     /// The packages of a recipe's names, fetched: those of its lock, and without one those of its remote.
@@ -66,7 +73,8 @@ extension Session {
         let offers: [Offer]
         if let lock {
             members = lock.members
-            offers = try members.map { try offer(of: $0, at: path) }
+            let readers = members.isEmpty ? [] : readers(forLockOf: recipe, at: path)
+            offers = try members.map { try offer(of: $0, at: path, readers) }
         } else {
             guard let set = try chosen(by: recipe, at: path) else { return [] }
             members = set.members
@@ -86,16 +94,39 @@ extension Session {
         }
     }
 
+    /// Who knows mirrors of a lock's packages, and how their servers are logged in to.
+    ///
+    /// These are the remotes that the recipe says, and those of the root; no index of theirs is read.
+    private func readers(forLockOf recipe: Recipe, at path: String) -> [RepositoryReader] {
+        let described = recipe.remotes.compactMap { remote in
+            guard case .described(let text) = remote else { return nil as ConfiguredRemote? }
+            return try? self.described(text, at: path)
+        }
+        // A lock says all that is needed: remotes that are not in order here only have no mirrors to give.
+        let remotes = described + ((try? configuredRemotes()) ?? []).filter(\.description.kind.isDistribution)
+        return remotes.flatMap { remote in
+            let repositories = try? RepositoryConfiguration.repositories(
+                of: remote, architecture: .host, note: { _ in })
+            return (repositories ?? []).map { RepositoryReader($0, of: remote, self, note: { _ in }) }
+        }
+    }
+
     /// A package of a lock, to be fetched by its digest: no index is asked.
-    private func offer(of member: RecipeLock.Member, at path: String) throws -> Offer {
+    private func offer(
+        of member: RecipeLock.Member, at path: String, _ readers: [RepositoryReader]
+    ) throws -> Offer {
         guard let slash = member.location.lastIndex(of: "/"), let digest = Digest(hex: member.digest) else {
             throw RecipeError.package(member.location, file: path + RecipeLock.suffix)
         }
-        let name = Self.unescaped(String(member.location[member.location.index(after: slash)...]))
         let place = try RemoteLocation(String(member.location[..<slash]))
+        let last = String(member.location[member.location.index(after: slash)...])
+        // Paths of this host have no escapes.
+        let name = if case .url = place { RemoteLocation.unescaped(last) } else { last }
         let description = RemoteDescription(name: "recipe", kind: .directory, location: place)
         let remote = try withSettings(ConfiguredRemote(description, file: path, isOfRoot: true))
-        let fetcher = Fetcher(remote.description, isOffline: isOffline)
+        let fetcher =
+            readers.lazy.compactMap { $0.fetcher(ofFilesIn: place) }.first
+            ?? Fetcher(remote.description, isOffline: isOffline)
         return Offer(
             name: member.name, version: nil, remote: remote, fileName: name,
             place: .file(ListedFile(name: name, digest: digest), fetcher))
@@ -105,24 +136,6 @@ extension Session {
     static func beside(_ recipe: String, _ path: String) -> String {
         guard !path.hasPrefix("/"), let slash = recipe.lastIndex(of: "/") else { return path }
         return recipe[...slash] + path
-    }
-
-    /// A name without the escapes of URLs.
-    static func unescaped(_ text: String) -> String {
-        var bytes: Bytes = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.first {
-            if byte == UInt8(ascii: "%"), rest.count > 2,
-                let value = UInt8(String(decoding: rest.dropFirst().prefix(2), as: UTF8.self), radix: 16)
-            {
-                bytes.append(value)
-                rest = rest.dropFirst(3)
-            } else {
-                bytes.append(byte)
-                rest = rest.dropFirst()
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

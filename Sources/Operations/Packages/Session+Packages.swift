@@ -1,5 +1,6 @@
 internal import Files
 internal import Images
+internal import Relocation
 internal import Store
 internal import StoreLayout
 
@@ -103,7 +104,8 @@ extension Session {
                 name: package.facts.name, source: package.facts.source, version: package.facts.version,
                 summary: package.facts.summary, files: { files })
         }
-        return UnpackedPackages(packages: owned, records: records, finishing: finishing)
+        return UnpackedPackages(
+            packages: owned, records: records, finishing: finishing, slimmed: finisher.slimmed)
     }
 
     /// Says in a line what nobody did of what the packages' scripts do.
@@ -122,6 +124,23 @@ extension Session {
             """)
     }
 
+    /// Throws if a program needs what slimming took: what ``SlimmingPlan`` found is compared with what relocation did.
+    static func checkSlimming(
+        _ slimmed: [TreePath], _ report: RelocationReport, kinds: [String]
+    ) throws(PackageError) {
+        guard !slimmed.isEmpty else { return }
+        for file in report.files {
+            for needed in file.findings.values.joined() {
+                // A library by its name, an interpreter by its path.
+                let path = needed.drop { $0 == "/" }
+                let isTaken = slimmed.contains {
+                    $0.bytes.elementsEqual(path.utf8) || $0.name.elementsEqual(path.utf8)
+                }
+                if isTaken { throw .slimmed(needed, file: file.path, kinds: kinds) }
+            }
+        }
+    }
+
     /// Packages that a note names.
     private static var shownPackages: Int { 3 }
 }
@@ -132,4 +151,6 @@ struct UnpackedPackages {
     let packages: [ImagePackage]
     let records: [PackageRecord]
     let finishing: FinishingRecord
+    /// Files and links that slimming took.
+    let slimmed: [TreePath]
 }

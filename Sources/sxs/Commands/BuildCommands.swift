@@ -6,12 +6,19 @@ struct BuildCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "build", abstract: "Make a store path of packages as a recipe says, and an image of it.",
         discussion: """
-            A recipe names packages of a distribution, files to add or drop, commands to show: see packages.md. With a \
-            lock beside it ('sxs lock'), every machine builds the same bytes.
+            A recipe is a file in YAML that names packages of a distribution, files to add or drop, commands to show: see \
+            packages.md. With a lock beside it ('sxs lock'), every machine builds the same bytes.
+
+            A recipe:
+              name: tools
+              version: 1.7
+              packages: [jq, zsh]
+              remote: debian
+              slim: [doc]
 
             Examples:
-              sxs build ./tools.recipe
-              sxs build ./tools.recipe -o tools.raw
+              sxs build ./tools.yaml
+              sxs build ./tools.yaml -o tools.raw
             """)
 
     @Argument(help: "The recipe.")
@@ -58,7 +65,7 @@ struct LockCommand: ParsableCommand {
             The lock is a file beside the recipe, RECIPE.lock. A package that is another one than noted is an error.
 
             Example:
-              sxs lock ./tools.recipe
+              sxs lock ./tools.yaml
             """)
 
     @OptionGroup var lock: LockOptions
@@ -71,7 +78,7 @@ struct UpdateLockCommand: ParsableCommand {
         commandName: "update-lock", abstract: "Note the digests of a recipe's packages as they are now.",
         discussion: """
             Example:
-              sxs update-lock ./tools.recipe
+              sxs update-lock ./tools.yaml
             """)
 
     @OptionGroup var lock: LockOptions

@@ -26,14 +26,13 @@ struct SearchCommand: ParsableCommand {
         if shared.json { return try Console.printJSON(found) }
         guard !found.isEmpty else { return }
         Console.print(
-            Console.table(
-                found.map { package in
-                    [
-                        package.name, package.version ?? (package.packages == nil ? "-" : "collection"),
-                        package.remote, package.size.map(Console.size) ?? "",
-                        package.summary ?? package.packages?.joined(separator: " ") ?? "",
-                    ]
-                }))
+            table: found.map { package in
+                [
+                    package.name, package.version ?? (package.packages == nil ? "-" : "collection"),
+                    package.remote, package.size.map(Console.size) ?? "",
+                    package.summary ?? package.packages?.joined(separator: " ") ?? "",
+                ]
+            })
     }
 }
 
