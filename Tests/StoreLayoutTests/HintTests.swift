@@ -162,4 +162,21 @@ import Testing
         #expect(Set([[], [one], [two], [one, two]].map { try! StorePath(base($0)).hash }).count == 4)
         #expect(try base([one]).text.hasSuffix("recipe 1\nhint sha256:\(one.hex)\nalias-salt 1\n"))
     }
+
+    /// Looking at the directories that a pattern names finds what looking at all paths does.
+    @Test(arguments: [
+        "git", "g*", "*", "usr/bin/git", "usr/bin/*", "usr/*/git", "*/bin/g*t", "usr/bin", "usr/*", "lib/x",
+        "usr/bin/git/x",
+        "usr/share/*/*", "b*n/none",
+    ])
+    func patternsFindTheSameInATree(text: String) throws {
+        var tree = Tree()
+        for path in ["usr/bin/git", "usr/bin/got", "usr/share/git/doc", "usr/lib/x/git", "bin"] as [TreePath]
+        {
+            tree.insert(Tree.Node(kind: .symlink(target: [0x78]), mode: 0o777), at: path)
+        }
+        let pattern = try #require(PathPattern(text))
+        let expected = tree.nodes.contains { $0.value.kind != .directory && pattern.matches($0.key) }
+        #expect(pattern.hasMatch(in: TreeFiles(tree)) == expected)
+    }
 }

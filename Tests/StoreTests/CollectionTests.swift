@@ -260,6 +260,7 @@ import Testing
         let area = try store.makeImport()
         try area.builder.file("y", "contents of an object")
         try area.builder.file("z", "contents of an object", mode: 0o755)
+        try area.builder.finish()
         #expect(area.staging.contents.map(\.isStaged) == [false, true])
         try collect()
         #expect(try store.packages().isEmpty)

@@ -67,6 +67,7 @@ extension Store {
         _ area: ImportArea, _ name: String, version: String = "1", exposure: Exposure = Exposure(),
         aliases: [AliasRecord] = [], label: Labeller? = nil
     ) throws -> Metadata {
+        try area.builder.finish()
         let listing = TreeListing.render(area.builder.tree) {
             (area.staging[$0].size, area.staging[$0].digest)
         }

@@ -37,6 +37,7 @@ import Testing
         try area.builder.file("y", "known")
         try area.builder.file("z", "known", mode: 0o755)
         try area.builder.file("p", "#!/usr/bin/perl")
+        try area.builder.finish()
         #expect(area.staging.contents.map(\.isStaged) == [false, true, true])
         let metadata = try store.add(area, "b")
         #expect(try store.verify(try #require(try store.package(baseName: metadata.storePath))).isEmpty)

@@ -17,6 +17,7 @@ import Testing
     }
 
     private func content(_ path: TreePath) throws -> Staging.Content {
+        try builder.finish()
         let node = try #require(builder.tree[path])
         guard case .file(let id) = node.kind else { throw StoreError.rootIsNoDirectory }
         return area.staging[id]
@@ -101,8 +102,63 @@ import Testing
             try builder.file(try TreePath(parsing: "elf-\(name)".utf8), "\u{7f}ELF")
             try builder.file(try TreePath(parsing: "\(name).pyc".utf8), "code")
         }
-        #expect(area.staging.contents.count == 8)
-        #expect(try area.staging.directory.list().count == 8)
+        try builder.finish()
+        let files = Set(area.staging.contents.map(\.file))
+        #expect(files.count == 8)
+        #expect(try area.staging.directory.directory(beneath: "0").list().count == 8)
+        #expect(builder.tree["plain-a"]?.kind == builder.tree["plain-b"]?.kind)
+        #expect(builder.tree["script-a"]?.kind != builder.tree["script-b"]?.kind)
+    }
+
+    /// More files than one batch has, so that several threads write them, in two rounds.
+    @Test func contentsAreInTheOrderOfTheirFilesWhoeverWritesThem() throws {
+        let text = { (number: Int) in number % 3 == 0 ? "same \(number % 9)" : "text \(number)" }
+        for round in 0..<2 {
+            for number in 0..<3000 {
+                let path = try TreePath(parsing: "d\(number % 7)/f\(round)-\(number)".utf8)
+                let padding = String(repeating: "p", count: number % 500 == 0 ? 200_000 : 0)
+                try builder.file(path, text(number) + padding, mode: number % 2 == 0 ? 0o644 : 0o755)
+            }
+            try builder.finish()
+        }
+        #expect(area.staging.contents.count == 6000)
+        for (number, content) in area.staging.contents.enumerated() {
+            let padding = String(repeating: "p", count: number % 3000 % 500 == 0 ? 200_000 : 0)
+            let expected = Bytes((text(number % 3000) + padding).utf8)
+            guard content.digest == Digest(hashing: expected) else {
+                Issue.record("content \(number) is another")
+                break
+            }
+        }
+        // Each distinct text is one file, and every node says so.
+        let distinct = Set(area.staging.contents.map(\.digest)).count
+        #expect(Set(area.staging.contents.map(\.file)).count == distinct)
+        let named = Set(
+            builder.tree.nodes.values.compactMap { node -> ContentID? in
+                guard case .file(let id) = node.kind else { return nil }
+                return id
+            })
+        #expect(named.count == distinct)
+        let base = try store.add(area, "many").storePath
+        #expect(try store.verify(try #require(try store.package(baseName: base))).isEmpty)
+        for (path, mode) in [("d0/f0-0", 0o444), ("d1/f0-1", 0o555)] {
+            let status = try #require(try store.status("store/\(base)/\(path)"))
+            #expect(Int(status.st_mode & 0o7777) == mode)
+        }
+    }
+
+    @Test func whatCannotBeWrittenIsToldAtTheEndAtTheLatest() throws {
+        for number in 0..<600 { try builder.file(try TreePath(parsing: "f\(number)".utf8), "\(number)") }
+        // The directory goes in which the next files are to be made.
+        for name in ["0", "1", "2"] where try area.staging.directory.status(of: name) != nil {
+            try area.staging.directory.removeTree(name)
+        }
+        #expect(throws: SystemError.self) {
+            for number in 600..<5000 {
+                try builder.file(try TreePath(parsing: "f\(number)".utf8), "\(number)")
+            }
+            try builder.finish()
+        }
     }
 
     @Test func holesAreZerosThatTakeNoSpace() throws {
@@ -112,6 +168,7 @@ import Testing
         try Array("tail".utf8).withUnsafeBytes { try builder.append($0) }
         try builder.appendHole(1 << 20)
         try builder.endFile()
+        try builder.finish()
         let expected =
             Array("head".utf8) + Bytes(repeating: 0, count: 10 << 20) + Array("tail".utf8)
             + Bytes(repeating: 0, count: 1 << 20)
