@@ -44,10 +44,16 @@ extension Descriptor {
         while true {
             try directory.forEachNewEntry { child, type in
                 if type != UInt8(DT_DIR), try directory.remove(child, flags: 0) { return }
-                if depth < Self.deepest, !queue.isShort, let below = try directory.openToEmpty(child) {
+                let isLeft = depth >= Self.deepest || queue.isShort
+                if isLeft,
+                    try directory.moveUp(child, to: top, mayStay: depth < Self.deepest, addingTo: queue)
+                {
+                    return
+                }
+                if let below = try directory.openToEmpty(child) {
                     try directory.remove(below, named: child, depth: depth + 1, below: top, queue)
                 } else {
-                    try directory.moveUp(child, to: top, addingTo: queue)
+                    _ = try directory.remove(child, flags: 0)
                 }
             }
             if try remove(name, flags: AT_REMOVEDIR) { return }
@@ -111,20 +117,27 @@ extension Descriptor {
     }
 
     /// Removes a directory in this one if it is empty; else moves it to where it can be worked on.
+    ///
+    /// - Parameter mayStay: Whether it may also stay where there is no room for its name at the new place.
+    /// - Returns: `false` where it stays.
     private func moveUp(
-        _ name: UnsafePointer<CChar>, to top: Descriptor, addingTo queue: WorkQueue<Bytes>
-    ) throws {
-        if try remove(name, flags: AT_REMOVEDIR) { return }
+        _ name: UnsafePointer<CChar>, to top: Descriptor, mayStay: Bool, addingTo queue: WorkQueue<Bytes>
+    ) throws -> Bool {
+        if try remove(name, flags: AT_REMOVEDIR) { return true }
         let newName = Self.asidePrefix + String(UInt64.random(in: .min ... .max), radix: 36)
         var result = renameat(number, name, top.number, newName)
         // A directory must be writable to be moved: its `..` changes.
         if result != 0, errno == EACCES || errno == EPERM, fchmodat(number, name, 0o700, 0) == 0 {
             result = renameat(number, name, top.number, newName)
         }
+        // Another process may sweep the same: then it has it now.
+        if result != 0, errno == ENOENT { return true }
+        if result != 0, mayStay, errno == ENOSPC || errno == EDQUOT { return false }
         guard result == 0 else {
             throw SystemError("move aside", path(of: String(cString: name).utf8.displayed))
         }
         queue.add(Array(newName.utf8))
+        return true
     }
 }
 

@@ -108,7 +108,8 @@ final class ImageRepairSource: RepairSource {
         }
         let storePath = StorePath(unpacked.identity.salted(package.aliasSalt))
         guard storePath.baseName == package.baseName else {
-            try unpacked.area.discard()
+            // What cannot be removed now is swept by the next writer.
+            try? unpacked.area.discard()
             mismatch = .otherStorePath(reference, gives: storePath.path, wanted: package.baseName)
             return nil
         }
