@@ -41,7 +41,7 @@ def examine(place, scenario, root, code, said, outcome):
             # Not even that can be undone: the message says what is so, and asks for both.
             hint = "dmesg.*sxs gc"
         if sum(line.startswith("hint:") for line in lines) != 1 or not lines[-1].startswith("hint:"):
-            raise Broken(f"its message is not one with a hint: {text}")
+            raise Broken(f"its message is not one with a hint: {text}{outcome.stdout}")
         if not re.search(reason, text.lower()) or not re.search(hint, lines[-1]):
             raise Broken(f"its message does not say that there was {os.strerror(code)}, and what to do: {text}")
         if not re.search("/", " ".join(lines[:-1])):

@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
 
-/// Removing much, by several threads.
+/// Removing directories with all that is in them. Others may be removing the same: what is gone is fine.
 extension Descriptor {
     /// Directories below each other that one thread removes by itself.
     private static let deepest = 24
@@ -18,12 +18,20 @@ extension Descriptor {
         try queue.run { name in try self.removeEntry(name, addingTo: queue) }
     }
 
+    /// Removes `name` and all below it, making directories writable on the way; one that is gone is fine.
+    public func removeTree(_ name: String) throws {
+        if unlinkat(number, name, 0) == 0 || errno == ENOENT { return }
+        // One thread, which leaves directories to a later moment only where they are far below.
+        let queue = WorkQueue([Bytes(name.utf8)], threadLimit: 0)
+        try queue.run(threads: 1) { name in try self.removeEntry(name, addingTo: queue) }
+    }
+
     /// Removes an entry, and leaves directories in it to others.
     private func removeEntry(_ name: Bytes, addingTo queue: WorkQueue<Bytes>) throws {
         try name.withCString { text in
             // Most are directories.
             guard let directory = try openToEmpty(text) else {
-                guard try remove(text, flags: 0) else {
+                guard try remove(text, flags: 0, opensUp: false) else {
                     throw SystemError("remove", path(of: name.displayed), code: EPERM)
                 }
                 return
@@ -56,7 +64,7 @@ extension Descriptor {
                     _ = try directory.remove(child, flags: 0)
                 }
             }
-            if try remove(name, flags: AT_REMOVEDIR) { return }
+            if try remove(name, flags: AT_REMOVEDIR, opensUp: depth > 0) { return }
             // A file system may leave out names while others are removed: those are there on another look.
             guard lseek(directory.number, 0, SEEK_SET) == 0 else { throw SystemError("list", directory.path) }
         }
@@ -84,13 +92,16 @@ extension Descriptor {
         }
     }
 
-    /// Removes an entry of this directory, made writable if need be.
+    /// Removes an entry of this directory.
     ///
+    /// - Parameter opensUp: Whether this directory is made writable if need be: not one that stays.
     /// - Returns: `false` where it is a directory, or one that is not empty.
-    private func remove(_ name: UnsafePointer<CChar>, flags: Int32) throws -> Bool {
+    private func remove(_ name: UnsafePointer<CChar>, flags: Int32, opensUp: Bool = true) throws -> Bool {
         if unlinkat(number, name, flags) == 0 || errno == ENOENT { return true }
         // Those of store paths are not writable, which keeps others than root from removing what is in them.
-        if errno == EACCES, fchmod(number, 0o700) == 0, unlinkat(number, name, flags) == 0 { return true }
+        if opensUp, errno == EACCES, fchmod(number, 0o700) == 0, unlinkat(number, name, flags) == 0 {
+            return true
+        }
         let isDirectory = flags == 0 && (errno == EISDIR || errno == EPERM)
         guard isDirectory || flags != 0 && (errno == ENOTEMPTY || errno == EEXIST) else {
             throw SystemError("remove", path(of: String(cString: name).utf8.displayed))

@@ -336,52 +336,6 @@ extension Descriptor {
         for entry in try list() where entry.text.hasPrefix(Self.asidePrefix) { try removeTree(entry.text) }
     }
 
-    /// Removes `name` and all below it, making directories writable on the way; one that is gone is fine.
-    ///
-    /// Directories below are moved up beside it before they are emptied: an image chooses the depth, and neither
-    /// the stack nor the number of open files may grow with it.
-    public func removeTree(_ name: String) throws {
-        if unlinkat(number, name, 0) == 0 || errno == ENOENT { return }
-        guard errno == EISDIR || errno == EPERM || errno == EACCES else {
-            throw SystemError("remove", path(of: name))
-        }
-        var pending = [name]
-        while let current = pending.last {
-            guard let status = try status(of: current) else {
-                pending.removeLast()
-                continue
-            }
-            guard status.st_mode & S_IFMT == S_IFDIR else { throw SystemError("remove", path(of: current)) }
-            if status.st_mode & 0o700 != 0o700, fchmodat(number, current, 0o700, 0) != 0 {
-                throw SystemError("set permissions of", path(of: current))
-            }
-            let directory = try directory(beneath: current)
-            for child in try directory.list() {
-                if child.name.withCString({ unlinkat(directory.number, $0, 0) }) == 0 || errno == ENOENT {
-                    continue
-                }
-                guard errno == EISDIR || errno == EPERM, let kind = try directory.status(of: child.name),
-                    kind.st_mode & S_IFMT == S_IFDIR
-                else { throw SystemError("remove", directory.path(of: child.name.displayed)) }
-                if child.name.withCString({ unlinkat(directory.number, $0, AT_REMOVEDIR) }) == 0 { continue }
-                // A directory must be writable to be moved: its `..` changes.
-                if child.name.withCString({ fchmodat(directory.number, $0, 0o700, 0) }) != 0 {
-                    throw SystemError("set permissions of", directory.path(of: child.name.displayed))
-                }
-                // Random, for others may be removing here too.
-                let newName = Self.asidePrefix + String(UInt64.random(in: .min ... .max), radix: 36)
-                guard child.name.withCString({ renameat(directory.number, $0, number, newName) }) == 0 else {
-                    throw SystemError("move aside", directory.path(of: child.name.displayed))
-                }
-                pending.insert(newName, at: pending.count - 1)
-            }
-            guard unlinkat(number, current, AT_REMOVEDIR) == 0 || errno == ENOENT else {
-                throw SystemError("remove directory", path(of: current))
-            }
-            pending.removeLast()
-        }
-    }
-
     /// Writes a file under a temporary name and renames it into place.
     ///
     /// What is replaced is there until the new contents are on the disk. Where nothing is, the name may be there

@@ -32,6 +32,11 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
             """
     }
 
+    /// Whether it is for want of something that others need, too: room, memory, open files, the right to write.
+    public var isWant: Bool {
+        [ENOSPC, EDQUOT, EROFS, EMFILE, ENFILE, ENOMEM].contains(code)
+    }
+
     private var hint: String { Self.hint(for: code) }
 
     /// What to do about an error number.

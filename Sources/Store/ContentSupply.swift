@@ -138,7 +138,7 @@ final class ContentSupply {
                     let (isWhole, name) = try copy(file, size, key.digest)
                     if isWhole { return (name, source.origin(of: owner)) }
                 } catch {
-                    fail(source, error)
+                    try fail(source, error)
                 }
             }
         }
@@ -155,14 +155,15 @@ final class ContentSupply {
                     return (checked, source.origin(of: baseName))
                 }
             } catch {
-                fail(source, error)
+                try fail(source, error)
             }
         }
         return nil
     }
 
     /// Notes why a source is of no use; the others may be.
-    private func fail(_ source: any RepairSource, _ error: any Error) {
+    private func fail(_ source: any RepairSource, _ error: any Error) throws {
+        if let error = error as? SystemError, error.isWant { throw error }
         failures[source.name] = String("\(error)".prefix { $0 != "\n" })
     }
 

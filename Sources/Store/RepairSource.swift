@@ -100,4 +100,10 @@ public struct RepairResult: Sendable, Equatable {
     mutating func note(_ path: String, _ what: String) { repaired.append(Item(path: path, what: what)) }
 
     mutating func lose(_ path: String, _ what: String) { lost.append(Item(path: path, what: what)) }
+
+    /// Notes what cannot be put right because of an error; throws one that would end all other attempts, too.
+    mutating func lose(_ path: String, _ error: any Error) throws {
+        if let error = error as? SystemError, error.isWant { throw error }
+        lose(path, String("\(error)".prefix { $0 != "\n" }))
+    }
 }

@@ -123,10 +123,10 @@ extension Store {
         var repair = TreeRepair(
             base, top: try trees.directory(beneath: base), entries: entries, supply: supply, area: area,
             isDryRun: isDryRun)
-        for problem in problems { repair.mend(problem) }
+        for problem in problems { try repair.mend(problem) }
         if problems.contains(where: { $0.path.parent?.bytes.isEmpty == true }) {
             // The top of a tree that was made again has its owner's permission to write, still.
-            repair.mend(TreeProblem(path: .root, kind: .mode), isNoted: false)
+            try repair.mend(TreeProblem(path: .root, kind: .mode), isNoted: false)
         }
         result.merge(repair.result)
     }

@@ -26,7 +26,7 @@ extension Store {
                     } catch {
                         let path =
                             "\(StoreLayout.Name.profiles)/\(profile)/\(StoreLayout.Name.generationPrefix)\(generation.number)"
-                        result.lose(path, String("\(error)".prefix { $0 != "\n" }))
+                        try result.lose(path, error)
                     }
                 }
                 try repairSwitch(of: profile, isDryRun, &result)
@@ -152,7 +152,7 @@ extension Store {
                     }
                 }
             } catch {
-                result.lose(place + "/" + name, String("\(error)".prefix { $0 != "\n" }))
+                try result.lose(place + "/" + name, error)
             }
         }
         let program = Array("../../\(StoreLayout.Name.programs)/\(StoreLayout.Name.program)".utf8)

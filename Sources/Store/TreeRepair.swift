@@ -32,7 +32,7 @@ struct TreeRepair {
     /// Puts one thing right, and all that is below it where it is a directory.
     ///
     /// - Parameter isNoted: Whether that is told.
-    mutating func mend(_ problem: TreeProblem, isNoted: Bool = true) {
+    mutating func mend(_ problem: TreeProblem, isNoted: Bool = true) throws {
         let before = result
         defer { if !isNoted { result.repaired = before.repaired } }
         do {
@@ -45,7 +45,7 @@ struct TreeRepair {
             default: try restore(problem.path, removesFirst: problem.kind == .type)
             }
         } catch {
-            result.lose(name(problem.path), String("\(error)".prefix { $0 != "\n" }))
+            try result.lose(name(problem.path), error)
         }
     }
 
