@@ -22,7 +22,7 @@ def growth(bench):
     costs = {}
     for times in SIZES:
         tree = bench.disk.fresh("trees") / "tree"
-        make_tree(tree, 2500 * times, random_source(), command="tool")
+        make_tree(tree, 2500 * times, random_source())
         archive = bench.disk.path / "grown.tar.zst"
         run(["bsdtar", "-c", "--zstd", "-f", archive, "-C", tree, "."])
         bench.disk.remove("trees")

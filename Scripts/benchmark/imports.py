@@ -85,7 +85,7 @@ def versions(bench):
     """A second version of the same package: what it takes on the disk."""
     source = random_source()
     tree = bench.disk.fresh("trees") / "first"
-    size = make_tree(tree, 2000, source, command="tool")
+    size = make_tree(tree, 2000, source)
     other = tree.with_name("second")
     shutil.copytree(tree, other, symlinks=True)
     changed = 0

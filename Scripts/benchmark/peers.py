@@ -61,7 +61,7 @@ class Sxs:
         self.program, self.root = program, str(root)
 
     def __call__(self, verb, *arguments, **options):
-        return run([self.program, verb, "--root", self.root, *arguments], **options)
+        return run([self.program, verb, *arguments, "--root", self.root], **options)
 
     def install_all(self, trees, profile="default"):
         """Installs any number of trees, with all commands."""
@@ -69,36 +69,41 @@ class Sxs:
             self("install", *(f"dir:{tree}" for tree in part), "--expose", "all", "--profile", profile)
 
 
-def make_tree(place, files, source, size=(200, 8000), command=None, pool=()):
+def make_tree(place, files, source, size=(200, 8000), command="tool", pool=()):
     """Makes a tree of files; bytes in it. No two files have the same contents, but each second one comes from a pool."""
     (place / "usr/bin").mkdir(parents=True)
     total = 0
     for number in range(files):
-        directory = place / f"usr/share/d{number // 100:04}"
+        directory = place / f"usr/share/{command}/d{number // 100:04}"
         directory.mkdir(parents=True, exist_ok=True)
         text = source.choice(pool) if pool and number % 2 else source.randbytes(source.randrange(*size))
         (directory / f"f{number:06}").write_bytes(text)
         total += len(text)
-    program = place / "usr/bin" / (command or place.name)
+    program = place / "usr/bin" / command
     program.write_text(f"#!/bin/sh\necho {place.name}\n")
     program.chmod(0o755)
-    status = place / "var/lib/dpkg/status"
-    status.parent.mkdir(parents=True)
-    status.write_text(f"Package: {place.name}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n")
     return total
 
 
 def make_trees(place, count, files, source, pool=(), large=0):
-    """Makes trees, each with a command and, if asked for, a large file of so many bytes; their directories and bytes."""
+    """Makes trees, each with a command and, if asked for, a large file of so many bytes; their directories and bytes.
+
+    No two have a path in common, as Nix wants it, and directories are called as packages are, with a version.
+    """
     trees, total = [], 0
     for number in range(count):
-        tree = place / f"p{number:05}"
-        total += make_tree(tree, files, source, pool=pool)
+        tree = place / f"p{number:05}-1"
+        total += make_tree(tree, files, source, command=package(tree), pool=pool)
         if large:
-            (tree / "usr/share/large").write_bytes(source.randbytes(large))
+            (tree / "usr/share" / package(tree) / "large").write_bytes(source.randbytes(large))
         total += large
         trees.append(tree)
     return trees, total
+
+
+def package(tree):
+    """The name of the package that a tree becomes."""
+    return tree.name.rsplit("-", 1)[0]
 
 
 def random_source():

@@ -4,7 +4,7 @@ import statistics
 import subprocess
 
 from .measure import in_turn, run
-from .peers import Nix, batches, make_trees, random_source
+from .peers import Nix, batches, make_trees, package, random_source
 from .results import Row, both
 
 VERBS = ("install", "remove", "rollback", "switch")
@@ -46,7 +46,7 @@ def profiles(bench):
     costs = {}
     for count in (1, 10, 100, 1000):
         trees, _ = make_trees(bench.disk.fresh("trees"), count + 1, 3, random_source())
-        names = [tree.name for tree in trees]
+        names = [package(tree) for tree in trees]
         store, nix = bench.store(), Nix(bench.disk.fresh("nix"))
         # Into the store, and not yet into the profile that is measured.
         store.install_all(trees, profile="all")
@@ -97,7 +97,7 @@ def verify(bench):
     ours, peer = in_turn(bench.runs, *commands)
     # Each has to find a byte that was changed.
     for directory in (bench.disk.path / "sxs/root/store", bench.disk.path / "nix/store"):
-        path = next(directory.glob("*/usr/share/large"))
+        path = next(directory.glob("*/usr/share/*/large"))
         path.chmod(0o644)
         with open(path, "r+b") as file:
             byte = file.read(1)
@@ -120,8 +120,10 @@ def collect(bench):
         half = len(trees) // 2
         store, nix = bench.store(), Nix(bench.disk.fresh("nix"))
         store.install_all(trees[:half])
-        for part in batches(trees[half:]):
-            store("import", *(f"dir:{tree}" for tree in part))
+        # These have no generation any more.
+        store.install_all(trees[half:], profile="gone")
+        store("remove", *(package(tree) for tree in trees[half:]), "--profile", "gone")
+        store("generations", "delete", *range(1, len(batches(trees[half:])) + 1), "--profile", "gone")
         nix.root(nix.add_all(trees)[:half])
         nix.optimise()
         bench.disk.remove("trees")
@@ -142,9 +144,9 @@ def export(bench):
     """An image for systemd-sysext, and the same contents with the same compressor by mksquashfs."""
     corpus = bench.corpora[0]
     store = bench.store()
-    store("import", f"tar:{corpus.tar}", "--name", "image", "--version", "1")
+    store("import", f"tar:{corpus.tar}", "--name", "image", "--version", "1", "--expose", "all")
     place = bench.disk.fresh("output")
-    tree, image = place / "tree", place / "image.raw"
+    tree, image = place / "image", place / "image.raw"
     store("export", "image", "--format", "dir", "--output", tree)
     sizes = {}
     for level in (3, 9, 15):
@@ -170,11 +172,10 @@ def many(bench):
     """The same with 10,000 packages and 1,000 generations, of which the profile shows 100."""
     trees, _ = make_trees(bench.disk.fresh("trees"), 10_000, 3, random_source())
     store, nix = bench.store(), Nix(bench.disk.fresh("nix"))
-    for part in batches(trees):
-        store("import", *(f"dir:{tree}" for tree in part))
+    store.install_all(trees, profile="all")
     paths = nix.add_all(trees)[:101]
     bench.disk.remove("trees")
-    names = [tree.name for tree in trees[:101]]
+    names = [package(tree) for tree in trees[:101]]
     store("install", *names[:-1])
     nix.env("-i", *paths[:-1])
     for number in range(999):
