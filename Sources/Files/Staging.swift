@@ -32,8 +32,12 @@ public final class Staging {
         public let isTruncated: Bool
         /// The first bytes as they came, at most 64: enough to tell a format.
         public let head: Bytes
-        /// The number that is the name of its file.
+        /// The first identifier that it has.
+        public let id: ContentID
+        /// The number that its file is called after.
         public let file: Int
+        /// The permission bits of the file, where it is what it will be in the store, times included.
+        public fileprivate(set) var finishedMode: UInt16?
         /// The equal object there was, by its path in the store's directory of them, of which the staging directory has
         /// another link; `nil` where the bytes are the import's own.
         public let object: String?
@@ -48,8 +52,11 @@ public final class Staging {
     /// The directory.
     public let directory: Descriptor
 
-    /// All contents, by ``ContentID/number``.
+    /// All contents, each once.
     public private(set) var contents: [Content] = []
+
+    /// The place in ``contents`` of each identifier: many files may have the same, and an image many files.
+    private var places: [Int32] = []
 
     /// How many offsets of paths are kept of all contents together, of which usual images have a tenth.
     ///
@@ -60,12 +67,6 @@ public final class Staging {
 
     /// Files that have a name in the directory, or had one.
     private var fileCount = 0
-
-    /// Contents that are the same file as others before them.
-    private var firsts: [ContentID: ContentID] = [:]
-
-    /// Permission bits of files that are what they will be in the store, times included, by number.
-    private var finishedModes: [Int: UInt16] = [:]
 
     /// Contents whose digests are not known.
     private var patched: [ContentID] = []
@@ -78,7 +79,7 @@ public final class Staging {
     /// The content of an identifier that this staging area gave out.
     public subscript(id: ContentID) -> Content {
         // Lent rather than copied: it is asked for several times for each file.
-        _read { yield contents[id.number] }
+        _read { yield contents[Int(places[id.number])] }
     }
 
     /// The number of a file that is yet to be made, as ``fileName(_:)`` in ``directory``.
@@ -110,29 +111,30 @@ public final class Staging {
     ) -> ContentID {
         let keepsOffsets = !scanner.isForgetful && offsetCount + scanner.offsets.count <= Self.offsetLimit
         if keepsOffsets { offsetCount += scanner.offsets.count }
-        finishedModes[file] = finishedMode
+        let id = ContentID(places.count)
+        places.append(Int32(contents.count))
         contents.append(
             Content(
                 size: size, knownDigest: digest, unchanged: size, hasPaths: scanner.hasHits,
                 pathOffsets: keepsOffsets ? scanner.offsets : nil, isTruncated: scanner.isTruncated,
-                head: head, file: file, object: object, hashStates: hashStates))
-        return ContentID(contents.count - 1)
+                head: head, id: id, file: file, finishedMode: finishedMode, object: object,
+                hashStates: hashStates))
+        return id
     }
 
     /// Registers contents that are the same file as others, and never change.
     public func add(sameAs id: ContentID) {
-        firsts[ContentID(contents.count)] = first(like: id)
-        contents.append(contents[id.number])
+        places.append(places[id.number])
     }
 
-    /// The first contents of which these are the same file.
-    public func first(like id: ContentID) -> ContentID { firsts[id] ?? id }
+    /// Identifiers that were given out.
+    public var count: Int { places.count }
 
     /// Where absolute paths may begin in a content, ascending.
     ///
     /// - Parameter bytes: The content as it came.
     public func pathOffsets(of id: ContentID, in bytes: UnsafeRawBufferPointer) -> [UInt32] {
-        if let known = contents[id.number].pathOffsets { return known }
+        if let known = contents[Int(places[id.number])].pathOffsets { return known }
         var scanner = PathScanner()
         scanner.update(bytes)
         scanner.finish()
@@ -140,15 +142,12 @@ public final class Staging {
     }
 
     /// The name of a content's file in ``directory``.
-    public func fileName(of id: ContentID) -> String { Self.fileName(contents[id.number].file) }
-
-    /// The permission bits that a content's file has, where it is what it will be in the store, times included.
-    public func finishedMode(of id: ContentID) -> UInt16? { finishedModes[contents[id.number].file] }
+    public func fileName(of id: ContentID) -> String { Self.fileName(contents[Int(places[id.number])].file) }
 
     /// Gives a staged content's file other permission bits for now.
     public func setMode(_ mode: UInt32, of id: ContentID) throws {
-        precondition(contents[id.number].isStaged, "an object is never changed")
-        finishedModes[contents[id.number].file] = nil
+        precondition(contents[Int(places[id.number])].isStaged, "an object is never changed")
+        contents[Int(places[id.number])].finishedMode = nil
         try open(id).setMode(mode)
     }
 
@@ -165,15 +164,17 @@ public final class Staging {
     ///   - patches: Bytes to put at offsets, each within the file.
     ///   - id: The content.
     public func patch(_ id: ContentID, with patches: [(offset: Int, bytes: Bytes)]) throws {
-        precondition(contents[id.number].isStaged, "an object is never written")
+        precondition(contents[Int(places[id.number])].isStaged, "an object is never written")
         guard let first = patches.map(\.offset).min() else { return }
         let file = try directory.open(beneath: fileName(of: id), flags: O_WRONLY)
-        if !contents[id.number].isPatched { patched.append(id) }
-        contents[id.number].isPatched = true
-        contents[id.number].isRelocated = true
-        contents[id.number].unchanged = min(contents[id.number].unchanged, first)
+        if !contents[Int(places[id.number])].isPatched { patched.append(id) }
+        contents[Int(places[id.number])].isPatched = true
+        contents[Int(places[id.number])].isRelocated = true
+        contents[Int(places[id.number])].unchanged = min(contents[Int(places[id.number])].unchanged, first)
         for patch in patches {
-            precondition(patch.offset >= 0 && patch.offset + patch.bytes.count <= contents[id.number].size)
+            precondition(
+                patch.offset >= 0 && patch.offset + patch.bytes.count <= contents[Int(places[id.number])].size
+            )
             try file.write(patch.bytes, at: patch.offset)
         }
     }
@@ -181,7 +182,7 @@ public final class Staging {
     /// Bytes that ``hashPatched()`` has to hash.
     public var patchedSize: Int {
         patched.reduce(0) { total, id in
-            let content = contents[id.number]
+            let content = contents[Int(places[id.number])]
             return total
                 + ResumableHasher.length(
                     of: content.size, after: content.hashStates, common: content.unchanged)
@@ -194,7 +195,7 @@ public final class Staging {
         let digests = Digests()
         try inParallel(
             patched.map { id in
-                let content = contents[id.number]
+                let content = contents[Int(places[id.number])]
                 return (id, name: fileName(of: id), states: content.hashStates, common: content.unchanged)
             }
         ) { [directory] id, name, states, common in
@@ -205,8 +206,8 @@ public final class Staging {
             monitor.withLock { digests.known.append((id, digest)) }
         }
         for (id, digest) in digests.known {
-            contents[id.number].knownDigest = digest
-            contents[id.number].isPatched = false
+            contents[Int(places[id.number])].knownDigest = digest
+            contents[Int(places[id.number])].isPatched = false
         }
         patched = []
     }
@@ -218,14 +219,14 @@ public final class Staging {
 
     /// Replaces the bytes of a staged content.
     public func replace(_ id: ContentID, with bytes: Bytes) throws {
-        precondition(contents[id.number].isStaged, "an object is never written")
+        precondition(contents[Int(places[id.number])].isStaged, "an object is never written")
         let file = try directory.open(beneath: fileName(of: id), flags: O_RDWR | O_TRUNC)
         try file.write(bytes, at: 0)
-        contents[id.number].size = bytes.count
-        contents[id.number].knownDigest = Digest(hashing: bytes)
-        contents[id.number].isPatched = false
-        contents[id.number].isRelocated = true
-        contents[id.number].unchanged = 0
+        contents[Int(places[id.number])].size = bytes.count
+        contents[Int(places[id.number])].knownDigest = Digest(hashing: bytes)
+        contents[Int(places[id.number])].isPatched = false
+        contents[Int(places[id.number])].isRelocated = true
+        contents[Int(places[id.number])].unchanged = 0
         patched.removeAll { $0 == id }
     }
 

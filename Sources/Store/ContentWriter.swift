@@ -64,7 +64,7 @@ final class ContentWriter {
     func begin(mode: UInt16, attributes: [ExtendedAttribute], isVariable: Bool) throws -> File {
         defer { begun += 1 }
         return File(
-            id: ContentID(staging.contents.count + begun), number: try staging.reserveFile(), mode: mode,
+            id: ContentID(staging.count + begun), number: try staging.reserveFile(), mode: mode,
             attributes: attributes, isVariable: isVariable)
     }
 
@@ -92,8 +92,8 @@ final class ContentWriter {
         defer { batch = nil }
         try flush()
         stop()
-        try work.takeOutcomes(count: begun, into: staging)
-        begun = 0
+        begun -= try work.takeOutcomes(into: staging)
+        guard begun == 0 else { throw StoreError.entryOrder("a file that began and did not end") }
     }
 
     /// Lets nothing go on; what waits is done first.
@@ -111,8 +111,9 @@ final class ContentWriter {
         // A file that is not whole stays in a batch of its own: there is none where this is called.
         batch = nil
         if queue == nil, processorCount > 1, full.isFull { start() }
-        guard let queue else { return try work.take(full) }
-        queue.put(full)
+        if let queue { queue.put(full) } else { try work.take(full) }
+        // Now and then, so that little waits for it.
+        begun -= try work.takeOutcomes(into: staging)
     }
 
     private func start() {
@@ -255,27 +256,37 @@ private final class ContentWork: @unchecked Sendable {
         monitor.withLock { outcomes[file.id] = outcome }
     }
 
-    /// Gives the outcomes to the staging area, in the order in which files began.
-    func takeOutcomes(count: Int, into staging: Staging) throws {
+    /// Gives outcomes to the staging area, in the order in which files began, as far as they are known.
+    ///
+    /// Of contents that several files have, the first of these in that order gives its identifier, which need not be the one
+    /// that was written.
+    ///
+    /// - Returns: How many.
+    func takeOutcomes(into staging: Staging) throws -> Int {
         try check()
-        // Nothing else runs now, and nothing runs again before the staging area knows all of them.
-        let first = staging.contents.count
-        // Of contents that several files have, the first of these in that order, which need not be the one that was written.
-        var registered: [ContentID: ContentID] = [:]
-        for number in first..<(first + count) {
-            var id = ContentID(number)
-            while case .same(let other) = outcomes[id] { id = other }
-            if let known = id.number < first ? id : registered[id] {
-                staging.add(sameAs: known)
-            } else if case .content(let file, let findings, let object, let mode) = outcomes[id] {
-                registered[id] = staging.add(
-                    file.number, size: findings.size, digest: findings.digest, scanner: findings.scanner,
-                    head: findings.head, object: object, hashStates: findings.hashStates, finishedMode: mode)
-            } else {
-                throw StoreError.entryOrder("a file that began and did not end")
+        let first = staging.count
+        monitor.withLock {
+            while true {
+                let id = ContentID(staging.count)
+                var source = id
+                while case .same(let other) = outcomes[source] { source = other }
+                switch outcomes[source] {
+                case .content(let file, let findings, let object, let mode):
+                    _ = staging.add(
+                        file.number, size: findings.size, digest: findings.digest, scanner: findings.scanner,
+                        head: findings.head, object: object, hashStates: findings.hashStates,
+                        finishedMode: mode)
+                    if source != id { outcomes[source] = .same(id) }
+                case nil:
+                    // It is registered, or it is not known yet.
+                    guard source.number < id.number else { return }
+                    staging.add(sameAs: source)
+                case .same: return
+                }
+                outcomes[id] = nil
             }
         }
-        outcomes = [:]
+        return staging.count - first
     }
 
     // MARK: One file
@@ -304,7 +315,11 @@ private final class ContentWork: @unchecked Sendable {
                 let object = key.directoryName + "/" + key.fileName()
                 return .content(file, findings, object: object, finishedMode: nil)
             }
-            if let other = monitor.withLock({ claim(file, findings, nil) }) { return .same(other) }
+            let other = monitor.withLock { () -> ContentID? in
+                stored[key] = nil
+                return claim(file, findings, nil)
+            }
+            if let other { return .same(other) }
         }
         return .content(file, findings, object: nil, finishedMode: try write(bytes, of: file, isWhole: true))
     }

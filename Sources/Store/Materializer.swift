@@ -169,7 +169,7 @@ final class Materializer: @unchecked Sendable {
         var isFinished = false
         if staging[id].isStaged, claimed.insert(staging[id].file).inserted {
             staged = staging.fileName(of: id)
-            isFinished = node.attributes.isEmpty && staging.finishedMode(of: id) == node.storedMode
+            isFinished = node.attributes.isEmpty && staging[id].finishedMode == node.storedMode
         } else {
             copies += 1
             staged = "copy-\(copies)"

@@ -38,6 +38,8 @@ public final class TreeBuilder: TreeSink {
     private var current: OpenFile?
     /// Where files and links to them were put since the last ``finish()``.
     private var placed: [TreePath] = []
+    /// Places after which it is looked which have the same contents.
+    private var placedLimit = 1 << 14
     private static let zeros = Bytes(repeating: 0, count: 64 << 10)
 
     /// The file between `beginFile` and `endFile`.
@@ -190,6 +192,23 @@ public final class TreeBuilder: TreeSink {
     private func insert(_ node: Tree.Node, at place: TreePath) {
         tree.insert(node, at: place)
         placed.append(place)
+        guard placed.count >= placedLimit else { return }
+        shareContents()
+        // Where most wait, they are not looked at each time.
+        placedLimit = max(placedLimit, 2 * placed.count)
+    }
+
+    /// Gives files whose contents turned out to be the same the same in the tree, as far as that is known.
+    private func shareContents() {
+        placed.removeAll { place in
+            guard var node = tree[place], case .file(let id) = node.kind else { return true }
+            guard id.number < staging.count else { return false }
+            let first = staging[id].id
+            guard first != id else { return true }
+            node.kind = .file(first)
+            tree.insert(node, at: place)
+            return true
+        }
     }
 
     /// Waits until all contents so far are written: ``staging`` knows them from here on.
@@ -198,14 +217,7 @@ public final class TreeBuilder: TreeSink {
     public func finish() throws {
         try checkNoFileIsOpen()
         try writer.finish()
-        for place in placed {
-            guard var node = tree[place], case .file(let id) = node.kind else { continue }
-            let first = staging.first(like: id)
-            guard first != id else { continue }
-            node.kind = .file(first)
-            tree.insert(node, at: place)
-        }
-        placed = []
+        shareContents()
         if unsynchronized >= Self.synchronizeLeast { beginSynchronizing() }
     }
 

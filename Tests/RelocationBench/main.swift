@@ -81,9 +81,8 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
     if onlyELF { while try staging.reserveFile() < area.staging.contents.map(\.file).max() ?? 0 {} }
     figures.allBytes = area.staging.contents.reduce(0) { $0 + $1.size }
 
-    for content in area.staging.contents.indices {
-        let id = ContentID(content)
-        let known = area.staging[id]
+    for known in area.staging.contents {
+        let id = known.id
         guard known.head.starts(with: ELFFile.magic) else {
             if onlyELF {
                 _ = staging.add(
