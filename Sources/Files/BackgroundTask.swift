@@ -32,7 +32,7 @@ public final class BackgroundTask<Value: Sendable> {
         }
     }
 
-    /// Whether a thread is at it, or was; otherwise the work waits for whoever asks for its result.
+    /// Whether there is a thread whose result nobody has asked for yet; without one, the work waits until somebody does.
     public var hasThread: Bool { thread != nil }
 
     /// Whether the work is done: then nobody waits for its result.
