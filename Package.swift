@@ -27,6 +27,7 @@ let package = Package(
             name: "CLauncher",
             linkerSettings: [.unsafeFlags(["-Xlinker", "-e", "-Xlinker", "sxs_start"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CSquashFS", pkgConfig: "libsquashfs1", providers: [.apt(["libsquashfs-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -40,7 +41,8 @@ let package = Package(
             providers: [.apt(["libsolv-dev", "libsolvext-dev", "libexpat1-dev"])]),
 
         // 2: vocabulary: bytes, files and trees; ELF; the contract on disk.
-        .target(name: "Files", dependencies: ["CLinux", "CCrypto", "CZlib"], swiftSettings: settings),
+        .target(
+            name: "Files", dependencies: ["CLinux", "CCrypto", "CISAL", "CZlib"], swiftSettings: settings),
         .target(name: "ELF", dependencies: ["CScan"], swiftSettings: settings),
         .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: settings),
         .target(
@@ -80,7 +82,7 @@ let package = Package(
 
         .target(
             name: "Distributions", dependencies: ["Files", "StoreLayout", "CSolv"], swiftSettings: settings,
-            // Static archives where Scripts/make-libsolv has made them: Debian has shared libraries only.
+            // Static archives where Scripts/make-libraries has made them: Debian has shared libraries only.
             linkerSettings: archives + [
                 .unsafeFlags(["-L\(Context.packageDirectory)/.build-libraries/lib"])
             ]),

@@ -1,10 +1,14 @@
+private import CISAL
 private import CZlib
+internal import Glibc
 
 /// Takes apart a stream of deflated bytes as they come.
 ///
-/// Source: RFC 1951, RFC 1952; zlib.h, "inflateInit2".
+/// By ISA-L, which takes less than half as long as zlib.
+///
+/// Source: RFC 1951, RFC 1952; igzip_lib.h, "isal_inflate".
 public final class Inflater {
-    // A class: zlib keeps a pointer to its state.
+    // A class: it owns ISA-L's state.
 
     /// What is around the deflated bytes.
     public enum Format: Sendable {
@@ -22,59 +26,70 @@ public final class Inflater {
         case end
         /// The bytes are none that were deflated: why.
         case damaged(String)
-        /// There is no memory for it.
-        case noMemory
     }
 
-    private let zlib = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+    private let state: UnsafeMutableRawPointer
+    /// Whether there may be more to come of what was taken.
+    private var wasFull = false
 
     /// Creates one; `nil` without memory.
     public init?(_ format: Format) {
-        zlib.initialize(to: z_stream())
-        // 15 bits of window, and 16 for "gzip and nothing else"; negative for nothing around.
-        let bits: Int32 = format == .gzip ? 15 + 16 : -15
-        // What was allocated is released by deinit, which follows.
-        guard inflateInit2_(zlib, bits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
-            return nil
-        }
+        guard let state = sxs_inflate_make(format == .gzip ? 1 : 0) else { return nil }
+        self.state = state
     }
 
-    deinit {
-        inflateEnd(zlib)
-        zlib.deinitialize(count: 1)
-        zlib.deallocate()
-    }
+    deinit { free(state) }
 
     /// What was given and is not taken yet, less than 4 GiB.
     ///
     /// It must stay in place until it is taken.
     public var input: UnsafeRawBufferPointer {
-        get { UnsafeRawBufferPointer(start: zlib.pointee.next_in, count: Int(zlib.pointee.avail_in)) }
+        get { UnsafeRawBufferPointer(start: sxs_inflate_next(state), count: Int(sxs_inflate_left(state))) }
         set {
-            zlib.pointee.next_in = UnsafeMutablePointer(
-                mutating: newValue.baseAddress?.assumingMemoryBound(to: UInt8.self))
-            zlib.pointee.avail_in = UInt32(newValue.count)
+            sxs_inflate_give(
+                state, newValue.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt32(newValue.count))
         }
     }
+
+    /// Whether nothing comes without more input: all that was given is taken, and what came of it was handed out.
+    public var needsInput: Bool { input.isEmpty && !wasFull }
 
     /// Fills the beginning of a buffer.
     ///
     /// - Returns: How many bytes of the buffer are filled, and how far it came.
     public func inflate(into buffer: UnsafeMutableRawBufferPointer) -> (count: Int, outcome: Outcome) {
-        zlib.pointee.next_out = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        zlib.pointee.avail_out = UInt32(buffer.count)
-        let result = CZlib.inflate(zlib, Z_NO_FLUSH)
-        let count = buffer.count - Int(zlib.pointee.avail_out)
-        switch result {
-        case Z_OK, Z_BUF_ERROR: return (count, .some)
-        case Z_STREAM_END: return (count, .end)
-        case Z_MEM_ERROR: return (count, .noMemory)
-        default: return (count, .damaged(zlib.pointee.msg.map { String(cString: $0) } ?? "no valid data"))
+        let before = input.count
+        var filled: UInt32 = 0
+        let result = sxs_inflate(
+            state, buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt32(buffer.count), &filled)
+        let count = Int(filled)
+        wasFull = count == buffer.count
+        guard result >= 0 else { return (count, .damaged(Self.reason(result))) }
+        if sxs_inflate_is_over(state) != 0 { return (count, .end) }
+        // Nobody may wait for what never comes.
+        guard count > 0 || before == 0 || input.count < before else {
+            return (0, .damaged("no valid data"))
         }
+        return (count, .some)
     }
 
-    /// Begins anew, with the input that is left; whether that could be.
-    public func reset() -> Bool { inflateReset(zlib) == Z_OK }
+    /// Begins anew, with the input that is left.
+    public func reset() {
+        wasFull = false
+        sxs_inflate_reset(state)
+    }
+
+    private static func reason(_ result: Int32) -> String {
+        switch result {
+        case ISAL_INVALID_BLOCK: "an invalid block"
+        case ISAL_INVALID_SYMBOL: "an invalid code"
+        case ISAL_INVALID_LOOKBACK: "a distance that leads too far back"
+        case ISAL_INVALID_WRAPPER: "an invalid header"
+        case ISAL_UNSUPPORTED_METHOD: "an unknown method of compression"
+        case ISAL_INCORRECT_CHECKSUM: "a wrong checksum or length"
+        default: "no valid data"
+        }
+    }
 }
 
 /// Deflated bytes in memory, as zip archives have them.

@@ -20,17 +20,7 @@ public struct PathScanner: Sendable {
     public private(set) var isTruncated = false
 
     /// Whether there were hits.
-    public var hasHits: Bool { isForgetful || !offsets.isEmpty }
-
-    /// Whether ``offsets`` were dropped.
-    public private(set) var isForgetful = false
-
-    /// Drops ``offsets``: whoever wants them scans again.
-    public mutating func forget() {
-        guard !offsets.isEmpty else { return }
-        offsets = []
-        isForgetful = true
-    }
+    public var hasHits: Bool { !offsets.isEmpty }
 
     /// Offset of the first byte in `carry`.
     private var position = 0

@@ -8,7 +8,9 @@ public final class Staging {
     // A class: the rooms of an import share it.
 
     /// One file's contents.
-    public struct Content: Sendable {
+    public final class Content {
+        // A class: to look at one does not copy it.
+
         /// Size in bytes.
         public fileprivate(set) var size: Int
         /// SHA-256 of the bytes as they are now.
@@ -47,6 +49,17 @@ public final class Staging {
         public let hashStates: [Hasher256]
         /// Whether the bytes are no longer those that came.
         public fileprivate(set) var isRelocated = false
+
+        fileprivate init(
+            _ id: ContentID, file: Int, size: Int, digest: Digest, scanner: PathScanner, keepsOffsets: Bool,
+            head: Bytes, object: String?, hashStates: [Hasher256], finishedMode: UInt16?
+        ) {
+            (self.id, self.file, self.size, self.head) = (id, file, size, head)
+            (self.object, self.hashStates, self.finishedMode) = (object, hashStates, finishedMode)
+            (knownDigest, unchanged) = (digest, size)
+            (hasPaths, isTruncated) = (scanner.hasHits, scanner.isTruncated)
+            pathOffsets = keepsOffsets ? scanner.offsets : nil
+        }
     }
 
     /// The directory.
@@ -78,8 +91,7 @@ public final class Staging {
 
     /// The content of an identifier that this staging area gave out.
     public subscript(id: ContentID) -> Content {
-        // Lent rather than copied: it is asked for several times for each file.
-        _read { yield contents[Int(places[id.number])] }
+        contents[Int(places[id.number])]
     }
 
     /// The number of a file that is yet to be made, as ``fileName(_:)`` in ``directory``.
@@ -109,16 +121,14 @@ public final class Staging {
         _ file: Int, size: Int, digest: Digest, scanner: PathScanner, head: Bytes, object: String? = nil,
         hashStates: [Hasher256] = [], finishedMode: UInt16? = nil
     ) -> ContentID {
-        let keepsOffsets = !scanner.isForgetful && offsetCount + scanner.offsets.count <= Self.offsetLimit
+        let keepsOffsets = offsetCount + scanner.offsets.count <= Self.offsetLimit
         if keepsOffsets { offsetCount += scanner.offsets.count }
         let id = ContentID(places.count)
         places.append(Int32(contents.count))
         contents.append(
             Content(
-                size: size, knownDigest: digest, unchanged: size, hasPaths: scanner.hasHits,
-                pathOffsets: keepsOffsets ? scanner.offsets : nil, isTruncated: scanner.isTruncated,
-                head: head, id: id, file: file, finishedMode: finishedMode, object: object,
-                hashStates: hashStates))
+                id, file: file, size: size, digest: digest, scanner: scanner, keepsOffsets: keepsOffsets,
+                head: head, object: object, hashStates: hashStates, finishedMode: finishedMode))
         return id
     }
 
@@ -134,7 +144,7 @@ public final class Staging {
     ///
     /// - Parameter bytes: The content as it came.
     public func pathOffsets(of id: ContentID, in bytes: UnsafeRawBufferPointer) -> [UInt32] {
-        if let known = contents[Int(places[id.number])].pathOffsets { return known }
+        if let known = self[id].pathOffsets { return known }
         var scanner = PathScanner()
         scanner.update(bytes)
         scanner.finish()
@@ -142,12 +152,12 @@ public final class Staging {
     }
 
     /// The name of a content's file in ``directory``.
-    public func fileName(of id: ContentID) -> String { Self.fileName(contents[Int(places[id.number])].file) }
+    public func fileName(of id: ContentID) -> String { Self.fileName(self[id].file) }
 
     /// Gives a staged content's file other permission bits for now.
     public func setMode(_ mode: UInt32, of id: ContentID) throws {
-        precondition(contents[Int(places[id.number])].isStaged, "an object is never changed")
-        contents[Int(places[id.number])].finishedMode = nil
+        precondition(self[id].isStaged, "an object is never changed")
+        self[id].finishedMode = nil
         try open(id).setMode(mode)
     }
 
@@ -164,16 +174,16 @@ public final class Staging {
     ///   - patches: Bytes to put at offsets, each within the file.
     ///   - id: The content.
     public func patch(_ id: ContentID, with patches: [(offset: Int, bytes: Bytes)]) throws {
-        precondition(contents[Int(places[id.number])].isStaged, "an object is never written")
+        precondition(self[id].isStaged, "an object is never written")
         guard let first = patches.map(\.offset).min() else { return }
         let file = try directory.open(beneath: fileName(of: id), flags: O_WRONLY)
-        if !contents[Int(places[id.number])].isPatched { patched.append(id) }
-        contents[Int(places[id.number])].isPatched = true
-        contents[Int(places[id.number])].isRelocated = true
-        contents[Int(places[id.number])].unchanged = min(contents[Int(places[id.number])].unchanged, first)
+        if !self[id].isPatched { patched.append(id) }
+        self[id].isPatched = true
+        self[id].isRelocated = true
+        self[id].unchanged = min(self[id].unchanged, first)
         for patch in patches {
             precondition(
-                patch.offset >= 0 && patch.offset + patch.bytes.count <= contents[Int(places[id.number])].size
+                patch.offset >= 0 && patch.offset + patch.bytes.count <= self[id].size
             )
             try file.write(patch.bytes, at: patch.offset)
         }
@@ -182,7 +192,7 @@ public final class Staging {
     /// Bytes that ``hashPatched()`` has to hash.
     public var patchedSize: Int {
         patched.reduce(0) { total, id in
-            let content = contents[Int(places[id.number])]
+            let content = self[id]
             return total
                 + ResumableHasher.length(
                     of: content.size, after: content.hashStates, common: content.unchanged)
@@ -195,7 +205,7 @@ public final class Staging {
         let digests = Digests()
         try inParallel(
             patched.map { id in
-                let content = contents[Int(places[id.number])]
+                let content = self[id]
                 return (id, name: fileName(of: id), states: content.hashStates, common: content.unchanged)
             }
         ) { [directory] id, name, states, common in
@@ -206,8 +216,8 @@ public final class Staging {
             monitor.withLock { digests.known.append((id, digest)) }
         }
         for (id, digest) in digests.known {
-            contents[Int(places[id.number])].knownDigest = digest
-            contents[Int(places[id.number])].isPatched = false
+            self[id].knownDigest = digest
+            self[id].isPatched = false
         }
         patched = []
     }
@@ -219,14 +229,14 @@ public final class Staging {
 
     /// Replaces the bytes of a staged content.
     public func replace(_ id: ContentID, with bytes: Bytes) throws {
-        precondition(contents[Int(places[id.number])].isStaged, "an object is never written")
+        precondition(self[id].isStaged, "an object is never written")
         let file = try directory.open(beneath: fileName(of: id), flags: O_RDWR | O_TRUNC)
         try file.write(bytes, at: 0)
-        contents[Int(places[id.number])].size = bytes.count
-        contents[Int(places[id.number])].knownDigest = Digest(hashing: bytes)
-        contents[Int(places[id.number])].isPatched = false
-        contents[Int(places[id.number])].isRelocated = true
-        contents[Int(places[id.number])].unchanged = 0
+        self[id].size = bytes.count
+        self[id].knownDigest = Digest(hashing: bytes)
+        self[id].isPatched = false
+        self[id].isRelocated = true
+        self[id].unchanged = 0
         patched.removeAll { $0 == id }
     }
 

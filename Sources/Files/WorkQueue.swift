@@ -97,5 +97,5 @@ public final class WorkQueue<Item: Sendable>: @unchecked Sendable {
 public func inParallel<Item: Sendable>(
     _ items: [Item], threads: Int? = nil, _ work: @escaping @Sendable (Item) throws -> Void
 ) throws {
-    try WorkQueue(items).run(threads: threads.map { min($0, max(1, items.count)) }, work)
+    try WorkQueue(items).run(threads: min(threads ?? min(8, processorCount), max(1, items.count)), work)
 }

@@ -34,7 +34,7 @@ final class GzipDecompressor: ByteStream {
 
     func next() throws -> UnsafeRawBufferPointer? {
         while !isFinished {
-            if inflater.input.isEmpty, try !fill() {
+            if inflater.needsInput, try !fill() {
                 guard !isInMember else {
                     throw ImageError.truncated(
                         image: image, detail: "the gzip data end before their checksum")
@@ -43,13 +43,12 @@ final class GzipDecompressor: ByteStream {
                 return nil
             }
             if !isInMember {
-                guard try beginMember() else { continue }
+                guard beginMember() else { continue }
             }
             let (count, outcome) = inflater.inflate(into: buffer)
             switch outcome {
             case .some: break
             case .end: isInMember = false
-            case .noMemory: throw SystemError("decompress", image, code: ENOMEM)
             case .damaged(let reason):
                 throw ImageError.damaged(image: image, detail: "gzip decompression: \(reason)")
             }
@@ -66,11 +65,11 @@ final class GzipDecompressor: ByteStream {
     }
 
     /// After a member: zeros up to the end fill a tape's block, as gzip(1) has it; all else is another member.
-    private func beginMember() throws -> Bool {
+    private func beginMember() -> Bool {
         let rest = inflater.input
         inflater.input = UnsafeRawBufferPointer(rebasing: rest.drop { $0 == 0 })
         guard !inflater.input.isEmpty else { return false }
-        guard inflater.reset() else { throw SystemError("decompress", image, code: ENOMEM) }
+        inflater.reset()
         isInMember = true
         return true
     }

@@ -104,7 +104,7 @@ final class ReadAheadStream: ByteStream {
 
 /// The bytes of an archive without its compression, and their digest if it is asked for.
 ///
-/// What takes time is done by a thread of its own: decompression, and the hashing of the archive and of what is in it.
+/// Where both are wanted, they are done by a thread of their own.
 final class PlainArchive: ByteStream {
     private let file: FileStream
     private let budget: ImageBudget
@@ -132,8 +132,8 @@ final class PlainArchive: ByteStream {
         self.isCompressed = isCompressed
         hashed = hashing ? HashingStream(plain) : nil
         let whole: any ByteStream = hashed ?? plain
-        // What is neither decompressed nor hashed is passed over where nobody wants it.
-        ahead = processorCount > 1 && (isCompressed || hashing) ? ReadAheadStream(whole) : nil
+        // Where there is more to do than to decompress: to hand bytes from thread to thread has its price.
+        ahead = processorCount > 1 && hashing ? ReadAheadStream(whole) : nil
         stream = ahead ?? whole
     }
 
@@ -153,9 +153,12 @@ final class PlainArchive: ByteStream {
     func stop() { ahead?.stop() }
 
     /// SHA-256 of the bytes without compression: reads what is left of them.
+    ///
+    /// - Precondition: It was asked for at the start.
     func digest() throws -> Digest {
+        guard let hashed else { preconditionFailure("what passed by was not hashed") }
         while try next() != nil {}
         stop()
-        return try (hashed ?? HashingStream(stream)).digest()
+        return try hashed.digest()
     }
 }

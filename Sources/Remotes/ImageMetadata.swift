@@ -90,7 +90,7 @@ public struct ImageMetadata: Sendable, Equatable {
                 result += UnsafeRawBufferPointer(rebasing: buffer[..<count])
                 guard result.count <= longest else { return nil }
                 if outcome == .end { return result }
-                guard outcome == .some, count > 0 || !inflater.input.isEmpty else { return nil }
+                guard outcome == .some, !inflater.needsInput else { return nil }
             }
         }
     }

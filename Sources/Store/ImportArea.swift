@@ -35,6 +35,8 @@ public final class ImportArea {
     public func discard() throws {
         guard !isDiscarded else { return }
         isDiscarded = true
+        // After an error, threads may still make files in it.
+        builder.abandon()
         try temporary.removeTree(name)
     }
 

@@ -40,7 +40,6 @@ public final class TreeBuilder: TreeSink {
     private var placed: [TreePath] = []
     /// Places after which it is looked which have the same contents.
     private var placedLimit = 1 << 14
-    private static let zeros = Bytes(repeating: 0, count: 64 << 10)
 
     /// The file between `beginFile` and `endFile`.
     private final class OpenFile {
@@ -50,21 +49,8 @@ public final class TreeBuilder: TreeSink {
         let attributes: [ExtendedAttribute]
         let content: ContentWriter.File
         var size = 0
-        /// Of a large file, whose bytes go to the staging directory as they come.
-        var large: Large?
-
-        struct Large {
-            let file: Descriptor
-            var hasher = ResumableHasher()
-            var scanner = PathScanner()
-            var head: Bytes = []
-
-            mutating func update(_ bytes: UnsafeRawBufferPointer) {
-                hasher.update(bytes)
-                scanner.update(bytes)
-                head.append(contentsOf: bytes.prefix(64 - head.count))
-            }
-        }
+        /// Where its bytes go as they come, if it is large.
+        var large: LargeFile?
 
         init(
             path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], content: ContentWriter.File
@@ -128,7 +114,7 @@ public final class TreeBuilder: TreeSink {
             path: place, mode: mode & 0o777, attributes: kept,
             content: try writer.begin(mode: mode & 0o555, attributes: kept, isVariable: isVariable))
         current = open
-        if let size, size > ContentBatch.fileLimit { try spill(open) }
+        if let size, size > ContentBatch.fileLimit { open.large = try writer.spill(open.content) }
     }
 
     /// The next bytes of the file.
@@ -138,10 +124,7 @@ public final class TreeBuilder: TreeSink {
         if open.large == nil, open.size + bytes.count <= ContentBatch.fileLimit {
             writer.openBatch().append(bytes)
         } else {
-            try spill(open)
-            open.large?.update(bytes)
-            // A hole before leaves the file's offset behind.
-            try open.large?.file.write(bytes, at: open.size)
+            try writer.append(bytes, to: spill(open))
         }
         open.size += bytes.count
     }
@@ -153,15 +136,7 @@ public final class TreeBuilder: TreeSink {
         if open.large == nil, open.size + count <= ContentBatch.fileLimit {
             writer.openBatch().append(zeros: count)
         } else {
-            try spill(open)
-            var rest = count
-            while rest > 0 {
-                let length = min(rest, Self.zeros.count)
-                Self.zeros.withUnsafeBytes {
-                    open.large?.update(UnsafeRawBufferPointer(rebasing: $0[..<length]))
-                }
-                rest -= length
-            }
+            try writer.appendHole(count, to: spill(open))
         }
         open.size += count
     }
@@ -170,20 +145,7 @@ public final class TreeBuilder: TreeSink {
     public func endFile() throws {
         guard let open = current else { throw StoreError.entryOrder("a file ends that did not begin") }
         current = nil
-        if var large = open.large {
-            open.large = nil
-            large.scanner.finish()
-            try large.file.setSize(open.size)
-            try writer.end(
-                open.content,
-                ContentWriter.Findings(
-                    size: open.size, digest: large.hasher.finalize(), scanner: large.scanner,
-                    head: large.head, hashStates: large.hasher.states),
-                in: large.file)
-        } else {
-            _ = writer.openBatch()
-            try writer.end(open.content)
-        }
+        if let large = open.large { try writer.end(large) } else { try writer.end(open.content) }
         insert(
             Tree.Node(kind: .file(open.content.id), mode: open.mode, attributes: open.attributes),
             at: open.path)
@@ -219,6 +181,12 @@ public final class TreeBuilder: TreeSink {
         try writer.finish()
         shareContents()
         if unsynchronized >= Self.synchronizeLeast { beginSynchronizing() }
+    }
+
+    /// Lets nothing go on that was begun: the image is not wanted.
+    func abandon() {
+        writer.abandon()
+        try? synchronization?.value()
     }
 
     /// Removes what earlier layers put at a path.
@@ -287,19 +255,11 @@ public final class TreeBuilder: TreeSink {
         try staging.directory.checkFreeSpace(minimumFree)
     }
 
-    /// Lets the open file's bytes go to the staging directory, those that came first, too.
-    private func spill(_ open: OpenFile) throws {
-        guard open.large == nil else { return }
-        let file = try staging.directory.open(
-            beneath: Staging.fileName(open.content.number), flags: O_WRONLY | O_CREAT | O_EXCL)
-        var large = OpenFile.Large(file: file)
-        if open.size > 0 {
-            let batch = writer.openBatch()
-            large.update(batch.pending)
-            try file.write(batch.pending)
-            batch.drop()
-        }
+    /// Where the open file's bytes go as they come: it is large.
+    private func spill(_ open: OpenFile) throws -> LargeFile {
+        let large = try open.large ?? writer.spill(open.content)
         open.large = large
+        return large
     }
 
     /// The attributes that count, sorted; others are counted as left out.

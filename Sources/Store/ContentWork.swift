@@ -1,0 +1,216 @@
+internal import Files
+internal import Glibc
+internal import StoreLayout
+
+/// What threads do with contents, and what they have to know of each other.
+final class ContentWork: @unchecked Sendable {
+    typealias File = ContentWriter.File
+    typealias Findings = ContentWriter.Findings
+
+    /// What became of a file's contents.
+    private enum Outcome {
+        case content(File, Findings, object: String?, finishedMode: UInt16?)
+        /// They are those of another.
+        case same(ContentID)
+    }
+
+    private let staging: Descriptor
+    private let objects: Descriptor?
+    /// Guards all that follows.
+    private let monitor = Monitor()
+    private var failure: (any Error)?
+    private var outcomes: [ContentID: Outcome] = [:]
+    /// Of contents that nothing will change, the first: by digest those that are written, by object those that may be in
+    /// the store.
+    private var written: [Digest: ContentID] = [:]
+    private var stored: [ObjectKey: ContentID] = [:]
+    /// Whether files that are made with these permission bits get them: umask(2) and access control lists may say otherwise.
+    private var modes: [UInt16: Bool] = [:]
+
+    init(_ staging: Descriptor, _ objects: Descriptor?) {
+        (self.staging, self.objects) = (staging, objects)
+    }
+
+    private struct Abandoned: Error {}
+
+    /// Lets nothing more be done: nobody asks for it.
+    func abandon() { monitor.withLock { failure = failure ?? Abandoned() } }
+
+    /// Throws what a thread ran into.
+    func check() throws {
+        if let failure = monitor.withLock({ failure }) { throw failure }
+    }
+
+    /// Does what there is to do with a batch, unless something failed; keeps the reason why it cannot be done.
+    func take(_ batch: ContentBatch) {
+        do {
+            try check()
+            if let piece = batch.piece {
+                try piece.take(batch.pending, self)
+            } else {
+                try takeFiles(of: batch)
+            }
+        } catch {
+            monitor.withLock { failure = failure ?? error }
+        }
+    }
+
+    private func takeFiles(of batch: ContentBatch) throws {
+        var done: [(ContentID, Outcome)] = []
+        done.reserveCapacity(batch.files.count)
+        for (file, range) in batch.files { done.append((file.id, try take(file, batch.bytes(range)))) }
+        monitor.withLock {
+            for (id, outcome) in done { outcomes[id] = outcome }
+        }
+    }
+
+    /// Makes the file of a content that is written as it comes.
+    func makeFile(for file: File) throws -> Descriptor {
+        try staging.open(beneath: Staging.fileName(file.number), flags: O_WRONLY | O_CREAT | O_EXCL)
+    }
+
+    /// Takes a file whose bytes are all in the staging directory.
+    func takeWritten(_ file: File, _ findings: Findings, in descriptor: Descriptor) throws {
+        let isVariable = file.isVariable || findings.isVariable
+        let other = monitor.withLock { () -> ContentID? in
+            guard !isVariable else { return nil }
+            if let other = written[findings.digest] { return other }
+            written[findings.digest] = file.id
+            return nil
+        }
+        var outcome = Outcome.same(other ?? file.id)
+        if other == nil {
+            let mode = isVariable ? nil : try finish(file, descriptor, hasMode: false)
+            outcome = .content(file, findings, object: nil, finishedMode: mode)
+        } else {
+            try staging.unlink(Staging.fileName(file.number))
+        }
+        monitor.withLock { outcomes[file.id] = outcome }
+    }
+
+    /// Gives outcomes to the staging area, in the order in which files began, as far as they are known.
+    ///
+    /// Of contents that several files have, the first of these in that order gives its identifier, which need not be the one
+    /// that was written.
+    ///
+    /// - Returns: How many.
+    func takeOutcomes(into staging: Staging) throws -> Int {
+        try check()
+        let first = staging.count
+        monitor.withLock {
+            while true {
+                let id = ContentID(staging.count)
+                var source = id
+                while case .same(let other) = outcomes[source] { source = other }
+                switch outcomes[source] {
+                case .content(let file, let findings, let object, let mode):
+                    _ = staging.add(
+                        file.number, size: findings.size, digest: findings.digest, scanner: findings.scanner,
+                        head: findings.head, object: object, hashStates: findings.hashStates,
+                        finishedMode: mode)
+                    if source != id { outcomes[source] = .same(id) }
+                case nil:
+                    // It is registered, or it is not known yet.
+                    guard source.number < id.number else { return }
+                    staging.add(sameAs: source)
+                case .same: return
+                }
+                outcomes[id] = nil
+            }
+        }
+        return staging.count - first
+    }
+
+    // MARK: One file
+
+    /// What relocation may change stays a content of its own, for the change depends on the file's name.
+    private func take(_ file: File, _ bytes: UnsafeRawBufferPointer) throws -> Outcome {
+        var scanner = PathScanner()
+        scanner.update(bytes)
+        scanner.finish()
+        var hasher = ResumableHasher()
+        hasher.update(bytes)
+        let digest = hasher.finalize()
+        var findings = Findings(
+            size: bytes.count, digest: digest, scanner: scanner, head: Bytes(bytes.prefix(64)),
+            hashStates: hasher.states)
+        if file.isVariable || findings.isVariable {
+            return .content(
+                file, findings, object: nil, finishedMode: try write(bytes, of: file, isWhole: false))
+        }
+        findings.hashStates = []
+        let key = ObjectKey(digest: digest, mode: file.mode, attributes: file.attributes)
+        if let other = monitor.withLock({ claim(file, findings, key) }) { return .same(other) }
+        if let objects, findings.size > 0 {
+            if try borrow(key, from: objects, for: file) {
+                let object = key.directoryName + "/" + key.fileName()
+                return .content(file, findings, object: object, finishedMode: nil)
+            }
+            let other = monitor.withLock { () -> ContentID? in
+                stored[key] = nil
+                return claim(file, findings, nil)
+            }
+            if let other { return .same(other) }
+        }
+        return .content(file, findings, object: nil, finishedMode: try write(bytes, of: file, isWhole: true))
+    }
+
+    /// Says whose the contents are, if another has them; otherwise they are this file's from now on.
+    ///
+    /// - Parameter key: The object that may be in the store; `nil` where it is not, so that they will be written.
+    private func claim(_ file: File, _ findings: Findings, _ key: ObjectKey?) -> ContentID? {
+        if let other = written[findings.digest] { return other }
+        if let key, objects != nil, findings.size > 0 {
+            if let other = stored[key] { return other }
+            stored[key] = file.id
+        } else {
+            written[findings.digest] = file.id
+        }
+        return nil
+    }
+
+    /// Gives a file the bytes of an equal object, if there is one: by a further link, so that whoever collects garbage
+    /// meanwhile leaves it.
+    private func borrow(_ key: ObjectKey, from objects: Descriptor, for file: File) throws -> Bool {
+        do {
+            try objects.link(
+                key.directoryName + "/" + key.fileName(), to: staging, as: Staging.fileName(file.number))
+            return true
+        } catch let error as SystemError where [ENOENT, EMLINK].contains(error.code) {
+            // One with all the links it can have is written like a new one, and becomes the next of its key.
+            return false
+        }
+    }
+
+    /// Writes contents to a new file.
+    ///
+    /// - Parameter isWhole: Whether nothing will change them, so that the file can be made what it will be in the store.
+    /// - Returns: The permission bits, where it is.
+    private func write(_ bytes: UnsafeRawBufferPointer, of file: File, isWhole: Bool) throws -> UInt16? {
+        let hasMode = isWhole && file.attributes.isEmpty
+        let descriptor = try staging.open(
+            beneath: Staging.fileName(file.number), flags: O_WRONLY | O_CREAT | O_EXCL,
+            mode: hasMode ? UInt32(file.mode) : 0o600)
+        try descriptor.write(bytes)
+        return isWhole ? try finish(file, descriptor, hasMode: hasMode) : nil
+    }
+
+    /// Gives a file the times and permission bits that it will have in the store; `nil` where that comes later.
+    private func finish(_ file: File, _ descriptor: Descriptor, hasMode: Bool) throws -> UInt16? {
+        // To set attributes, its owner must be able to write to it.
+        guard file.attributes.isEmpty else { return nil }
+        if try !hasMode || !comesOut(file.mode, of: descriptor) {
+            try descriptor.setMode(UInt32(file.mode))
+        }
+        try descriptor.setTimes(StoreLayout.modificationTime)
+        return file.mode
+    }
+
+    /// Whether files get the permission bits that they are made with: known from the first of each.
+    private func comesOut(_ mode: UInt16, of descriptor: Descriptor) throws -> Bool {
+        if let known = monitor.withLock({ modes[mode] }) { return known }
+        let isSame = UInt16(truncatingIfNeeded: try descriptor.status().st_mode & 0o7777) == mode
+        monitor.withLock { modes[mode] = isSame }
+        return isSame
+    }
+}
