@@ -2,7 +2,10 @@
 public final class BoundedQueue<Item: Sendable>: @unchecked Sendable {
     // A class: threads share it. Everything in it is guarded by the monitor.
 
-    private let monitor = Monitor()
+    private let monitor = Monitor(conditions: 2)
+    /// What those wait for that take, and those that give: each wakes one of the others, not everybody.
+    private static var hasItems: Int { 0 }
+    private static var hasRoom: Int { 1 }
     private let limit: Int
     private var items: [Item] = []
     private var isClosed = false
@@ -18,10 +21,10 @@ public final class BoundedQueue<Item: Sendable>: @unchecked Sendable {
     @discardableResult
     public func put(_ item: Item) -> Bool {
         monitor.withLock {
-            while items.count >= limit, !isClosed { monitor.wait() }
+            while items.count >= limit, !isClosed { monitor.wait(for: Self.hasRoom) }
             guard !isClosed else { return false }
             items.append(item)
-            monitor.broadcast()
+            monitor.signal(Self.hasItems)
             return true
         }
     }
@@ -29,10 +32,10 @@ public final class BoundedQueue<Item: Sendable>: @unchecked Sendable {
     /// Takes the oldest item, once there is one; `nil` where there will be none.
     public func take() -> Item? {
         monitor.withLock {
-            while items.isEmpty, !isClosed { monitor.wait() }
+            while items.isEmpty, !isClosed { monitor.wait(for: Self.hasItems) }
             guard !items.isEmpty else { return nil }
             let item = items.removeFirst()
-            monitor.broadcast()
+            monitor.signal(Self.hasRoom)
             return item
         }
     }
@@ -42,7 +45,8 @@ public final class BoundedQueue<Item: Sendable>: @unchecked Sendable {
         monitor.withLock {
             isClosed = true
             if droppingItems { items = [] }
-            monitor.broadcast()
+            monitor.broadcast(Self.hasItems)
+            monitor.broadcast(Self.hasRoom)
         }
     }
 }

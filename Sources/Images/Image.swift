@@ -19,6 +19,9 @@ public final class Image {
 
     /// The file that the image is, where nothing in it says which image it is.
     public private(set) var nameless: Descriptor?
+    /// SHA-256 of the file, if ``hashWhileReading()`` asked for it and the image was read.
+    public private(set) var fileDigest: Digest?
+    private var isHashed = false
 
     let contents: Contents
     private let path: String
@@ -210,6 +213,14 @@ public final class Image {
         return Image(contents, facts: facts, path: reference.shown, limits: limits)
     }
 
+    /// Asks for the digest of the file, to be had as ``fileDigest`` once the image is read: whether that can be.
+    ///
+    /// Other formats are not read from one end to the other.
+    public func hashWhileReading() -> Bool {
+        if case .tar = contents { isHashed = true }
+        return isHashed
+    }
+
     /// Says which file the image is, by its digest, where the image does not say which image it is.
     public func isFile(of digest: Digest) {
         guard facts.digest == nil else { return }
@@ -267,12 +278,12 @@ public final class Image {
         progress.begin("reading \(path)", total: size)
         defer { progress.end() }
         let writer = EntryWriter(sink, image: path, isLayered: false, budget: budget)
-        let archive = try PlainArchive(
-            FileStream(file, range: 0..<size, image: path), image: path, budget: budget
-        ) { progress.advance(to: $0) }
+        let stored = FileStream(file, range: 0..<size, image: path, hashing: isHashed)
+        let archive = try PlainArchive(stored, image: path, budget: budget) { progress.advance(to: $0) }
         defer { archive.stop() }
         let reader = TarReader(archive, image: path)
         while let entry = try reader.next() { try writer.write(entry, from: reader) }
         try reader.drain()
+        if isHashed { fileDigest = try stored.digest() }
     }
 }

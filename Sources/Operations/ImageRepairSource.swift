@@ -81,7 +81,7 @@ final class ImageRepairSource: RepairSource {
         let image = try open(options)
         // Where its digest is another than that of the import, there is no need to read it.
         if !isNamed, let digest = package.sourceDigest {
-            try FileRecognition(image, in: store)?.finish()
+            try FileRecognition(image, in: store, isRead: false)?.finish()
             guard image.facts.digest?.hex == digest else { return nil }
         }
         let records = (try? store.metadata(of: package.baseName))?.hints ?? []

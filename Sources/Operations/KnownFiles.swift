@@ -93,33 +93,43 @@ struct FileRecognition {
     private let image: Image
     private let file: Descriptor
     private let mark: KnownFiles.Mark
+    /// Finds out the digest, unless the image does that when it is read.
     private let task: BackgroundTask<Digest>?
+    private let isNew: Bool
 
     /// Begins; `nil` for an image that says itself what it is, or that is no file.
-    init?(_ image: Image, in store: Store) throws {
+    ///
+    /// - Parameter isRead: Whether the image is read before ``finish()``.
+    init?(_ image: Image, in store: Store, isRead: Bool) throws {
         guard let file = image.nameless else { return nil }
         (self.image, self.file) = (image, file)
         mark = try KnownFiles.Mark(file)
         let known = KnownFiles(in: store.root)
         if let digest = known.digest(of: mark) {
-            task = nil
+            (task, isNew) = (nil, false)
             image.isFile(of: digest)
-        } else {
-            task = BackgroundTask { try Digest(hashing: file) }
-            if known.hasSize(of: mark) { try finish() }
+            return
         }
+        isNew = true
+        let maySave = known.hasSize(of: mark)
+        task =
+            maySave || !isRead || !image.hashWhileReading()
+            ? BackgroundTask { try Digest(hashing: file) } : nil
+        if maySave { try finish() }
     }
 
     /// Waits until the digest is known; a file that was changed meanwhile has none, also if it was known before: what was
     /// read since may be another image, which is not to be taken for that of the digest.
     func finish() throws {
-        if let task, image.facts.digest == nil { image.isFile(of: try task.value()) }
+        if image.facts.digest == nil, let digest = try task?.value() ?? image.fileDigest {
+            image.isFile(of: digest)
+        }
         if try KnownFiles.Mark(file).fields != mark.fields { image.isOtherFile() }
     }
 
     /// Keeps what was found out, of an image that was imported.
     func remember(in store: Store) {
-        guard task != nil, let digest = image.facts.digest else { return }
+        guard isNew, let digest = image.facts.digest else { return }
         var known = KnownFiles(in: store.root)
         // Only a cache: an import does not fail for it.
         try? known.remember(mark, digest)

@@ -106,7 +106,7 @@ extension Session {
         let hints = try options.packages.hints + userHints(in: store)
         // A file's name may be all that says what is in it.
         let named = options.named(like: image)
-        let recognition = try FileRecognition(image, in: store)
+        let recognition = try FileRecognition(image, in: store, isRead: true)
         var key = importKey(of: image, options: named, hints: hints)
         // False where garbage collection has taken it away this moment.
         let isKept = { (package: Metadata) in

@@ -5,10 +5,10 @@ final class ContentBatch: @unchecked Sendable {
     // One thread at a time has it.
 
     /// Bytes and files after which it is handed on; the last file may lie beyond.
-    private static let fullSize = 256 << 10
+    private static let fullSize = 512 << 10
     private static let fullCount = 256
     /// Bytes that a file may have to be small.
-    static let fileLimit = 128 << 10
+    static let fileLimit = 256 << 10
 
     private let buffer = UnsafeMutableRawBufferPointer.allocate(
         byteCount: fullSize + fileLimit, alignment: 64)

@@ -151,34 +151,50 @@ final class Materializer: @unchecked Sendable {
     private func source(
         of key: ObjectKey, number: Int, _ node: Tree.Node, _ id: ContentID, at path: TreePath
     ) throws -> Source {
-        try monitor.withLock {
-            if let known = sources[key], known.number >= number { return known }
-            let found = try find(key, number: number, node, id, at: path)
-            sources[key] = found
-            return found
+        if let known = monitor.withLock({ known(key, number) }) { return known }
+        // Nobody is kept waiting for the disk: two threads may look for the same object.
+        let name = key.fileName(number: number)
+        let isThere = try objects.status(of: key.directoryName + "/" + name) != nil
+        var isFinished = false
+        let source = try monitor.withLock { () -> Source in
+            if let known = known(key, number) {
+                isFinished = true
+                return known
+            }
+            var source = Source.object(number: number)
+            if isThere {
+                isFinished = true
+            } else {
+                let staged: String
+                (staged, isFinished) = try claim(id, for: node)
+                made.append((staged, key.directoryName, name))
+                source = .staged(name: staged, number: number)
+            }
+            sources[key] = source
+            return source
         }
+        if case .staged(let staged, _) = source, !isFinished {
+            try finish(try staging.directory.open(beneath: staged), node)
+        }
+        return source
     }
 
-    /// The object of that number, or a file that will be it.
-    private func find(
-        _ key: ObjectKey, number: Int, _ node: Tree.Node, _ id: ContentID, at path: TreePath
-    ) throws -> Source {
-        let name = key.fileName(number: number)
-        if try objects.status(of: key.directoryName + "/" + name) != nil { return .object(number: number) }
-        let staged: String
-        var isFinished = false
+    private func known(_ key: ObjectKey, _ number: Int) -> Source? {
+        guard let known = sources[key], known.number >= number else { return nil }
+        return known
+    }
+
+    /// A staged file that becomes a new object, and whether it is what it will be in the store.
+    private func claim(_ id: ContentID, for node: Tree.Node) throws -> (name: String, isFinished: Bool) {
         if staging[id].isStaged, claimed.insert(staging[id].file).inserted {
-            staged = staging.fileName(of: id)
-            isFinished = node.attributes.isEmpty && staging[id].finishedMode == node.storedMode
-        } else {
-            copies += 1
-            staged = "copy-\(copies)"
-            let copy = try staging.directory.open(beneath: staged, flags: O_WRONLY | O_CREAT | O_EXCL)
-            try copy.append(contentsOf: staging.open(id))
+            let isFinished = node.attributes.isEmpty && staging[id].finishedMode == node.storedMode
+            return (staging.fileName(of: id), isFinished)
         }
-        if !isFinished { try finish(try staging.directory.open(beneath: staged), node) }
-        made.append((staged, key.directoryName, name))
-        return .staged(name: staged, number: number)
+        copies += 1
+        let staged = "copy-\(copies)"
+        let copy = try staging.directory.open(beneath: staged, flags: O_WRONLY | O_CREAT | O_EXCL)
+        try copy.append(contentsOf: staging.open(id))
+        return (staged, false)
     }
 
     private func finish(_ file: Descriptor, _ node: Tree.Node) throws {

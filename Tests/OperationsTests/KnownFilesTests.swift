@@ -35,15 +35,39 @@ import Testing
                 toFile: text, atomically: false, encoding: .utf8)
         }
         let image = try Image.open(ImageReference(parsing: copy))
-        let recognition = try #require(try FileRecognition(image, in: store))
+        let recognition = try #require(try FileRecognition(image, in: store, isRead: true))
         #expect(image.facts.digest == (try Digest(hashing: Descriptor.file(first))))
         try fixture.run("sh", ["-c", "printf x | dd of='\(copy)' bs=1 seek=1000 conv=notrunc 2>/dev/null"])
         try recognition.finish()
         #expect(image.facts.digest == nil)
         // One that nobody touched keeps it.
         let other = try Image.open(ImageReference(parsing: first))
-        let same = try #require(try FileRecognition(other, in: store))
+        let same = try #require(try FileRecognition(other, in: store, isRead: false))
         try same.finish()
         #expect(other.facts.digest == (try Digest(hashing: Descriptor.file(first))))
+    }
+
+    @Test(arguments: ["cat", "gzip", "zstd -q", "xz"])
+    func theDigestThatReadingGivesIsThatOfTheFile(compressor: String) throws {
+        let session = try fixture.session()
+        let file = fixture.directory.appending(path: "image").path
+        // An archive is over before its file is: blocks of zeros follow.
+        try fixture.run(
+            "sh",
+            [
+                "-c",
+                "cd '\(fixture.directory.path)'; mkdir -p t/usr/share; seq 100000 > t/usr/share/a; tar -C t -b 64 -cf - . | \(compressor) > '\(file)'",
+            ])
+        let result = try session.importImage("tar:" + file, options: options)
+        #expect(result.metadata.sourceDigest == (try Digest(hashing: Descriptor.file(file))).hex)
+        #expect(try session.importImage("tar:" + file, options: options).wasKnown)
+    }
+
+    private var options: ImportOptions {
+        get throws {
+            var options = ImportOptions()
+            (options.name, options.version) = (try PackageName("image"), try PackageVersion("1"))
+            return options
+        }
     }
 }
