@@ -1,4 +1,4 @@
-/// What long work reports to, called now and then from one thread.
+/// What long work reports to, called now and then by one thread at a time.
 public protocol Progress: AnyObject {
     /// Work of a known or unknown length begins.
     ///

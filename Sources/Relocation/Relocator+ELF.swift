@@ -19,8 +19,9 @@ struct ELFFacts {
 }
 
 /// ELF files whose headers the survey has read, until a plan is made for them.
-final class OpenedELFs {
-    // A class: plans are made by copies of the relocator, and must not copy the table.
+final class OpenedELFs: @unchecked Sendable {
+    // A class: plans are made by copies of the relocator, on several threads, and must not copy the table. It is guarded
+    // by the monitor.
 
     /// A file's bytes, and the headers, which refer to them.
     typealias Opened = (file: MappedFile, elf: ELFFile)
@@ -28,16 +29,22 @@ final class OpenedELFs {
     /// Files that are kept: a process may have 65,530 mappings (vm.max_map_count).
     private static let most = 8192
 
+    private let monitor = Monitor()
     private var files: [ContentID: Opened] = [:]
 
-    subscript(id: ContentID) -> Opened? { files[id] }
+    subscript(id: ContentID) -> Opened? { monitor.withLock { files[id] } }
 
     /// Keeps a file, if there is room.
     func add(_ file: MappedFile, _ elf: ELFFile, as id: ContentID) {
-        if files.count < Self.most { files[id] = (file, elf) }
+        monitor.withLock {
+            if files.count < Self.most { files[id] = (file, elf) }
+        }
     }
 
-    func close(_ id: ContentID) { files[id] = nil }
+    func close(_ id: ContentID) {
+        // It is unmapped after the lock is let go.
+        _ = monitor.withLock { files.removeValue(forKey: id) }
+    }
 }
 
 /// The image's own dynamic loader.

@@ -120,18 +120,7 @@ public struct Relocator {
         report.loader = loader.map { "\($0.path)" }
         report.hostLibraries = hostLibraries()
 
-        var plans: [(id: ContentID, plan: Plan)] = []
-        let keeping = hints.filter { !$0.kept.isEmpty }
-        var done = 0
-        progress.begin("relocating", total: files.reduce(0) { $0 + staging[$1.id].size })
-        for file in files {
-            let plan = try plan(file.id, following: keeping, at: file.path)
-            opened.close(file.id)
-            if plan.changes || !plan.file.isEmpty { plans.append((file.id, plan)) }
-            done += staging[file.id].size
-            progress.advance(to: done)
-        }
-        progress.end()
+        var plans = try makePlans(for: files)
 
         var result = tree
         plans += relocateLinks(in: &result).map { (ContentID(-1), $0) }
@@ -163,6 +152,56 @@ public struct Relocator {
         report.files = plans.map(\.plan.file).filter { !$0.isEmpty }.sorted { $0.path < $1.path }
         return RelocatedTree(
             tree: result, storePath: storePath, aliases: aliases, report: report)
+    }
+
+    /// What is done with the files of which there is something to say, in their order.
+    private func makePlans(for files: [(id: ContentID, path: TreePath)]) throws -> [(
+        id: ContentID, plan: Plan
+    )] {
+        let keeping = hints.filter { !$0.kept.isEmpty }
+        let planning = Planning(self, progress)
+        progress.begin("relocating", total: files.reduce(0) { $0 + staging[$1.id].size })
+        defer { progress.end() }
+        // Some at a time: most files need no look.
+        let parts = stride(from: 0, to: files.count, by: 64).map { $0..<min($0 + 64, files.count) }
+        try inParallel(parts) { part in
+            var plans: [(ContentID, Plan)] = []
+            var size = 0
+            for file in files[part] {
+                let plan = try planning.relocator.plan(file.id, following: keeping, at: file.path)
+                planning.relocator.opened.close(file.id)
+                if plan.changes || !plan.file.isEmpty { plans.append((file.id, plan)) }
+                size += planning.relocator.staging[file.id].size
+            }
+            planning.add(plans, of: part, size: size)
+        }
+        return planning.plans
+    }
+
+    /// Plans that several threads make, each of other files: none of them changes anything else.
+    private final class Planning: @unchecked Sendable {
+        let relocator: Relocator
+        private let progress: any Progress
+        private let monitor = Monitor()
+        private var found: [Int: [(ContentID, Plan)]] = [:]
+        private var done = 0
+
+        init(_ relocator: Relocator, _ progress: any Progress) {
+            (self.relocator, self.progress) = (relocator, progress)
+        }
+
+        func add(_ plans: [(ContentID, Plan)], of part: Range<Int>, size: Int) {
+            monitor.withLock {
+                found[part.lowerBound] = plans
+                done += size
+                progress.advance(to: done)
+            }
+        }
+
+        /// In the files' order.
+        var plans: [(id: ContentID, plan: Plan)] {
+            monitor.withLock { found.sorted { $0.key < $1.key }.flatMap(\.value) }
+        }
     }
 
     private func requests(in plans: [Plan]) -> Set<AliasNames.Request> {
