@@ -209,7 +209,7 @@ public final class Staging {
                 return (id, name: fileName(of: id), states: content.hashStates, common: content.unchanged)
             }
         ) { [directory] id, name, states, common in
-            let file = try MappedFile(directory.open(beneath: name))
+            let file = try MappedFile(directory.open(beneath: name), isBrief: true)
             let digest = withExtendedLifetime(file) {
                 ResumableHasher.digest(of: file.bytes, after: states, common: common)
             }

@@ -21,7 +21,7 @@ extension Relocator {
             !PathRules.isUntouched(path)
         else { return plan }
 
-        let file = try opened[id]?.file ?? MappedFile(staging.open(id))
+        let file = try opened[id]?.file ?? MappedFile(staging.open(id), isBrief: true)
         defer { withExtendedLifetime(file) {} }
         let bytes = file.bytes
         if content.isTruncated { plan.leave("(past 4 GiB)", .distant) }
