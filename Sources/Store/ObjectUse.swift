@@ -89,8 +89,9 @@ extension Store {
     func objectUsesFromListing(of baseName: String) throws -> [ObjectUse] {
         // Those of a reference are another store's.
         guard try reference(baseName) == nil else { return [] }
-        let name = [StoreLayout.Name.manifests, baseName, StoreLayout.Name.listing].joined(separator: "/")
-        return try ObjectUses.inListing(root.open(beneath: name).readAll(limit: .max))
+        let manifest = try root.directory(beneath: StoreLayout.Name.manifests + "/" + baseName)
+        return try ObjectUses.inListing(
+            ListingFiles.readPresent(StoreLayout.Name.listing, in: manifest))
     }
 
     /// Reads what is noted of the objects of all store paths, in the order of their rows in the index.
