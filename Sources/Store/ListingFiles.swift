@@ -1,6 +1,6 @@
 public import Files
 internal import Glibc
-public import StoreLayout
+internal import StoreLayout
 
 /// The listings in a directory of manifests: each whole, or as what it has that another listing does not.
 ///

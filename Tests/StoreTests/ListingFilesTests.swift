@@ -31,7 +31,8 @@ import Testing
     private func collect(_ store: Store, _ gone: Metadata) throws -> Collection {
         for other in try store.packages() where other.baseName != gone.storePath {
             let roots = try store.root.directory(beneath: "gcroots")
-            try roots.replaceSymlink(other.name + other.version, target: "/usr/store/\(other.baseName)".utf8, through: roots)
+            try roots.replaceSymlink(
+                other.name + other.version, target: "/usr/store/\(other.baseName)".utf8, through: roots)
         }
         return try store.collectGarbage(
             command: "gc", retention: Retention(), limit: nil, onWait: { _ in }, outside: { FoundRoots() })
@@ -39,7 +40,8 @@ import Testing
 
     /// Runs a shell command in the root.
     private func run(_ script: String) throws {
-        let result = try Fixture.run(["sh", "-ec", "cd \(fixture.root); \(script)"], output: fixture.path + "/output")
+        let result = try Fixture.run(
+            ["sh", "-ec", "cd \(fixture.root); \(script)"], output: fixture.path + "/output")
         try #require(result.status == 0, "\(result.text)")
     }
 
@@ -57,16 +59,23 @@ import Testing
         let second = try manifest(of: add(2, to: store), in: store)
         let third = try manifest(of: add(3, to: store), in: store)
         #expect(
-            try names(first) == ["metadata.json", "registration", "report.json", "source.mtree.zst", "tree.mtree"])
+            try names(first) == [
+                "metadata.json", "registration", "report.json", "source.mtree.zst", "tree.mtree",
+            ])
         let based = [
-            "base.mtree", "metadata.json", "registration", "report.json", "source.mtree.zst", "tree.mtree.zst",
+            "base.mtree", "metadata.json", "registration", "report.json", "source.mtree.zst",
+            "tree.mtree.zst",
         ]
         #expect(try names(second) == based && names(third) == based)
         // Neither is based on one that is a difference itself.
-        let inodes = try [first.status(of: "tree.mtree"), second.status(of: "base.mtree"), third.status(of: "base.mtree")]
+        let inodes = try [
+            first.status(of: "tree.mtree"), second.status(of: "base.mtree"), third.status(of: "base.mtree"),
+        ]
         #expect(Set(inodes.compactMap { $0?.st_ino }).count == 1)
         let whole = try size(of: first, besides: nil)
-        #expect(try size(of: second, besides: first) * 10 < whole && size(of: third, besides: second) * 10 < whole)
+        #expect(
+            try size(of: second, besides: first) * 10 < whole && size(of: third, besides: second) * 10 < whole
+        )
         for package in try store.packages() { #expect(try store.verify(package).isEmpty) }
     }
 
@@ -99,7 +108,9 @@ import Testing
         for package in try store.packages() { #expect(try store.verify(package).isEmpty) }
         // Later ones are based on the same, still.
         let fourth = try add(4, to: store)
-        let inodes = try [second, fourth].map { try manifest(of: $0, in: store).status(of: "base.mtree")?.st_ino }
+        let inodes = try [second, fourth].map {
+            try manifest(of: $0, in: store).status(of: "base.mtree")?.st_ino
+        }
         #expect(inodes[0] != nil && inodes[0] == inodes[1])
         #expect(try Store.rebuildIndex(root: fixture.root, command: "rebuild").packageCount == 3)
     }
@@ -118,25 +129,25 @@ import Testing
         #expect(try names(manifest(of: small, in: store)) == listings)
     }
 
-    static let damages: [(script: String, paths: [String], kind: Problem.Kind)] = [
-        ("printf x > $DIR/tree.mtree.zst", ["source.mtree", "tree.mtree"], .manifest),
-        ("head -c 100 $DIR/tree.mtree.zst > t; cat t > $DIR/tree.mtree.zst", ["source.mtree", "tree.mtree"], .manifest),
-        ("rm -f $DIR/base.mtree", ["source.mtree", "tree.mtree"], .manifest),
-        ("rm -f $DIR/tree.mtree.zst", ["source.mtree", "tree.mtree"], .missing),
-        ("rm -f $DIR/source.mtree.zst", ["source.mtree"], .missing),
-        (": > $DIR/source.mtree.zst", ["source.mtree"], .manifest),
-        ("cp $DIR/tree.mtree.zst t; cat t > $DIR/source.mtree.zst", ["source.mtree"], .manifest),
-        ("printf x > $DIR/source.mtree", ["source.mtree"], .manifest),
+    static let damages: [(script: String, path: String, kind: Problem.Kind)] = [
+        ("printf x > $DIR/tree.mtree.zst", "tree.mtree", .manifest),
+        ("head -c 100 $DIR/tree.mtree.zst > t; cat t > $DIR/tree.mtree.zst", "tree.mtree", .manifest),
+        ("rm -f $DIR/base.mtree", "tree.mtree", .manifest),
+        ("rm -f $DIR/tree.mtree.zst", "tree.mtree", .missing),
+        ("rm -f $DIR/source.mtree.zst", "source.mtree", .missing),
+        (": > $DIR/source.mtree.zst", "source.mtree", .manifest),
+        ("cp $DIR/tree.mtree.zst t; cat t > $DIR/source.mtree.zst", "source.mtree", .manifest),
+        ("printf x > $DIR/source.mtree", "source.mtree", .manifest),
         // A frame that says it gives 1 TiB, with two bytes in it.
         (
             "printf '\\050\\265\\057\\375\\340\\000\\000\\000\\000\\000\\001\\000\\000\\021\\000\\000ab' > $DIR/tree.mtree.zst",
-            ["source.mtree", "tree.mtree"], .manifest
+            "tree.mtree", .manifest
         ),
     ]
 
     @Test(arguments: damages.indices)
     func damageIsFoundAndRepaired(index: Int) throws {
-        let (script, paths, kind) = Self.damages[index]
+        let (script, path, kind) = Self.damages[index]
         let store = try fixture.store()
         try add(1, to: store)
         let second = try add(2, to: store)
@@ -144,14 +155,16 @@ import Testing
         let copy = fixture.path + "/copy"
         let copied = try Fixture.run(["cp", "-a", fixture.root, copy], output: fixture.path + "/cp")
         try #require(copied.status == 0)
-        try run("DIR=manifests/\(second.storePath); chmod u+w $DIR $DIR/*; \(script); rm -f t; chmod u-w $DIR/*")
+        try run(
+            "DIR=manifests/\(second.storePath); chmod u+w $DIR $DIR/*; \(script); rm -f t; chmod u-w $DIR/*")
         let found = try store.verify(package)
-        // Nothing is known of a source listing whose base cannot be read: it is not reported by itself.
-        #expect(found.map(\.path) == [paths.last] && found.map(\.kind) == [kind])
-        let result = try store.repair([package], sources: [OtherStore(root: copy)])
-        #expect(result.lost.isEmpty && !result.repaired.isEmpty, "\\(result)")
+        // Nothing is known of a source listing whose base cannot be read.
+        #expect(found == [Problem(path: path, kind: kind)])
+        let result = try store.repair(
+            [package], from: [OtherStore(root: copy)], isDryRun: false, command: "repair")
+        #expect(result.lost.isEmpty && !result.repaired.isEmpty, "\(result)")
         #expect(try store.verify(package).isEmpty)
-        let again = try store.repair([package], sources: [])
+        let again = try store.repair([package], from: [], isDryRun: false, command: "repair")
         #expect(again == RepairResult())
     }
 }
