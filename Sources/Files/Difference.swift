@@ -28,8 +28,8 @@ public enum Difference {
     /// The most bytes that may come of a difference from a base of so many: what is longer is kept as it is.
     static func limit(base count: Int) -> Int { count * 4 + 65536 }
 
-    /// A higher one takes longer, and makes listings no shorter; 1 makes them longer by a fifth.
-    private static let level: Int32 = 2
+    /// Level 1: others take longer, and make no less of listings.
+    private static let level: Int32 = 1
 
     /// The difference of a text from a base, the same for equal bytes.
     ///

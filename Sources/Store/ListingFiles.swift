@@ -5,7 +5,8 @@ internal import StoreLayout
 /// The listings in a directory of manifests: each whole, or as what it has that another listing does not.
 ///
 /// Nearly every line of a tree's two listings is the same but for its mode, and so is that of two versions of a package.
-/// The source listing's difference is from the listing beside it. The listing's is from a third file, a whole listing:
+/// The source listing's difference is from the listing beside it, as if its owner could write to all files. The listing's is
+/// from a third file, a whole listing:
 /// another name of that of the store path it was taken from, which stays when that one goes. A difference is
 /// made only where the file system has fewer blocks to give for it, so that small listings are whole.
 public enum ListingFiles {
@@ -47,7 +48,7 @@ public enum ListingFiles {
         }
         let difference = try manifest.open(beneath: differenceName).readAll(limit: .max)
         do {
-            return try Difference.applied(difference, to: base)
+            return try Difference.applied(difference, to: isSource ? writable(base) : base)
         } catch {
             throw StoreError.damagedDescription(
                 path: manifest.path(of: differenceName), reason: "\(error)")
@@ -76,6 +77,22 @@ public enum ListingFiles {
         }
     }
 
+    /// A listing in which the owner may write whatever he may read: most of the modes that files come with.
+    private static func writable(_ listing: Bytes) -> Bytes {
+        // Nothing else has these bytes: a space in a path, a target or an attribute is escaped.
+        let field = Bytes(" mode=0".utf8)
+        var result = listing
+        result.withUnsafeMutableBytes { text in
+            var place = 0
+            while let found = UnsafeRawBufferPointer(rebasing: text[place...]).firstOffset(of: field) {
+                place += found + field.count
+                guard place < text.count else { return }
+                if [UInt8(ascii: "4"), UInt8(ascii: "5")].contains(text[place]) { text[place] += 2 }
+            }
+        }
+        return result
+    }
+
     // MARK: - Writing
 
     /// Writes both listings of a store path into its new directory.
@@ -95,7 +112,8 @@ public enum ListingFiles {
             // Nothing was relocated: one file.
             try manifest.link(
                 StoreLayout.Name.listing, to: manifest, as: StoreLayout.Name.sourceListing)
-        } else if blocks(source.count) > 1, let difference = Difference.made(of: source, from: listing),
+        } else if blocks(source.count) > 1,
+            let difference = Difference.made(of: source, from: writable(listing)),
             blocks(difference.count) < blocks(source.count)
         {
             let name = StoreLayout.Name.sourceListing + StoreLayout.Name.differenceSuffix
@@ -113,11 +131,11 @@ public enum ListingFiles {
         let base = StoreLayout.Name.listingBase
         let isBased = try earlier.status(of: base) != nil
         let name = isBased ? base : StoreLayout.Name.listing
-        // An earlier version's damage is no reason to refuse this one. Half: the whole one may be kept for this one alone,
-        // some day.
+        // An earlier version's damage is no reason to refuse this one. A quarter: the whole one may be kept for this one
+        // alone, some day, and lines that have nothing in common make a third.
         guard let text = try? earlier.open(beneath: name).readAll(limit: .max),
             let difference = Difference.made(of: listing, from: text),
-            blocks(difference.count) * 2 <= blocks(listing.count)
+            blocks(difference.count) * 4 <= blocks(listing.count)
         else { return false }
         // A file has only so many names.
         guard (try? earlier.link(name, to: manifest, as: base)) != nil else { return false }

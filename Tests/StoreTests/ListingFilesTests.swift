@@ -29,8 +29,9 @@ import Testing
     private func names(_ manifest: Descriptor) throws -> [String] { try manifest.list().map(\.text) }
 
     private func collect(_ store: Store, _ gone: Metadata) throws -> Collection {
+        let roots = try store.root.directory(beneath: "gcroots")
+        try roots.unlink(gone.name + gone.version)
         for other in try store.packages() where other.baseName != gone.storePath {
-            let roots = try store.root.directory(beneath: "gcroots")
             try roots.replaceSymlink(
                 other.name + other.version, target: "/usr/store/\(other.baseName)".utf8, through: roots)
         }
@@ -87,7 +88,8 @@ import Testing
         try run(
             """
             zstd -q -d --patch-from=\(place)/base.mtree \(place)/tree.mtree.zst -o \(fixture.path)/tree
-            zstd -q -d --patch-from=\(fixture.path)/tree \(place)/source.mtree.zst -o \(fixture.path)/source
+            sed 's/ mode=04/ mode=06/; s/ mode=05/ mode=07/' \(fixture.path)/tree > \(fixture.path)/writable
+            zstd -q -d --patch-from=\(fixture.path)/writable \(place)/source.mtree.zst -o \(fixture.path)/source
             """)
         let manifest = try manifest(of: second, in: store)
         for (name, path) in [("tree.mtree", "tree"), ("source.mtree", "source")] {
@@ -113,6 +115,35 @@ import Testing
         }
         #expect(inodes[0] != nil && inodes[0] == inodes[1])
         #expect(try Store.rebuildIndex(root: fixture.root, command: "rebuild").packageCount == 3)
+    }
+
+    /// How many lists of objects the index has whole, and how many as changes.
+    private func noted() throws -> String {
+        let script = """
+            import sqlite3, sys
+            index = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+            for table in ("package_objects", "package_changes"):
+                print(index.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+            """
+        let result = try Fixture.run(
+            ["python3", "-c", script, fixture.root + "/index.sqlite"], output: fixture.path + "/output")
+        return result.text
+    }
+
+    @Test func theIndexNotesWhichObjectsChanged() throws {
+        let store = try fixture.store()
+        let versions = try (1...4).map { try add($0, to: store) }
+        #expect(try noted() == "1\n3\n")
+        // The base of the others, and a version between: what is foreseen is what is freed.
+        for (number, left) in [(0, "1\n2\n"), (2, "1\n1\n"), (1, "1\n0\n"), (3, "0\n0\n")] {
+            let collection = try collect(store, versions[number])
+            #expect(collection.plan.doomed.map(\.baseName) == [versions[number].storePath])
+            #expect(collection.plan.freed == collection.freed && collection.freed > 0)
+            #expect(try noted() == left)
+            #expect(try store.inconsistencies(readsContents: true) == [])
+            _ = try Store.rebuildIndex(root: fixture.root, command: "rebuild")
+            #expect(try noted() == left)
+        }
     }
 
     @Test func whatIsOfAnotherKindIsWhole() throws {
