@@ -17,8 +17,7 @@ extension Store {
 
     /// Puts the manifest and the aliases of a store path right.
     func repairManifest(
-        of package: Package, _ found: Examined, _ supply: ContentSupply, _ isDryRun: Bool,
-        _ result: inout RepairResult
+        of package: Package, _ supply: ContentSupply, _ isDryRun: Bool, _ result: inout RepairResult
     ) throws {
         let base = package.baseName
         let place = StoreLayout.Name.manifests + "/" + base
