@@ -29,6 +29,7 @@ let package = Package(
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CSquashFS", pkgConfig: "libsquashfs1", providers: [.apt(["libsquashfs-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
@@ -42,7 +43,8 @@ let package = Package(
 
         // 2: vocabulary: bytes, files and trees; ELF; the contract on disk.
         .target(
-            name: "Files", dependencies: ["CLinux", "CCrypto", "CISAL", "CZlib"], swiftSettings: settings),
+            name: "Files", dependencies: ["CLinux", "CCrypto", "CISAL", "CZlib", "CZstd"],
+            swiftSettings: settings),
         .target(name: "ELF", dependencies: ["CScan"], swiftSettings: settings),
         .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: settings),
         .target(

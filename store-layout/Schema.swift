@@ -126,5 +126,16 @@ public enum Schema {
         Migration(
             name: "remotes are files", preparation: .remotesToFiles,
             sql: "DROP TABLE IF EXISTS remote;"),
+        Migration(
+            name: "objects of packages as what has changed since an earlier version",
+            sql: """
+                CREATE TABLE package_changes (
+                    package INTEGER PRIMARY KEY REFERENCES package (id) ON DELETE CASCADE,
+                    base INTEGER NOT NULL REFERENCES package_objects (package) ON DELETE CASCADE,
+                    removed BLOB NOT NULL,
+                    added BLOB NOT NULL
+                ) STRICT;
+                CREATE INDEX package_changes_by_base ON package_changes (base);
+                """),
     ]
 }

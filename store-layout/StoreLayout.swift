@@ -116,6 +116,11 @@ public enum StoreLayout {
         public static let sourceListing = "source.mtree"
         /// In a directory of ``manifests``: the listing of the relocated tree.
         public static let listing = "tree.mtree"
+        /// In a directory of ``manifests``: what ``listing`` is kept as a difference from, a whole listing.
+        public static let listingBase = "base.mtree"
+        /// After the name of a listing that is kept as a difference: the source listing from the other one, and that from
+        /// ``listingBase``.
+        public static let differenceSuffix = ".zst"
         /// In a directory of ``manifests``: name, version and the rest, for rebuilding the index.
         public static let metadata = "metadata.json"
         /// In a directory of ``manifests``: what the index says that is nowhere else: when, and what was imported.
@@ -127,9 +132,11 @@ public enum StoreLayout {
     /// The index and what SQLite keeps beside it; whoever reads the one needs the others.
     public static let indexFiles = ["", "-wal", "-shm"].map { Name.index + $0 }
 
-    /// The files of a directory of ``Name/manifests``.
+    /// The files of a directory of ``Name/manifests``: of each listing there is one of two forms.
     public static let manifestFiles = [
-        Name.sourceListing, Name.listing, Name.metadata, Name.report, Name.registration,
+        Name.sourceListing, Name.sourceListing + Name.differenceSuffix,
+        Name.listing, Name.listing + Name.differenceSuffix, Name.listingBase,
+        Name.metadata, Name.report, Name.registration,
     ]
 
     /// Directories that a new root gets, with their modes.

@@ -204,6 +204,58 @@ def running_program(tests):
     expect_clean(store)
 
 
+def versions(tests):
+    """Versions of a package, whose listings and objects are kept as what changed: whole again, exported, collected."""
+    store = tests.store()
+    bases = []
+    for version in ("1", "2", "3"):
+        tree = tests.directory / f"many-{tests.count}-{version}"
+        for number in range(400):
+            place = tree / f"usr/share/many/d{number // 100}/file-{number}"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(f"file {number}" + (f" of version {version}" if number % 40 == 0 else "") + "\n")
+        (tree / "usr/bin").mkdir()
+        (tree / "usr/bin/many").write_text("#!/bin/sh\necho many\n")
+        (tree / "usr/bin/many").chmod(0o755)
+        path = store.sxs("import", f"dir:{tree}", "--name", "many", "--version", version, "--expose", "all").strip()
+        bases.append(path.split("/")[-1])
+    first, second, third = (store.root / "manifests" / base for base in bases)
+    whole = (first / "tree.mtree").stat()
+    for manifest in (second, third):
+        expect((manifest / "base.mtree").stat().st_ino == whole.st_ino, "the base is no link to the first listing")
+        expect((manifest / "tree.mtree.zst").stat().st_size * 10 < whole.st_size, "the difference is hardly shorter")
+    expect_clean(store)
+    before = rows(store.root)
+    expect([len(before[name]) for name in ("package_objects", "package_changes")] == [1, 2], "objects are not noted as changes")
+    store.sxs("index", "rebuild")
+    expect(rows(store.root) == before, "an index that was made anew differs")
+    # Another store has it whole, with the same store path.
+    image = tests.directory / f"many_{tests.count}.raw"
+    store.sxs("export", f"/usr/store/{bases[1]}", "--output", image)
+    os.chmod(image, 0o644)
+    other = tests.store()
+    expect(other.sxs("import", image).strip().endswith(bases[1]), "what was exported is another store path")
+    # Each version's listing is its own again, from the tree.
+    damage(second / "base.mtree")
+    status, findings = fsck(store)
+    found = {finding["path"] for finding in findings}
+    expect(status == 1 and found == {f"manifests/{base}/tree.mtree" for base in bases}, f"exit status {status}: {findings}")
+    status, output = store.attempt("export", f"/usr/store/{bases[2]}", "--output", tests.directory / "many_damaged.raw")
+    expect(status == 1 and "tree.mtree.zst cannot be read: it is damaged" in output and "hint:" in output,
+           f"exit status {status}: {output}")
+    report = store.json("repair")
+    expect(not report["lost"] and len(report["repaired"]) == 3, f"repaired: {report}")
+    expect_clean(store)
+    expect(not list(store.root.glob("manifests/*/base.mtree")), "a base is left that nobody needs")
+    os.symlink(f"/usr/store/{bases[2]}", store.root / "gcroots/mine")
+    plan = store.json("gc", "--dry-run")
+    report = store.json("gc")
+    expect(len(report["removed"]) == 2 and report["freed"] == plan["freed"] > 0, f"{report} is not what was planned: {plan}")
+    after = rows(store.root)
+    expect([len(after[name]) for name in ("package_objects", "package_changes")] == [1, 0], "objects are not noted again")
+    expect_clean(store)
+
+
 def from_elsewhere(tests):
     """Another image, another store, or nothing: what is lost is named, file by file."""
     store = tests.store()

@@ -3,6 +3,8 @@ internal import Glibc
 
 /// Removing directories with all that is in them. Others may be removing the same: what is gone is fine.
 extension Descriptor {
+    private static let isRoot = geteuid() == 0
+
     /// Directories below each other that one thread removes by itself.
     private static let deepest = 24
 
@@ -49,8 +51,10 @@ extension Descriptor {
         _ directory: Descriptor, named name: UnsafePointer<CChar>, depth: Int, below top: Descriptor,
         _ queue: WorkQueue<Bytes>
     ) throws {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 8)
+        defer { buffer.deallocate() }
         while true {
-            try directory.forEachNewEntry { child, type in
+            let count = try directory.forEachNewEntry(buffer) { child, type in
                 if type != UInt8(DT_DIR), try directory.remove(child, flags: 0) { return }
                 let isLeft = depth >= Self.deepest || queue.isShort
                 if isLeft,
@@ -64,32 +68,39 @@ extension Descriptor {
                     _ = try directory.remove(child, flags: 0)
                 }
             }
+            // Where there was room for one more, it is most likely empty by now: that need not be asked for.
+            guard count + Self.longestEntry <= buffer.count else { continue }
             if try remove(name, flags: AT_REMOVEDIR, opensUp: depth > 0) { return }
             // A file system may leave out names while others are removed: those are there on another look.
-            guard lseek(directory.number, 0, SEEK_SET) == 0 else { throw SystemError("list", directory.path) }
+            guard count > 0 || lseek(directory.number, 0, SEEK_SET) == 0 else {
+                throw SystemError("list", directory.path)
+            }
         }
     }
 
-    /// Calls `body` with each name in this directory, which nobody listed since it was opened, and its type.
-    private func forEachNewEntry(_ body: (UnsafePointer<CChar>, UInt8) throws -> Void) throws {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 8)
-        defer { buffer.deallocate() }
-        guard let start = buffer.baseAddress else { return }
-        while true {
-            let count = sxs_getdents(number, start, UInt(buffer.count))
-            guard count >= 0 else { throw SystemError("list", path) }
-            if count == 0 { return }
-            var offset = 0
-            // Source: getdents64(2).
-            while offset < count {
-                let length = Int(buffer.load(fromByteOffset: offset + 16, as: UInt16.self))
-                let name = (start + offset + 19).assumingMemoryBound(to: CChar.self)
-                let type = buffer[offset + 18]
-                offset += length
-                let isItself = name[0] == 0x2e && (name[1] == 0 || name[1] == 0x2e && name[2] == 0)
-                if !isItself { try body(name, type) }
-            }
+    /// Bytes of an entry as getdents64(2) gives it, at most: 19, a name, and what aligns it.
+    private static let longestEntry = 280
+
+    /// Calls `body` with some names in this directory, which nobody else lists, and their types.
+    ///
+    /// - Returns: Bytes of the buffer that were filled; 0 at the end.
+    private func forEachNewEntry(
+        _ buffer: UnsafeMutableRawBufferPointer, _ body: (UnsafePointer<CChar>, UInt8) throws -> Void
+    ) throws -> Int {
+        guard let start = buffer.baseAddress else { return 0 }
+        let count = sxs_getdents(number, start, UInt(buffer.count))
+        guard count >= 0 else { throw SystemError("list", path) }
+        var offset = 0
+        // Source: getdents64(2).
+        while offset < count {
+            let length = Int(buffer.load(fromByteOffset: offset + 16, as: UInt16.self))
+            let name = (start + offset + 19).assumingMemoryBound(to: CChar.self)
+            let type = buffer[offset + 18]
+            offset += length
+            let isItself = name[0] == 0x2e && (name[1] == 0 || name[1] == 0x2e && name[2] == 0)
+            if !isItself { try body(name, type) }
         }
+        return Int(count)
     }
 
     /// Removes an entry of this directory.
@@ -121,7 +132,7 @@ extension Descriptor {
         guard opened >= 0 else { throw SystemError("open directory", path) }
         let directory = Descriptor(taking: opened, path: path)
         // To search it takes another right than to list it; root needs neither.
-        if geteuid() != 0, faccessat(opened, ".", X_OK, 0) != 0, fchmod(opened, 0o700) != 0 {
+        if !Self.isRoot, faccessat(opened, ".", X_OK, 0) != 0, fchmod(opened, 0o700) != 0 {
             throw SystemError("set permissions of", path)
         }
         return directory

@@ -124,8 +124,7 @@ extension Session {
         version: PackageVersion, options: ExportOptions, in store: Store
     ) throws -> ExportedTree {
         let manifest = try store.manifest(of: package.storePath)
-        let read = { (name: String) in try manifest.open(beneath: name).readAll(limit: .max) }
-        let listing = try read(StoreLayout.Name.listing)
+        let listing = try ListingFiles.readPresent(StoreLayout.Name.listing, in: manifest)
         guard Digest(hashing: listing).hex == package.listingDigest else {
             throw ExportError.damagedPackage(package.name)
         }
@@ -165,8 +164,16 @@ extension Session {
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
         result.addManifest([
             (StoreLayout.Name.metadata, try Bytes(encoder.encode(metadata))),
-            (StoreLayout.Name.sourceListing, try read(StoreLayout.Name.sourceListing)),
-            (StoreLayout.Name.listing, listing), (StoreLayout.Name.report, try read(StoreLayout.Name.report)),
+            (
+                StoreLayout.Name.sourceListing,
+                try ListingFiles.readPresent(
+                    StoreLayout.Name.sourceListing, in: manifest, listing: listing)
+            ),
+            (StoreLayout.Name.listing, listing),
+            (
+                StoreLayout.Name.report,
+                try manifest.open(beneath: StoreLayout.Name.report).readAll(limit: .max)
+            ),
         ])
         return result
     }

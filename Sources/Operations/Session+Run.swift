@@ -94,7 +94,7 @@ extension Session {
         let manifest = try openStore().manifest(of: package.storePath)
         var tree = Tree()
         let entries = try TreeListing.parse(
-            manifest.open(beneath: StoreLayout.Name.listing).readAll(limit: .max))
+            ListingFiles.readPresent(StoreLayout.Name.listing, in: manifest))
         let prefix = Array((StoreLayout.storeDirectory + "/" + package.storePath).utf8)
         for entry in entries {
             let kind: Tree.Kind

@@ -54,8 +54,12 @@ public final class OtherStore: RepairSource {
 
     /// The same file of its own manifest of the same store path.
     public func manifestFile(_ name: String, of baseName: String) throws -> Bytes? {
-        let path = [StoreLayout.Name.manifests, baseName, name].joined(separator: "/")
-        return try? root.open(beneath: path).readAll(limit: .max)
+        // What is damaged there is of no use here.
+        let manifest = try? root.directory(beneath: StoreLayout.Name.manifests + "/" + baseName)
+        guard [StoreLayout.Name.listing, StoreLayout.Name.sourceListing].contains(name) else {
+            return try? manifest?.open(beneath: name).readAll(limit: .max)
+        }
+        return try? manifest.map { try ListingFiles.readPresent(name, in: $0) }
     }
 }
 

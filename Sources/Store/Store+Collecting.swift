@@ -48,6 +48,8 @@ extension Store {
                 try moveGenerations(generations.map(\.number), of: profile, to: area)
             }
             try carryOut(&plan, to: area, outside: outside)
+            // What was noted as changes of something that is gone now.
+            if !plan.doomed.isEmpty { try enterMissingObjectUses() }
             try dropDanglingRoots(plan.dangling)
             try renewRegistrations()
             database.emptiesLog = true
@@ -75,7 +77,8 @@ extension Store {
                     ) {
                         $0.text(0)
                     }
-                    if !names.isEmpty { aliases[path.baseName] = names }
+                    // Also where there are none: nobody need look for them in its manifest.
+                    aliases[path.baseName] = names
                     try database.run("DELETE FROM package WHERE id = ?", [.integer(row)])
                 }
             }

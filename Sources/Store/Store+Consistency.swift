@@ -143,13 +143,11 @@ extension Store {
         let aliases = try database.query(
             "SELECT name, target FROM alias WHERE package = ? ORDER BY name", [row]
         ) { AliasRecord(name: $0.text(0), target: $0.text(1)) }
-        let objects = try database.query("SELECT objects FROM package_objects WHERE package = ?", [row]) {
-            Array($0.bytes(0))
-        }
+        let objects = try notedObjectUses(of: registration.number)
         let unfiled = try database.query("SELECT 1 FROM unfiled WHERE package = ?", [row]) { _ in true }
         return IndexedPackage(
             package: package, registration: registration,
-            aliases: aliases.sorted { $0.name < $1.name }, objects: objects.first,
+            aliases: aliases.sorted { $0.name < $1.name }, objects: objects,
             isUnfiled: !unfiled.isEmpty)
     }
 

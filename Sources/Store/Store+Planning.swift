@@ -131,11 +131,8 @@ extension Store {
         // Of those that go: the uses of each, one after the other.
         var uses: Bytes = []
         var ranges = [Range<Int>](repeating: 0..<0, count: all.registered.count)
-        var number = 0
         try forEachObjectUses { row, bytes in
-            // Both are in the order of rows.
-            while number < all.registered.count, all.registered[number].row < row { number += 1 }
-            guard number < all.registered.count, all.registered[number].row == row else { return }
+            guard let number = all.number(of: row) else { return }
             if isKept[number] {
                 ObjectUses.forEach(in: bytes) { objects.keep($0.fingerprint) }
             } else {
@@ -241,6 +238,16 @@ private struct Candidates {
     /// Base names; those of ``registered`` are the first.
     private(set) var names = NameTable()
     private(set) var registered: [Registered] = []
+
+    /// The number of the registered one with a row.
+    func number(of row: Int) -> Int? {
+        var (low, high) = (0, registered.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if registered[middle].row < row { low = middle + 1 } else { high = middle }
+        }
+        return low < registered.count && registered[low].row == row ? low : nil
+    }
 
     init(in store: Store) throws {
         try store.database.forEach("SELECT base_name, id, name, version, size FROM package ORDER BY id") {

@@ -203,7 +203,7 @@ extension Store {
     private func finishTree(_ tree: String, mode: mode_t, in manifest: Descriptor) throws {
         // A reference has no mode of its own.
         guard mode & S_IFMT == S_IFDIR, mode & 0o222 != 0 else { return }
-        let listing = try manifest.open(beneath: StoreLayout.Name.listing).readAll(limit: .max)
+        let listing = try ListingFiles.readPresent(StoreLayout.Name.listing, in: manifest)
         let newline = UInt8(ascii: "\n")
         let lines = listing.split(separator: newline, maxSplits: 3, omittingEmptySubsequences: false)
         // The top is the first entry, after two lines.

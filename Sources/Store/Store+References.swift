@@ -114,10 +114,13 @@ extension Store {
         let source = try base.manifest(of: baseName)
         try area.makeDirectory("manifest", mode: 0o700, existing: false)
         let manifest = try area.directory(beneath: "manifest")
-        for name in [
-            StoreLayout.Name.sourceListing, StoreLayout.Name.listing, StoreLayout.Name.metadata,
-            StoreLayout.Name.report,
-        ] {
+        let listings = try [StoreLayout.Name.listing, StoreLayout.Name.sourceListing].map { name in
+            try ListingFiles.readPresent(name, in: source)
+        }
+        try ListingFiles.write(
+            listings[0], source: listings[1], in: manifest,
+            earlier: try earlierManifest(of: metadata))
+        for name in [StoreLayout.Name.metadata, StoreLayout.Name.report] {
             let copy = try manifest.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
             try copy.copyContents(of: source.open(beneath: name))
             try copy.setMode(0o444)

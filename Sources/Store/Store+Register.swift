@@ -42,19 +42,18 @@ extension Store {
 
             try area.directory.makeDirectory("manifest", mode: 0o700, existing: false)
             let manifest = try area.directory.directory(beneath: "manifest")
+            let earlier = try earlierManifest(of: metadata)
+            try ListingFiles.write(listing, source: sourceListing, in: manifest, earlier: earlier)
             for (name, contents) in [
-                (StoreLayout.Name.sourceListing, sourceListing), (StoreLayout.Name.listing, listing),
                 (StoreLayout.Name.metadata, try JSON.encode(metadata)), (StoreLayout.Name.report, report),
                 (StoreLayout.Name.registration, registration.text),
             ] {
-                if name == StoreLayout.Name.listing, contents == sourceListing {
-                    // Nothing was relocated: one file.
-                    try manifest.link(StoreLayout.Name.sourceListing, to: manifest, as: name)
+                if name == StoreLayout.Name.report,
+                    ListingFiles.linkEqual(name, contents, from: earlier, to: manifest)
+                {
                     continue
                 }
-                let file = try manifest.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
-                try contents.withUnsafeBytes { try file.write($0) }
-                try file.setMode(0o444)
+                try ListingFiles.write(name, contents, in: manifest)
             }
             try manifest.setMode(0o755)
 
@@ -81,6 +80,16 @@ extension Store {
                 uses)
             return metadata
         }
+    }
+
+    /// The manifest of the store path of the same name that was registered last: most of it may be the same.
+    func earlierManifest(of metadata: Metadata) throws -> Descriptor? {
+        let sql = "SELECT base_name FROM package WHERE name = ? AND base_name <> ? ORDER BY id DESC LIMIT 1"
+        let name = try database.query(sql, [.text(metadata.name), .text(metadata.storePath)]) {
+            $0.text(0)
+        }.first
+        // One that is damaged is of no use, and no reason to refuse another.
+        return name.flatMap { try? root.directory(beneath: StoreLayout.Name.manifests + "/" + $0) }
     }
 
     /// The steps that others see, each undone if a later one fails.

@@ -33,8 +33,8 @@ extension Store {
             var result = RepairResult()
             let supply = ContentSupply(root: root, area: area, sources: sources, isDryRun: isDryRun)
             for round in 1...Self.roundLimit {
-                for (package, found) in examined {
-                    try repairManifest(of: package, found, supply, isDryRun, &result)
+                for (package, _) in examined {
+                    try repairManifest(of: package, supply, isDryRun, &result)
                 }
                 let trees = try sharing(examined) + examined.map { ($0, $1.tree) }
                 supply.owners = trees.map(\.0.baseName)

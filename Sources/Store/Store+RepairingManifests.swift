@@ -17,8 +17,7 @@ extension Store {
 
     /// Puts the manifest and the aliases of a store path right.
     func repairManifest(
-        of package: Package, _ found: Examined, _ supply: ContentSupply, _ isDryRun: Bool,
-        _ result: inout RepairResult
+        of package: Package, _ supply: ContentSupply, _ isDryRun: Bool, _ result: inout RepairResult
     ) throws {
         let base = package.baseName
         let place = StoreLayout.Name.manifests + "/" + base
@@ -38,23 +37,31 @@ extension Store {
             try manifest.replaceFile(
                 name, contents: text, mode: 0o444, through: temporary(), isDurable: true)
         }
-        func isWrong(_ name: String) -> Bool {
-            found.manifest.contains { $0.kind != .alias && $0.path == name }
-        }
         func isMissing(_ name: String) throws -> Bool { try manifest.status(of: name) == nil }
-        let listing = StoreLayout.Name.listing
-        if isWrong(listing) {
+        /// A listing is put in its place whole, whatever it was before.
+        func putListing(_ name: String, _ contents: (Bytes, origin: String)?) throws {
+            try put(name, contents)
+            guard contents != nil, !isDryRun else { return }
+            try ListingFiles.removeDifference(name, in: manifest)
+        }
+        let name = StoreLayout.Name.listing
+        var ignored: [Problem] = []
+        var listing = try Self.listing(of: package, in: manifest, &ignored)
+        if listing == nil {
             let own = try listingOfTree(package).map { ($0, origin: "the tree itself") }
-            try put(
-                listing,
-                own
-                    ?? supply.manifestFile(listing, of: base) { text in
-                        Digest(hashing: text).hex == package.listingDigest ? text : nil
-                    })
+            let found =
+                try own
+                ?? supply.manifestFile(name, of: base) { text in
+                    Digest(hashing: text).hex == package.listingDigest ? text : nil
+                }
+            // Before it: the source's may be a difference from it, and is whole again then.
+            listing = found?.0
+            try putListing(name, found)
         }
         let source = StoreLayout.Name.sourceListing
-        if try isWrong(source) || isMissing(source) {
-            try put(
+        let sourceText = try ListingFiles.readWhole(source, in: manifest, listing: listing).text
+        if sourceText.map({ Digest(hashing: $0).hex }) != package.tree {
+            try putListing(
                 source,
                 supply.manifestFile(source, of: base) { text in
                     Digest(hashing: text).hex == package.tree ? text : nil

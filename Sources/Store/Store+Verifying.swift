@@ -157,10 +157,10 @@ extension Store {
         } else {
             examined.manifest.append(Problem(path: StoreLayout.Name.metadata, kind: .manifest))
         }
-        let source = try? manifest.open(beneath: StoreLayout.Name.sourceListing).readAll(limit: .max)
-        if source.map({ Digest(hashing: $0).hex }) != package.tree {
-            examined.manifest.append(
-                Problem(path: StoreLayout.Name.sourceListing, kind: source == nil ? .missing : .manifest))
+        let sourceName = StoreLayout.Name.sourceListing
+        let source = try ListingFiles.readWhole(sourceName, in: manifest, listing: listing)
+        if source.text.map({ Digest(hashing: $0).hex }) != package.tree {
+            examined.manifest.append(Problem(path: sourceName, kind: source.isThere ? .manifest : .missing))
         }
         if try manifest.status(of: StoreLayout.Name.report) == nil {
             examined.manifest.append(Problem(path: StoreLayout.Name.report, kind: .missing))
@@ -181,13 +181,10 @@ extension Store {
     static func listing(
         of package: Package, in manifest: Descriptor, _ problems: inout [Problem]
     ) throws -> Bytes? {
-        guard try manifest.status(of: StoreLayout.Name.listing) != nil else {
-            problems.append(Problem(path: StoreLayout.Name.listing, kind: .missing))
-            return nil
-        }
-        let listing = try manifest.open(beneath: StoreLayout.Name.listing).readAll(limit: .max)
-        guard Digest(hashing: listing).hex == package.listingDigest else {
-            problems.append(Problem(path: StoreLayout.Name.listing, kind: .manifest))
+        let name = StoreLayout.Name.listing
+        let (isThere, listing) = try ListingFiles.readWhole(name, in: manifest)
+        guard let listing, Digest(hashing: listing).hex == package.listingDigest else {
+            problems.append(Problem(path: name, kind: isThere ? .manifest : .missing))
             return nil
         }
         return listing

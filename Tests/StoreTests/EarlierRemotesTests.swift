@@ -19,7 +19,8 @@ import Testing
                 CREATE TABLE remote (name TEXT PRIMARY KEY, kind TEXT NOT NULL, location TEXT NOT NULL)
                     STRICT, WITHOUT ROWID;
                 INSERT INTO remote VALUES ('images', 'directory', '/srv/images'), ('b', 'directory', '/srv/a b');
-                PRAGMA user_version = \(Schema.version - 1);
+                DROP TABLE package_changes;
+                PRAGMA user_version = 5;
                 ''')
             """
         let run = try Fixture.run(

@@ -151,7 +151,7 @@ import Testing
         let script = """
             import sqlite3, sys
             d = sqlite3.connect(sys.argv[1])
-            d.execute("DROP TABLE unfiled"); d.execute("PRAGMA user_version = 4"); d.commit()
+            d.execute("DROP TABLE package_changes"); d.execute("DROP TABLE unfiled"); d.execute("PRAGMA user_version = 4"); d.commit()
             """
         let result = try Fixture.run(
             ["python3", "-c", script, fixture.root + "/index.sqlite"], output: fixture.path + "/output")
