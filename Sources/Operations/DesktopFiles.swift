@@ -65,7 +65,10 @@ struct DesktopFiles {
                 files.append(GenerationFile(path: try Self.place(of: path), content: .bytes(rewritten)))
             }
         }
-        for cache in try caches(shown) { files += try self.files(of: cache) }
+        let caches = try caches(shown)
+        // Before programs run for packages that cannot be shown together.
+        if !caches.isEmpty { try store.checkGeneration(of: packages) }
+        for cache in caches { files += try self.files(of: cache) }
         return files
     }
 
@@ -181,6 +184,8 @@ struct DesktopFiles {
     ) throws -> [DesktopCache.Input] {
         var found: [String: String] = [:]
         for package in packages.reversed() {
+            // Asked first without opening the tree, for of a thousand packages few have any.
+            guard try store.mayHave(directory, in: package.baseName) else { continue }
             let top = try store.tree(of: package.baseName)
             guard try top.status(of: directory.bytes) != nil else { continue }
             for entry in try top.open(beneath: directory.bytes, flags: O_RDONLY | O_DIRECTORY).list() {

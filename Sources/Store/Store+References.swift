@@ -1,4 +1,4 @@
-internal import Files
+public import Files
 internal import Glibc
 public import StoreLayout
 
@@ -26,6 +26,18 @@ extension Store {
     private static func isReached(_ place: String?) -> Bool {
         var status = stat()
         return place.map { stat($0, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR } ?? false
+    }
+
+    /// Whether a tree may have something at a path: its name is followed, wherever links lead it, and nothing is read.
+    ///
+    /// - Throws: ``StoreError/lostTree(baseName:place:source:)`` where a base does not have the tree.
+    public func mayHave(_ path: TreePath, in baseName: String) throws -> Bool {
+        let tree = Array("\(StoreLayout.Name.store)/\(baseName)".utf8)
+        if try root.status(of: tree + [UInt8(ascii: "/")] + path.bytes) != nil { return true }
+        // A link to another store.
+        let mode = try root.status(of: tree)?.st_mode ?? 0
+        if mode & S_IFMT != S_IFDIR { _ = try openTree(baseName) }
+        return false
     }
 
     /// Opens the tree of a base name that is registered or was.

@@ -85,23 +85,21 @@ extension GenerationChange {
             try Console.printJSON(self)
             return try activation?.check() ?? ()
         }
-        for package in removed
-        where !added.contains(where: { $0.split(separator: " ").first == package.split(separator: " ").first }
-        ) {
-            Console.print("- \(package)")
-        }
-        for package in added {
-            let name = package.split(separator: " ").first
-            let old = removed.first { $0.split(separator: " ").first == name }
-            Console.print(
-                "+ \(package)" + (old.map { " (was \($0.split(separator: " ").last ?? ""))" } ?? ""))
+        let name = { (package: String) in package.split(separator: " ").first ?? "" }
+        let new = Set(added.map(name))
+        let old = Dictionary(removed.map { (name($0), $0) }, uniquingKeysWith: { first, _ in first })
+        var lines = removed.filter { !new.contains(name($0)) }.map { "- \($0)" }
+        lines += added.map { package in
+            let before = old[name(package)]?.split(separator: " ").last
+            return "+ \(package)" + (before.map { " (was \($0))" } ?? "")
         }
         let state =
             previous == generation
             ? "is active, unchanged" : "is active" + (previous.map { " (before: \($0))" } ?? "")
-        Console.print("\(profile): generation \(generation) \(state)")
+        lines.append("\(profile): generation \(generation) \(state)")
+        Console.print(lines.joined(separator: "\n"))
         activation?.show()
-        if !added.isEmpty, !commands.isEmpty { Console.print("commands are in \(bin)") }
+        if !added.isEmpty, hasCommands { Console.print("commands are in \(bin)") }
         try activation?.check()
     }
 }
