@@ -270,31 +270,26 @@ extension Session {
         before: GenerationContents?, activation: ServiceActivation?, in store: Store
     ) throws -> GenerationChange {
         let changes =
-            try before.map { try contents.difference(from: $0) } ?? (gone: [], new: contents.packages())
-        let text = { (package: GenerationPackage) in
-            let (name, version) = try self.name(of: package, in: store)
-            return "\(name) \(version)"
+            try before.map { try contents.difference(from: $0) } ?? (gone: [], new: contents.packageNames())
+        let text = { (baseNames: [String]) in
+            try zip(baseNames, try store.names(of: baseNames)).map { baseName, package in
+                guard let package else {
+                    throw OperationError.missingFile(
+                        StoreLayout.storeDirectory + "/" + baseName, package: baseName)
+                }
+                return "\(package.name) \(package.version)"
+            }
         }
         let kept = { (found: GenerationExtension) in "\(found.name) \(found.version)" }
         let extensions = (before: before?.extensions ?? [], after: contents.extensions)
         return GenerationChange(
             of: generation, contents: contents, previous: previous,
-            added: try changes.new.map(text)
+            added: try text(changes.new)
                 + extensions.after.filter { !extensions.before.contains($0) }.map(kept),
-            removed: try changes.gone.map(text)
+            removed: try text(changes.gone)
                 + extensions.before.filter { !extensions.after.contains($0) }.map(kept),
             mergeChanges: ExtensionChange.between(extensions.before, extensions.after), bin: binDirectory,
             activation: activation)
-    }
-
-    private func name(
-        of shown: GenerationPackage, in store: Store
-    ) throws -> (name: String, version: String) {
-        guard let package = try store.name(of: shown.baseName) else {
-            throw OperationError.missingFile(
-                StoreLayout.storeDirectory + "/" + shown.baseName, package: shown.baseName)
-        }
-        return package
     }
 
     /// The directory with the active generation's commands.

@@ -57,21 +57,36 @@ public struct GenerationContents: Sendable {
     /// Whether there is anything for the host's own tools.
     public var isForSystem: Bool { has(GenerationListing.isSystem) }
 
-    /// What one of two generations has and the other one has not, or shows in another way.
+    /// Base names of packages that one of two generations has and the other one has not, or shows in another way.
     ///
     /// - Throws: ``StoreError/damagedDescription(path:reason:)``; of packages that both have, the text is not looked at.
-    public func difference(
-        from old: GenerationContents
-    ) throws -> (gone: [GenerationPackage], new: [GenerationPackage]) {
-        let (before, after) = try old.withPackages { left in
+    public func difference(from old: GenerationContents) throws -> (gone: [String], new: [String]) {
+        try old.withPackages { left in
             try withPackages { right in
-                let (ours, theirs) = Self.differing(left, right)
-                return (try old.packages(ours), try packages(theirs))
+                let (left, right) = Self.differing(left, right)
+                // Where one has more than the other, names are enough.
+                if left.isEmpty || right.isEmpty { return (Self.names(left), Self.names(right)) }
+                let (before, after) = (try old.packages(left), try packages(right))
+                // What is between the first difference and the last may still be the same.
+                let (known, kept) = (Self.byName(before), Self.byName(after))
+                return (
+                    before.filter { kept[$0.baseName] != $0 }.map(\.baseName),
+                    after.filter { known[$0.baseName] != $0 }.map(\.baseName)
+                )
             }
         }
-        // What is between the first difference and the last may still be the same.
-        let (known, kept) = (Self.byName(before), Self.byName(after))
-        return (before.filter { kept[$0.baseName] != $0 }, after.filter { known[$0.baseName] != $0 })
+    }
+
+    /// Base names of the packages.
+    public func packageNames() -> [String] { withPackages(Self.names) }
+
+    private static func names(_ lines: UnsafeRawBufferPointer) -> [String] {
+        var names: [String] = []
+        lines.forEachLine { line in
+            if let name = GenerationListing.package(line) { names.append(name) }
+            return true
+        }
+        return names
     }
 
     private static func byName(_ packages: [GenerationPackage]) -> [String: GenerationPackage] {

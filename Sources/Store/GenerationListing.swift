@@ -110,6 +110,12 @@ enum GenerationListing {
         text.hasWord(Word.package, at: place) || text.hasWord(Word.preferred, at: place)
     }
 
+    /// The base name of the package that a line begins; `nil` for other lines.
+    static func package(_ line: UnsafeRawBufferPointer) -> String? {
+        guard isPackage(line, at: 0), let space = line.firstIndex(of: space) else { return nil }
+        return String(decoding: line[(space + 1)...], as: UTF8.self)
+    }
+
     /// Whether a line says what the host's own tools are to see.
     static func isSystem(_ line: UnsafeRawBufferPointer) -> Bool { line.hasWord(Word.system, at: 0) }
 

@@ -163,6 +163,7 @@ struct GenerationPlan {
 
     /// Adds files, but none below a link: a package that shows a whole directory has said what is in it.
     private mutating func add(_ files: [GenerationFile]) {
+        guard !files.isEmpty else { return }
         let linked = Set(links.flatMap { place, links in links.map { place.appending($0.name.utf8) } })
         for file in files {
             guard let parent = file.path.parent else { continue }

@@ -123,10 +123,14 @@ extension Store {
         return Dictionary(rows, uniquingKeysWith: { first, _ in first })
     }
 
-    /// The name and version of a package; `nil` if it is not registered.
-    public func name(of baseName: String) throws -> (name: String, version: String)? {
+    /// Names and versions of packages, in the order of their base names; `nil` for those that are not registered.
+    public func names(of baseNames: [String]) throws -> [(name: String, version: String)?] {
         let sql = "SELECT name, version FROM package WHERE base_name = ?"
-        return try database.query(sql, [.text(baseName)]) { (name: $0.text(0), version: $0.text(1)) }.first
+        return try database.reading {
+            try baseNames.map { baseName in
+                try database.query(sql, [.text(baseName)]) { (name: $0.text(0), version: $0.text(1)) }.first
+            }
+        }
     }
 
     /// The directory of a generation.

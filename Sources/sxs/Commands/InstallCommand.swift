@@ -85,13 +85,21 @@ extension GenerationChange {
             try Console.printJSON(self)
             return try activation?.check() ?? ()
         }
-        let name = { (package: String) in package.split(separator: " ").first ?? "" }
-        let new = Set(added.map(name))
-        let old = Dictionary(removed.map { (name($0), $0) }, uniquingKeysWith: { first, _ in first })
-        var lines = removed.filter { !new.contains(name($0)) }.map { "- \($0)" }
-        lines += added.map { package in
-            let before = old[name(package)]?.split(separator: " ").last
-            return "+ \(package)" + (before.map { " (was \($0))" } ?? "")
+        let name = { (package: String) in
+            package[..<(package.utf8.firstIndex(of: UInt8(ascii: " ")) ?? package.endIndex)]
+        }
+        var lines: [String] = []
+        // Where a thousand only come or only go, nothing is looked up.
+        if added.isEmpty || removed.isEmpty {
+            lines = removed.map { "- \($0)" } + added.map { "+ \($0)" }
+        } else {
+            let new = Set(added.map(name))
+            let old = Dictionary(removed.map { (name($0), $0) }, uniquingKeysWith: { first, _ in first })
+            lines = removed.filter { !new.contains(name($0)) }.map { "- \($0)" }
+            lines += added.map { package in
+                let before = old[name(package)]?.split(separator: " ").last
+                return "+ \(package)" + (before.map { " (was \($0))" } ?? "")
+            }
         }
         let state =
             previous == generation
