@@ -183,9 +183,9 @@ struct DesktopFiles {
         _ directory: TreePath, _ isWanted: (String) -> Bool
     ) throws -> [DesktopCache.Input] {
         var found: [String: String] = [:]
-        for package in packages.reversed() {
-            // Asked first without opening the tree, for of a thousand packages few have any.
-            guard try store.mayHave(directory, in: package.baseName) else { continue }
+        // Of a thousand packages few have any: no other tree is opened.
+        let candidates = try store.mayHave(directory, among: packages.map(\.baseName))
+        for package in packages.reversed() where candidates.contains(package.baseName) {
             let top = try store.tree(of: package.baseName)
             guard try top.status(of: directory.bytes) != nil else { continue }
             for entry in try top.open(beneath: directory.bytes, flags: O_RDONLY | O_DIRECTORY).list() {

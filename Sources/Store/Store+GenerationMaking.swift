@@ -279,7 +279,7 @@ extension Store {
                 {
                     continue
                 }
-                try place.makeSymlink(link.name, target: link.target)
+                try place.makeSymlink(link.name, target: plan.target(of: link))
             }
             for file in plan.files[path] ?? [] { try self.place(file, in: place) }
         }

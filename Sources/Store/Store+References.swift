@@ -28,16 +28,27 @@ extension Store {
         return place.map { stat($0, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR } ?? false
     }
 
-    /// Whether a tree may have something at a path: its name is followed, wherever links lead it, and nothing is read.
+    /// Those of some store paths whose trees may have something at a path: names are followed, wherever links lead, and
+    /// nothing is opened.
     ///
-    /// - Throws: ``StoreError/lostTree(baseName:place:source:)`` where a base does not have the tree.
-    public func mayHave(_ path: TreePath, in baseName: String) throws -> Bool {
-        let tree = Array("\(StoreLayout.Name.store)/\(baseName)".utf8)
-        if try root.status(of: tree + [UInt8(ascii: "/")] + path.bytes) != nil { return true }
-        // A link to another store.
-        let mode = try root.status(of: tree)?.st_mode ?? 0
-        if mode & S_IFMT != S_IFDIR { _ = try openTree(baseName) }
-        return false
+    /// - Throws: ``StoreError/lostTree(baseName:place:source:)`` where a base does not have a tree.
+    public func mayHave(_ path: TreePath, among baseNames: [String]) throws -> Set<String> {
+        let hasBases = try !bases().isEmpty
+        var found: Set<String> = []
+        var name = Array("\(StoreLayout.Name.store)/".utf8)
+        let start = name.count
+        for baseName in baseNames {
+            name.removeSubrange(start...)
+            name += baseName.utf8
+            name.append(UInt8(ascii: "/"))
+            name += path.bytes
+            if try root.status(of: name) != nil {
+                found.insert(baseName)
+            } else if hasBases, try !isTreeThere(baseName) {
+                _ = try openTree(baseName)
+            }
+        }
+        return found
     }
 
     /// Opens the tree of a base name that is registered or was.
