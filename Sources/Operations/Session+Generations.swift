@@ -190,15 +190,15 @@ extension Session {
         }
         let contents = try store.contents(of: generation)
         guard generation.number != active?.number else {
-            return try summary(
-                of: generation, contents, previous: number, before: contents, activation: nil, in: store)
+            return summary(of: generation, contents, previous: number, Changes(), activation: nil)
+        }
+        // A generation that is damaged can be left, and only then is it said.
+        let changes = Result {
+            try changes(from: active.map { try store.contents(of: $0) }, to: contents, in: store)
         }
         try store.activate(number, in: profile)
         let activation = try afterSwitch(to: generation, contents, in: store)
-        // Last: one that is damaged can be left.
-        let before = try active.map { try store.contents(of: $0) }
-        return try summary(
-            of: generation, contents, previous: active?.number, before: before, activation: activation,
-            in: store)
+        return summary(
+            of: generation, contents, previous: active?.number, try changes.get(), activation: activation)
     }
 }

@@ -218,16 +218,18 @@ extension Session {
             let merged = shown?.extensions ?? []
             let wanted = try extensions(merged).sorted { $0.fileName < $1.fileName }
             if let current, let shown, after == before, wanted == merged {
-                return try summary(
-                    of: current, shown, previous: current.number, before: shown, activation: nil, in: store)
+                return summary(
+                    of: current, shown, previous: current.number, Changes(), activation: nil)
             }
             let made = try makeGeneration(
                 of: after, extensions: wanted, parent: current?.number, host: Self.hostRecord(), in: store)
-            try store.activate(made.number, in: profile)
             let contents = try store.contents(of: made)
-            return try summary(
-                of: made, contents, previous: current?.number, before: shown,
-                activation: afterSwitch(to: made, contents, in: store), in: store)
+            let changes = try changes(from: shown, to: contents, in: store)
+            // From here on nothing may fail that would say that it was not done.
+            try store.activate(made.number, in: profile)
+            return summary(
+                of: made, contents, previous: current?.number, changes,
+                activation: try afterSwitch(to: made, contents, in: store))
         }
     }
 
@@ -259,17 +261,20 @@ extension Session {
     /// What people know this host by.
     static func hostName() -> String { hostRecord()["PRETTY_NAME"] ?? "" }
 
-    /// What a switch changed.
+    /// What one generation shows and another does not, in words.
+    struct Changes {
+        var added: [String] = []
+        var removed: [String] = []
+        var merges: [ExtensionChange] = []
+    }
+
+    /// Compares two generations.
     ///
-    /// - Parameters:
-    ///   - contents: What the generation shows.
-    ///   - previous: The number of the one that was active before.
-    ///   - before: What that one shows.
-    func summary(
-        of generation: Generation, _ contents: GenerationContents, previous: Int?,
-        before: GenerationContents?, activation: ServiceActivation?, in store: Store
-    ) throws -> GenerationChange {
-        let changes =
+    /// - Parameter before: The one that is active before a switch; `nil` where there is none.
+    func changes(
+        from before: GenerationContents?, to contents: GenerationContents, in store: Store
+    ) throws -> Changes {
+        let names =
             try before.map { try contents.difference(from: $0) } ?? (gone: [], new: contents.packageNames())
         let text = { (baseNames: [String]) in
             try zip(baseNames, try store.names(of: baseNames)).map { baseName, package in
@@ -281,15 +286,25 @@ extension Session {
             }
         }
         let kept = { (found: GenerationExtension) in "\(found.name) \(found.version)" }
-        let extensions = (before: before?.extensions ?? [], after: contents.extensions)
-        return GenerationChange(
-            of: generation, contents: contents, previous: previous,
-            added: try text(changes.new)
-                + extensions.after.filter { !extensions.before.contains($0) }.map(kept),
-            removed: try text(changes.gone)
-                + extensions.before.filter { !extensions.after.contains($0) }.map(kept),
-            mergeChanges: ExtensionChange.between(extensions.before, extensions.after), bin: binDirectory,
-            activation: activation)
+        let (old, new) = (before?.extensions ?? [], contents.extensions)
+        return Changes(
+            added: try text(names.new) + new.filter { !old.contains($0) }.map(kept),
+            removed: try text(names.gone) + old.filter { !new.contains($0) }.map(kept),
+            merges: ExtensionChange.between(old, new))
+    }
+
+    /// What a switch came to.
+    ///
+    /// - Parameters:
+    ///   - contents: What the generation shows.
+    ///   - previous: The number of the one that was active before.
+    func summary(
+        of generation: Generation, _ contents: GenerationContents, previous: Int?, _ changes: Changes,
+        activation: ServiceActivation?
+    ) -> GenerationChange {
+        GenerationChange(
+            of: generation, contents: contents, previous: previous, added: changes.added,
+            removed: changes.removed, mergeChanges: changes.merges, bin: binDirectory, activation: activation)
     }
 
     /// The directory with the active generation's commands.

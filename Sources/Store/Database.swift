@@ -351,14 +351,6 @@ final class Database {
         }
     }
 
-    /// Runs `body`, which reads, as one transaction: the index is locked once, and not for each statement.
-    func reading<Result>(_ body: () throws -> Result) throws -> Result {
-        try execute("BEGIN")
-        // Nothing was written that could be lost.
-        defer { try? execute("COMMIT") }
-        return try body()
-    }
-
     /// Runs `body` between BEGIN and COMMIT; an error rolls back.
     func transaction<Result>(_ body: () throws -> Result) throws -> Result {
         try executeFirst("BEGIN IMMEDIATE")

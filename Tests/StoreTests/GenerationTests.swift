@@ -349,7 +349,10 @@ import Testing
         #expect(contents.commands().sorted() == (0..<5).flatMap { ["c\($0)", "l\($0)"] }.sorted())
         #expect(contents.hasCommands && !contents.isForSystem)
         #expect(try !store.contents(of: made[0]).hasCommands)
-        #expect(try store.names(of: [all[1].baseName, "nothing"]).map { $0?.name } == ["p1", nil])
+        #expect(
+            try store.names(of: ["a\"b\\", all[1].baseName, "nothing", all[0].baseName]).map { $0?.name } == [
+                nil, "p1", nil, "p0",
+            ])
     }
 
     @Test func aDescriptionThatIsCutOffIsRefused() throws {
