@@ -194,7 +194,7 @@ extension Session {
         }
         // A generation that is damaged can be left, and only then is it said.
         let changes = Result {
-            try changes(from: active.map { try store.contents(of: $0) }, to: contents, in: store)
+            try self.changes(from: active.map { try store.contents(of: $0) }, to: contents, in: store)
         }
         try store.activate(number, in: profile)
         let activation = try afterSwitch(to: generation, contents, in: store)
