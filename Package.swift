@@ -160,7 +160,10 @@ let package = Package(
         .testTarget(
             name: "DistributionsTests", dependencies: ["Distributions", "Files", "StoreLayout"],
             swiftSettings: settings),
-        .testTarget(name: "CommandTests", dependencies: ["sxs"], swiftSettings: settings),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["sxs", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: settings),
         .testTarget(
             name: "OperationsTests",
             dependencies: ["Operations", "Files", "Images", "Relocation", "Store", "StoreLayout"],

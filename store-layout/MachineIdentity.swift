@@ -6,9 +6,11 @@ public enum MachineIdentity {
     ///
     /// Source: machine-id(5).
     public static func current() -> String? {
-        HostLayout.machineIdentities.lazy.compactMap { path in
-            (try? Descriptor.file(path).readAll(limit: 256)).flatMap(parse)
-        }.first
+        // A lazy sequence would read the first one twice.
+        for path in HostLayout.machineIdentities {
+            if let id = (try? Descriptor.file(path).readAll(limit: 256)).flatMap({ parse($0) }) { return id }
+        }
+        return nil
     }
 
     /// The ID in the text of a file; `nil` where it is none, such as `uninitialized`.

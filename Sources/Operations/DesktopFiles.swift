@@ -65,7 +65,10 @@ struct DesktopFiles {
                 files.append(GenerationFile(path: try Self.place(of: path), content: .bytes(rewritten)))
             }
         }
-        for cache in try caches(shown) { files += try self.files(of: cache) }
+        let caches = try caches(shown)
+        // Before programs run for packages that cannot be shown together.
+        if !caches.isEmpty { try store.checkGeneration(of: packages) }
+        for cache in caches { files += try self.files(of: cache) }
         return files
     }
 
@@ -180,7 +183,9 @@ struct DesktopFiles {
         _ directory: TreePath, _ isWanted: (String) -> Bool
     ) throws -> [DesktopCache.Input] {
         var found: [String: String] = [:]
-        for package in packages.reversed() {
+        // Of a thousand packages few have any: no other tree is opened.
+        let candidates = try store.mayHave(directory, among: packages.map(\.baseName))
+        for package in packages.reversed() where candidates.contains(package.baseName) {
             let top = try store.tree(of: package.baseName)
             guard try top.status(of: directory.bytes) != nil else { continue }
             for entry in try top.open(beneath: directory.bytes, flags: O_RDONLY | O_DIRECTORY).list() {

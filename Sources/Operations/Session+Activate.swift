@@ -60,10 +60,12 @@ extension Session {
     }
 
     /// What follows a switch on a host whose services this root gives; `nil` elsewhere, which is said.
-    func afterSwitch(to generation: Generation?, in store: Store) throws -> ServiceActivation? {
-        let members = try generation.map { try store.packages(of: $0) } ?? []
+    func afterSwitch(
+        to generation: Generation, _ contents: GenerationContents, in store: Store
+    ) throws -> ServiceActivation? {
         if let reason = isActivationWanted ? reasonNotToActivate() : "--no-activate" {
-            let units = members.flatMap(\.exposure.units)
+            guard contents.isForSystem else { return nil }
+            let units = try contents.packages().flatMap(\.exposure.units)
             if let first = units.first {
                 note(
                     "services are not started (\(first)\(units.count == 1 ? "" : " and \(units.count - 1) more")): "

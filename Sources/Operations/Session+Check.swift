@@ -56,7 +56,7 @@ extension Session {
                 changes += difference(
                     of: explainer, from: try store.hostRelease(of: generation),
                     name: "generation \(generation.number) of profile '\(profile)'")
-                for base in generation.packages {
+                for base in try store.packageNames(of: generation) {
                     packages[base, default: ("", [], [])].profiles.append(profile.text)
                 }
             }

@@ -188,16 +188,17 @@ extension Session {
             throw OperationError.unknownGeneration(
                 number, profile: profile.text, known: try store.generations(of: profile).map(\.number))
         }
-        var activation: ServiceActivation?
-        if generation.number != active?.number {
-            try store.activate(number, in: profile)
-            activation = try afterSwitch(to: generation, in: store)
+        let contents = try store.contents(of: generation)
+        guard generation.number != active?.number else {
+            return summary(of: generation, contents, previous: number, Changes(), activation: nil)
         }
+        // A generation that is damaged can be left, and only then is it said.
+        let changes = Result {
+            try self.changes(from: active.map { try store.contents(of: $0) }, to: contents, in: store)
+        }
+        try store.activate(number, in: profile)
+        let activation = try afterSwitch(to: generation, contents, in: store)
         return summary(
-            of: number, after: try members(of: generation, in: store), previous: active?.number,
-            before: try active.map { try members(of: $0, in: store) } ?? [],
-            extensions: (
-                try active.map { try store.extensions(of: $0) } ?? [], try store.extensions(of: generation)
-            ), activation: activation)
+            of: generation, contents, previous: active?.number, try changes.get(), activation: activation)
     }
 }

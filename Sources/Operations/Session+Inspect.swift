@@ -109,7 +109,9 @@ extension Session {
             throw OperationError.unknownPackage(text, remotes: [])
         }
         if version == nil, let generation = try store.currentGeneration(of: profile) {
-            let installed = try generation.packages.compactMap { try store.package(baseName: $0) }
+            let installed = try store.packageNames(of: generation).compactMap {
+                try store.package(baseName: $0)
+            }
             if let package = installed.first(where: { $0.name == name }) { return package }
         }
         if let package = try newest(name, version: version, in: store) ?? store.package(baseName: name) {

@@ -20,12 +20,47 @@ public struct GenerationChange: Encodable, Sendable {
     public let removed: [String]
     /// What of merged extensions changes when they are merged next.
     public let mergeChanges: [ExtensionChange]
-    /// Commands that packages of the generation show.
-    public let commands: [String]
-    /// The directory with those commands.
+    /// The directory with the generation's commands.
     public let bin: String
     /// What followed on the host; `nil` where this root has no services.
     public let activation: ServiceActivation?
+    private let contents: GenerationContents
+
+    /// Commands that packages of the generation show, which are as many as these: where it is enough to know that there
+    /// are some, ``hasCommands`` is to be asked.
+    public var commands: [String] { contents.commands().sorted() }
+
+    /// Whether the generation shows commands.
+    public var hasCommands: Bool { contents.hasCommands }
+
+    fileprivate init(
+        of generation: Generation, contents: GenerationContents, previous: Int?, added: [String],
+        removed: [String], mergeChanges: [ExtensionChange], bin: String, activation: ServiceActivation?
+    ) {
+        profile = generation.profile.text
+        self.generation = generation.number
+        self.previous = previous
+        (self.added, self.removed, self.mergeChanges) = (added, removed, mergeChanges)
+        (self.bin, self.activation, self.contents) = (bin, activation, contents)
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case profile, generation, previous, added, removed, mergeChanges, commands, bin, activation
+    }
+
+    /// Writes all of it, the commands, too.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(profile, forKey: .profile)
+        try container.encode(generation, forKey: .generation)
+        try container.encodeIfPresent(previous, forKey: .previous)
+        try container.encode(added, forKey: .added)
+        try container.encode(removed, forKey: .removed)
+        try container.encode(mergeChanges, forKey: .mergeChanges)
+        try container.encode(commands, forKey: .commands)
+        try container.encode(bin, forKey: .bin)
+        try container.encodeIfPresent(activation, forKey: .activation)
+    }
 }
 
 extension Session {
@@ -61,7 +96,6 @@ extension Session {
         // What is imported now has no generation yet: garbage collection is not to take it away before it has one.
         let lease = try store.makeLease()
         defer { withExtendedLifetime(lease) {} }
-        let current = try store.currentGeneration(of: profile).map { try members(of: $0, in: store) } ?? []
         finder.hasRecommended = options.hasRecommended
         finder.runsScripts = options.packages.runsScripts
         // All is fetched before anything is unpacked.
@@ -72,8 +106,10 @@ extension Session {
             let package = try obtain(want, files, options: options, finder, from: store, lease) { package in
                 // An image that cannot be shown beside what is there stays out of the store.
                 let choice = try choice(package, exposure: package.exposure)
-                let members = Self.preferring(prefer, in: Self.adding(choices + [choice], to: current))
-                try store.checkGeneration(of: members.map(\.shown))
+                let current = try store.currentGeneration(of: profile)
+                let there = try current.map { try members(of: $0, in: store) } ?? []
+                let all = Self.preferring(prefer, in: Self.adding(choices + [choice], to: there))
+                try store.checkGeneration(of: all.map(\.shown))
             }
             let exposure =
                 expose.isEmpty ? package.exposure : try self.exposure(of: package, wanted: expose)
@@ -175,23 +211,25 @@ extension Session {
     ) throws -> GenerationChange {
         try asWriter(of: store) {
             let current = try store.currentGeneration(of: profile)
-            let before = try current.map { try members(of: $0, in: store) } ?? []
+            let shown = try current.map { try store.contents(of: $0) }
+            let before =
+                try current.map { try members(of: $0, showing: shown?.packages() ?? [], in: store) } ?? []
             let after = try edit(before).sorted { $0.name < $1.name }
-            let merged = try current.map { try store.extensions(of: $0) } ?? []
+            let merged = shown?.extensions ?? []
             let wanted = try extensions(merged).sorted { $0.fileName < $1.fileName }
-            var generation = current
-            var activation: ServiceActivation?
-            if current == nil || after != before || wanted != merged {
-                let made = try makeGeneration(
-                    of: after, extensions: wanted, parent: current?.number, host: Self.hostRecord(), in: store
-                )
-                try store.activate(made.number, in: profile)
-                generation = made
-                activation = try afterSwitch(to: made, in: store)
+            if let current, let shown, after == before, wanted == merged {
+                return summary(
+                    of: current, shown, previous: current.number, Changes(), activation: nil)
             }
+            let made = try makeGeneration(
+                of: after, extensions: wanted, parent: current?.number, host: Self.hostRecord(), in: store)
+            let contents = try store.contents(of: made)
+            let changes = try changes(from: shown, to: contents, in: store)
+            // From here on nothing may fail that would say that it was not done.
+            try store.activate(made.number, in: profile)
             return summary(
-                of: generation?.number ?? 0, after: after, previous: current?.number, before: before,
-                extensions: (merged, wanted), activation: activation)
+                of: made, contents, previous: current?.number, changes,
+                activation: try afterSwitch(to: made, contents, in: store))
         }
     }
 
@@ -206,8 +244,6 @@ extension Session {
     ) throws -> Generation {
         try installProgram(in: store)
         let shown = try members.map { try withEarlierCommands($0.shown, in: store) }
-        // Before programs run for packages that cannot be shown together.
-        try store.checkGeneration(of: shown)
         return try store.makeGeneration(
             profile: profile, packages: shown, parent: parent,
             files: DesktopFiles(of: shown, session: self, store: store).files()
@@ -225,22 +261,50 @@ extension Session {
     /// What people know this host by.
     static func hostName() -> String { hostRecord()["PRETTY_NAME"] ?? "" }
 
+    /// What one generation shows and another does not, in words.
+    struct Changes {
+        var added: [String] = []
+        var removed: [String] = []
+        var merges: [ExtensionChange] = []
+    }
+
+    /// Compares two generations.
+    ///
+    /// - Parameter before: The one that is active before a switch; `nil` where there is none.
+    func changes(
+        from before: GenerationContents?, to contents: GenerationContents, in store: Store
+    ) throws -> Changes {
+        let names =
+            try before.map { try contents.difference(from: $0) } ?? (gone: [], new: contents.packageNames())
+        let text = { (baseNames: [String]) in
+            try zip(baseNames, try store.names(of: baseNames)).map { baseName, package in
+                guard let package else {
+                    throw OperationError.missingFile(
+                        StoreLayout.storeDirectory + "/" + baseName, package: baseName)
+                }
+                return "\(package.name) \(package.version)"
+            }
+        }
+        let kept = { (found: GenerationExtension) in "\(found.name) \(found.version)" }
+        let (old, new) = (before?.extensions ?? [], contents.extensions)
+        return Changes(
+            added: try text(names.new) + new.filter { !old.contains($0) }.map(kept),
+            removed: try text(names.gone) + old.filter { !new.contains($0) }.map(kept),
+            merges: ExtensionChange.between(old, new))
+    }
+
+    /// What a switch came to.
+    ///
+    /// - Parameters:
+    ///   - contents: What the generation shows.
+    ///   - previous: The number of the one that was active before.
     func summary(
-        of generation: Int, after: [Member], previous: Int?, before: [Member],
-        extensions: (before: [GenerationExtension], after: [GenerationExtension]),
+        of generation: Generation, _ contents: GenerationContents, previous: Int?, _ changes: Changes,
         activation: ServiceActivation?
     ) -> GenerationChange {
-        let text = { (member: Member) in "\(member.name) \(member.version)" }
-        let kept = { (found: GenerationExtension) in "\(found.name) \(found.version)" }
-        return GenerationChange(
-            profile: profile.text, generation: generation, previous: previous,
-            added: after.filter { !before.contains($0) }.map(text)
-                + extensions.after.filter { !extensions.before.contains($0) }.map(kept),
-            removed: before.filter { !after.contains($0) }.map(text)
-                + extensions.before.filter { !extensions.after.contains($0) }.map(kept),
-            mergeChanges: ExtensionChange.between(extensions.before, extensions.after),
-            commands: after.flatMap { $0.shown.exposure.commands.map(\.name) }.sorted(), bin: binDirectory,
-            activation: activation)
+        GenerationChange(
+            of: generation, contents: contents, previous: previous, added: changes.added,
+            removed: changes.removed, mergeChanges: changes.merges, bin: binDirectory, activation: activation)
     }
 
     /// The directory with the active generation's commands.
@@ -273,8 +337,14 @@ struct Member: Equatable {
 extension Session {
     /// The packages of a generation.
     func members(of generation: Generation, in store: Store) throws -> [Member] {
+        try members(of: generation, showing: store.packages(of: generation), in: store)
+    }
+
+    private func members(
+        of generation: Generation, showing packages: [GenerationPackage], in store: Store
+    ) throws -> [Member] {
         let names = try store.names(of: generation)
-        return try store.packages(of: generation).map { shown in
+        return try packages.map { shown in
             guard let package = names[shown.baseName] else {
                 throw OperationError.missingFile(
                     StoreLayout.storeDirectory + "/" + shown.baseName, package: shown.baseName)

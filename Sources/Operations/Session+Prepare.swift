@@ -130,7 +130,7 @@ extension Session {
         try asWriter(of: store) {
             let baseNames = members.map(\.shown.baseName)
             for known in try store.generations(of: profile)
-            where known.parent == current.number && known.packages == baseNames {
+            where try known.parent == current.number && store.packageNames(of: known) == baseNames {
                 if try store.preparedOn(known) != nil, try store.hostRelease(of: known) == record {
                     return known.number
                 }

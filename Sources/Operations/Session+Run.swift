@@ -144,9 +144,10 @@ extension Session {
     /// The description of a package's launchers with what an earlier one, which all generations share, says of
     /// commands that this one lacks: those generations go on working.
     func withEarlierCommands(_ package: GenerationPackage, in store: Store) throws -> GenerationPackage {
+        guard let text = package.launchDescription else { return package }
         let name = [StoreLayout.Name.shims, package.baseName, StoreLayout.Name.launchDescription].joined(
             separator: "/")
-        guard let text = package.launchDescription, try store.root.status(of: name) != nil,
+        guard try store.root.status(of: name) != nil,
             // One that is damaged, or of a version that nobody reads, is replaced.
             let earlier = try? LaunchDescription(
                 parsing: store.root.open(beneath: name).readAll(limit: LaunchDescription.longest), file: name)

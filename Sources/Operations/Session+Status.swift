@@ -35,7 +35,8 @@ extension Session {
             profiles: try store.profiles().map { profile in
                 let current = try store.currentGeneration(of: profile)
                 return StoreStatus.Profile(
-                    name: profile.text, generation: current?.number, packages: current?.packages.count ?? 0)
+                    name: profile.text, generation: current?.number,
+                    packages: try current.map { try store.packageNames(of: $0).count } ?? 0)
             })
     }
 }

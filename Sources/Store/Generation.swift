@@ -2,6 +2,8 @@ public import Files
 public import StoreLayout
 
 /// One state of a profile, never changed once made.
+///
+/// What it shows is asked for by itself, for that grows with its packages: ``Store/contents(of:)``.
 public struct Generation: Sendable, Equatable {
     /// The profile.
     public let profile: ProfileName
@@ -13,8 +15,6 @@ public struct Generation: Sendable, Equatable {
     public let created: Int
     /// The command that made it.
     public let command: String
-    /// Base names of its packages' store paths, in the order they were given.
-    public let packages: [String]
 }
 
 /// A package in a generation, and what is shown of it.

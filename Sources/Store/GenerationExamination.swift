@@ -26,7 +26,10 @@ struct GenerationExamination {
     /// Compares a profile with its generations in the index.
     ///
     /// - Parameter deleted: Generations whose directories go with the next command that writes.
-    mutating func look(at profile: ProfileName, _ generations: [Generation], deleted: Set<Int>) throws {
+    /// - Parameter names: What the index has of their packages, by number.
+    mutating func look(
+        at profile: ProfileName, _ generations: [Generation], names: [Int: [String]], deleted: Set<Int>
+    ) throws {
         let place = "\(StoreLayout.Name.profiles)/\(profile)"
         guard let status = try root.status(of: place), status.st_mode & S_IFMT == S_IFDIR else {
             return report(
@@ -65,11 +68,11 @@ struct GenerationExamination {
                     isUnfinished ? .note : .error, isUnfinished ? .wait : .rebuildIndex)
                 continue
             }
-            try look(at: generation, path)
+            try look(at: generation, with: names[generation.number] ?? [], path)
         }
     }
 
-    private mutating func look(at generation: Generation, _ path: String) throws {
+    private mutating func look(at generation: Generation, with names: [String], _ path: String) throws {
         let directory = try root.directory(beneath: path)
         let status = try directory.status()
         if status.st_mode & 0o022 != 0 {
@@ -97,7 +100,7 @@ struct GenerationExamination {
         guard let packages = try? GenerationListing.read(in: directory) else {
             return report("generation", list, "it is missing, or cannot be read")
         }
-        guard packages.map(\.baseName) == generation.packages else {
+        guard packages.map(\.baseName) == names else {
             return report("index", list, "the index has other packages", .error, .rebuildIndex)
         }
         for package in packages where !registered.contains(package.baseName) {

@@ -16,13 +16,40 @@ struct GenerationPlan {
     struct Link {
         /// Its name in its directory.
         let name: String
-        /// Where it leads.
-        let target: Bytes
         /// The index of the package that shows it.
         let package: Int
         /// Whether a parent may have another link in its place.
         let isContested: Bool
+        fileprivate let kind: Kind
+
+        fileprivate enum Kind {
+            /// A command that a launcher starts.
+            case launcher
+            /// A command that is this path of the package.
+            case program(Bytes)
+            /// A path of the package, seen from a path of the generation with so many components.
+            case path(Bytes, depth: Int)
+        }
     }
+
+    /// Where a link leads.
+    ///
+    /// Not kept with each: most links of a generation are its parent's.
+    func target(of link: Link) -> Bytes {
+        let base = packages[link.package]
+        switch link.kind {
+        case .launcher:
+            return Array("../../../../\(StoreLayout.Name.shims)/\(base)/\(link.name)".utf8)
+        case .program(let path): return Array("\(StoreLayout.storeDirectory)/\(base)/".utf8) + path
+        case .path(let path, let depth):
+            // Relative, so that programs of the host find it also where /usr/store is not this root's store.
+            let climb = String(repeating: "../", count: depth - 1 + Self.depth)
+            return Array("\(climb)\(StoreLayout.Name.store)/\(base)/".utf8) + path
+        }
+    }
+
+    /// Base names of the packages.
+    private let packages: [String]
 
     /// The same as ``directories``, to look up.
     private var made: Set<TreePath> = [commands, data]
@@ -36,7 +63,7 @@ struct GenerationPlan {
     /// Who shows a path.
     private struct Claim {
         let package: Int
-        let target: Bytes
+        let kind: Link.Kind
     }
 
     /// Plans a generation of packages that are all different.
@@ -49,18 +76,19 @@ struct GenerationPlan {
     init(
         _ packages: [GenerationPackage], gone: [GenerationPackage] = [], files: [GenerationFile] = []
     ) throws {
+        self.packages = packages.map(\.baseName)
         var claims: [TreePath: Claim] = [:]
+        claims.reserveCapacity(2 * packages.count)
         for (index, package) in packages.enumerated() {
-            let store = StoreLayout.storeDirectory + "/" + package.baseName + "/"
             var launched: [String] = []
             for command in package.exposure.commands {
                 let name = try Self.component(command.name, of: package)
                 let path = try Self.path(command.path, of: package)
-                let launcher = "../../../../\(StoreLayout.Name.shims)/\(package.baseName)/\(command.name)"
-                let target = command.needsLauncher ? Array(launcher.utf8) : Array(store.utf8) + path.bytes
                 if command.needsLauncher { launched.append(command.name) }
-                let shown = Self.commands.appending(name.utf8)
-                try Self.claim(shown, Claim(package: index, target: target), in: &claims, packages)
+                let kind = command.needsLauncher ? Link.Kind.launcher : .program(path.bytes)
+                try Self.claim(
+                    Self.commands.appending(path: name), Claim(package: index, kind: kind), in: &claims,
+                    packages)
             }
             for data in package.exposure.data {
                 let path = try Self.path(data, of: package)
@@ -68,8 +96,8 @@ struct GenerationPlan {
                     let shown = try? TreePath(
                         parsing: path.bytes.dropFirst(4))
                 else { throw StoreError.invalidExposure(package: package.baseName, what: data) }
-                let target = Self.target(path, of: package, from: shown)
-                try Self.claim(shown, Claim(package: index, target: target), in: &claims, packages)
+                let kind = Link.Kind.path(path.bytes, depth: shown.components.count)
+                try Self.claim(shown, Claim(package: index, kind: kind), in: &claims, packages)
             }
             // Directories may be several packages'.
             for system in package.exposure.system where !system.hasSuffix(ServiceLayout.directoryMark) {
@@ -77,8 +105,8 @@ struct GenerationPlan {
                 guard let shown = ServiceLayout.place(of: path) else {
                     throw StoreError.invalidExposure(package: package.baseName, what: system)
                 }
-                let target = Self.target(path, of: package, from: shown)
-                try Self.claim(shown, Claim(package: index, target: target), in: &claims, packages)
+                let kind = Link.Kind.path(path.bytes, depth: shown.components.count)
+                try Self.claim(shown, Claim(package: index, kind: kind), in: &claims, packages)
             }
             if !launched.isEmpty { launchers.append((package, launched)) }
         }
@@ -87,25 +115,23 @@ struct GenerationPlan {
         add(files)
     }
 
-    /// The target of a link into a store path: relative, so that programs of the host find it also where /usr/store
-    /// is not this root's store.
-    private static func target(_ path: TreePath, of package: GenerationPackage, from shown: TreePath) -> Bytes
-    {
-        let climb = String(repeating: "../", count: shown.components.count - 1 + depth)
-        return Array("\(climb)\(StoreLayout.Name.store)/\(package.baseName)/".utf8) + path.bytes
-    }
-
     /// Paths that packages show in a generation.
-    private static func shown(by packages: [GenerationPackage]) -> Set<Bytes> {
-        var paths: Set<Bytes> = []
+    private static func shown(by packages: [GenerationPackage]) -> Set<TreePath> {
+        var paths: Set<TreePath> = []
         for exposure in packages.map(\.exposure) {
-            for command in exposure.commands { paths.insert(commands.appending(command.name.utf8).bytes) }
-            for path in exposure.data { paths.insert(Array(path.utf8.dropFirst("usr/".utf8.count))) }
+            for command in exposure.commands { paths.insert(commands.appending(command.name.utf8)) }
+            // What is no path was not shown.
+            for path in exposure.data {
+                guard let path = try? TreePath(parsing: path.utf8.dropFirst("usr/".utf8.count)) else {
+                    continue
+                }
+                paths.insert(path)
+            }
             for path in exposure.system {
                 guard let place = (try? TreePath(parsing: path.utf8)).flatMap(ServiceLayout.place) else {
                     continue
                 }
-                paths.insert(place.bytes)
+                paths.insert(place)
             }
         }
         return paths
@@ -135,34 +161,40 @@ struct GenerationPlan {
     /// Sorts claims into directories; a path that one package shows as a file and another as a directory is a
     /// collision like any other.
     private mutating func arrange(
-        _ claims: [TreePath: Claim], _ packages: [GenerationPackage], contested: Set<Bytes>
+        _ claims: [TreePath: Claim], _ packages: [GenerationPackage], contested: Set<TreePath>
     ) throws {
         // Shorter paths sort first, so a file above is decided on before what is below it.
         let paths = claims.keys.sorted()
         var dropped: Set<TreePath> = []
+        // The last directory, where nothing above what is in it is a file: mostly the next path's, too.
+        var free: TreePath?
         for path in paths {
-            guard let claim = claims[path] else { continue }
-            var above = path.parent
+            guard let parent = path.parent, parent != free, let claim = claims[path] else { continue }
+            var isFree = true
+            var above = Optional(parent)
             while let directory = above, !directory.bytes.isEmpty {
                 if let file = claims[directory], !dropped.contains(directory) {
+                    isFree = false
                     let isWinner = try Self.wins(claim.package, over: file.package, at: directory, packages)
                     dropped.insert(isWinner ? directory : path)
                 }
                 above = directory.parent
             }
+            if isFree { free = parent }
         }
         for path in paths where !dropped.contains(path) {
             guard let claim = claims[path], let parent = path.parent else { continue }
             links[parent, default: []].append(
                 Link(
-                    name: String(decoding: path.name, as: UTF8.self), target: claim.target,
-                    package: claim.package, isContested: contested.contains(path.bytes)))
+                    name: String(decoding: path.name, as: UTF8.self), package: claim.package,
+                    isContested: !contested.isEmpty && contested.contains(path), kind: claim.kind))
             makeRoom(parent)
         }
     }
 
     /// Adds files, but none below a link: a package that shows a whole directory has said what is in it.
     private mutating func add(_ files: [GenerationFile]) {
+        guard !files.isEmpty else { return }
         let linked = Set(links.flatMap { place, links in links.map { place.appending($0.name.utf8) } })
         for file in files {
             guard let parent = file.path.parent else { continue }
@@ -185,17 +217,19 @@ struct GenerationPlan {
         directories.append(contentsOf: missing.reversed())
     }
 
-    private static func component(_ name: String, of package: GenerationPackage) throws -> String {
-        guard let path = try? TreePath(parsing: name.utf8), path.bytes.elementsEqual(name.utf8),
-            path.parent == .root, name != StoreLayout.Name.launchDescription
-        else { throw StoreError.invalidExposure(package: package.baseName, what: name) }
-        return name
+    private static func component(_ name: String, of package: GenerationPackage) throws -> TreePath {
+        let path = try path(name, of: package)
+        guard !path.bytes.contains(UInt8(ascii: "/")), name != StoreLayout.Name.launchDescription else {
+            throw StoreError.invalidExposure(package: package.baseName, what: name)
+        }
+        return path
     }
 
     private static func path(_ text: String, of package: GenerationPackage) throws -> TreePath {
-        guard let path = try? TreePath(parsing: text.utf8), path.bytes.elementsEqual(text.utf8),
-            !path.bytes.isEmpty
-        else { throw StoreError.invalidExposure(package: package.baseName, what: text) }
+        let bytes = Array(text.utf8)
+        guard !bytes.isEmpty, let path = try? TreePath(parsing: bytes), path.bytes == bytes else {
+            throw StoreError.invalidExposure(package: package.baseName, what: text)
+        }
         return path
     }
 }

@@ -49,11 +49,12 @@ extension Store {
         let known = try profiles()
         for profile in known {
             try generations.look(
-                at: profile, registeredGenerations(of: profile), deleted: deletedGenerations(of: profile))
+                at: profile, registeredGenerations(of: profile), names: registeredPackages(of: profile),
+                deleted: deletedGenerations(of: profile))
         }
         for entry in try root.directory(beneath: StoreLayout.Name.profiles).list() {
             guard let profile = try? ProfileName(entry.text), !known.contains(profile) else { continue }
-            try generations.look(at: profile, [], deleted: [])
+            try generations.look(at: profile, [], names: [:], deleted: [])
         }
         return try found + generations.found + lookAtUnfinishedWork()
     }

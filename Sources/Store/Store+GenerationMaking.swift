@@ -6,9 +6,19 @@ public import StoreLayout
 private struct ParentGeneration {
     let directory: Descriptor
     private let packages: [String: GenerationPackage]
+    /// What the index has of it, in its order.
+    let registered: [Registered]
 
-    init(_ directory: Descriptor) throws {
+    /// A package of the index's rows of a generation.
+    struct Registered {
+        let baseName: String
+        /// Whether it has rows of its own.
+        let isKnown: Bool
+    }
+
+    init(_ directory: Descriptor, registered: [Registered]) throws {
         self.directory = directory
+        self.registered = registered
         packages = Dictionary(
             try GenerationListing.read(in: directory).map { ($0.baseName, $0) },
             uniquingKeysWith: { first, _ in first })
@@ -62,9 +72,9 @@ extension Store {
             }
             var seen: Set<String> = []
             let packages = packages.filter { seen.insert($0.baseName).inserted }
-            try checkAreRegistered(packages, parent: parent, of: profile)
             // A parent that is gone or damaged only costs time: all is made anew.
-            let old = parent.flatMap { try? ParentGeneration(generationDirectory($0, of: profile)) }
+            let old = parent.flatMap { try? parentGeneration($0, of: profile) }
+            try checkAreRegistered(packages, beside: old)
             let kept = packages.map { old?.has($0) ?? false }
             let plan = try GenerationPlan(
                 packages, gone: old?.packages(missingFrom: packages) ?? [], files: files)
@@ -76,7 +86,7 @@ extension Store {
             let directory = try profiles.directory(beneath: profile.text)
             let generation = Generation(
                 profile: profile, number: try nextNumber(of: profile, in: directory), parent: parent,
-                created: Timestamp.now, command: command, packages: packages.map(\.baseName))
+                created: Timestamp.now, command: command)
 
             try makeLaunchers(plan, beside: old)
             let temporary = try temporary()
@@ -94,7 +104,9 @@ extension Store {
             do {
                 // The directory may get to the disk later: see `lostGeneration(of:)`. The switch waits for it.
                 if preparedOn != nil { try directory.synchronize() }
-                try database.transaction { try insert(generation) }
+                try database.transaction {
+                    try insert(generation, packages.map(\.baseName), like: old?.registered)
+                }
             } catch {
                 // The reason for undoing is what is reported; what stays is adopted by the next writer.
                 try? directory.rename(newName, to: temporary, as: name)
@@ -104,15 +116,22 @@ extension Store {
         }
     }
 
-    /// Refuses packages that are not in the index; those of the parent are asked for in one query.
-    private func checkAreRegistered(
-        _ packages: [GenerationPackage], parent: Int?, of profile: ProfileName
-    ) throws {
+    private func parentGeneration(_ number: Int, of profile: ProfileName) throws -> ParentGeneration {
         let sql = """
-            SELECT base_name FROM generation_package JOIN package USING (base_name)
-            WHERE profile = ? AND number = ?
+            SELECT base_name, package.id FROM generation_package LEFT JOIN package USING (base_name)
+            WHERE profile = ? AND number = ? ORDER BY position
             """
-        let known = Set(try database.query(sql, [.text(profile.text), .optional(parent)]) { $0.text(0) })
+        let registered = try database.query(sql, [.text(profile.text), .integer(number)]) { row in
+            ParentGeneration.Registered(baseName: row.text(0), isKnown: row.optionalInteger(1) != nil)
+        }
+        return try ParentGeneration(generationDirectory(number, of: profile), registered: registered)
+    }
+
+    /// Refuses packages that are not in the index; those of the parent were asked for in one query.
+    private func checkAreRegistered(
+        _ packages: [GenerationPackage], beside parent: ParentGeneration?
+    ) throws {
+        let known = Set(parent?.registered.filter(\.isKnown).map(\.baseName) ?? [])
         for package in packages where !known.contains(package.baseName) {
             guard try self.package(baseName: package.baseName) != nil else {
                 throw StoreError.unknownPackage(package.baseName)
@@ -128,27 +147,35 @@ extension Store {
             guard let number = Self.generationNumber(entry.text), known.insert(number).inserted else {
                 continue
             }
-            let generation = try read(number, of: profile, in: directory)
-            try database.transaction { try insert(generation) }
+            let (generation, packages) = try read(number, of: profile, in: directory)
+            try database.transaction { try insert(generation, packages) }
         }
         return (known.max() ?? 0) + 1
     }
 
-    /// The generation of a directory, as its files describe it.
-    func read(_ number: Int, of profile: ProfileName, in directory: Descriptor) throws -> Generation {
+    /// The generation of a directory, as its files describe it, and base names of its packages.
+    func read(
+        _ number: Int, of profile: ProfileName, in directory: Descriptor
+    ) throws -> (Generation, packages: [String]) {
         let name = "\(StoreLayout.Name.generationPrefix)\(number)"
         let place = try directory.directory(beneath: name)
         let description = try JSON.decode(
             GenerationDescription.self, from: StoreLayout.Name.generationDescription, in: place)
         let packages = try GenerationListing.read(in: place)
-        return Generation(
+        let generation = Generation(
             profile: profile, number: number, parent: description.parent,
-            created: Timestamp.seconds(description.created) ?? 0, command: description.command,
-            packages: packages.map(\.baseName))
+            created: Timestamp.seconds(description.created) ?? 0, command: description.command)
+        return (generation, packages.map(\.baseName))
     }
 
     /// Enters a generation into the index; part of a transaction.
-    func insert(_ generation: Generation) throws {
+    ///
+    /// - Parameters:
+    ///   - packages: Base names of its packages, in their order.
+    ///   - parent: The rows of its parent: those that begin and end it alike are copied in the index.
+    private func insert(
+        _ generation: Generation, _ packages: [String], like parent: [ParentGeneration.Registered]?
+    ) throws {
         let profile = DatabaseValue.text(generation.profile.text)
         // One of this number may have been deleted a moment ago.
         try database.run(
@@ -160,11 +187,40 @@ extension Store {
                 profile, .integer(generation.number), .optional(generation.parent),
                 .integer(generation.created), .text(generation.command),
             ])
-        for (position, name) in generation.packages.enumerated() {
+        let old = parent ?? []
+        let least = min(old.count, packages.count)
+        let first = (0..<least).first { old[$0].baseName != packages[$0] } ?? least
+        let last =
+            (0..<(least - first)).first {
+                old[old.count - 1 - $0].baseName != packages[packages.count - 1 - $0]
+            } ?? least - first
+        let copy = { (from: Int, count: Int, place: Int) in
+            guard count > 0 else { return }
+            // A row costs a third of what it costs when its name goes through here.
+            let sql = """
+                INSERT INTO generation_package (profile, number, position, base_name)
+                SELECT profile, ?, position + ?, base_name FROM generation_package
+                WHERE profile = ? AND number = ? AND position >= ? AND position < ?
+                """
+            try self.database.run(
+                sql,
+                [
+                    .integer(generation.number), .integer(place - from), profile,
+                    .optional(generation.parent), .integer(from), .integer(from + count),
+                ])
+        }
+        try copy(0, first, 0)
+        for position in first..<(packages.count - last) {
             try database.run(
                 "INSERT INTO generation_package (profile, number, position, base_name) VALUES (?, ?, ?, ?)",
-                [profile, .integer(generation.number), .integer(position), .text(name)])
+                [profile, .integer(generation.number), .integer(position), .text(packages[position])])
         }
+        try copy(old.count - last, last, packages.count - last)
+    }
+
+    /// Enters a generation that has no rows to copy.
+    func insert(_ generation: Generation, _ packages: [String]) throws {
+        try insert(generation, packages, like: nil)
     }
 
     // MARK: - Files of a generation
@@ -223,7 +279,7 @@ extension Store {
                 {
                     continue
                 }
-                try place.makeSymlink(link.name, target: link.target)
+                try place.makeSymlink(link.name, target: plan.target(of: link))
             }
             for file in plan.files[path] ?? [] { try self.place(file, in: place) }
         }

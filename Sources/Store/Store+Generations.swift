@@ -29,6 +29,17 @@ extension Store {
 
     /// All generations of a profile that the index has, oldest first.
     func registeredGenerations(of profile: ProfileName) throws -> [Generation] {
+        let sql =
+            "SELECT number, parent, created, command FROM generation WHERE profile = ? ORDER BY number"
+        return try database.query(sql, [.text(profile.text)]) { row in
+            Generation(
+                profile: profile, number: row.integer(0), parent: row.optionalInteger(1),
+                created: row.integer(2), command: row.text(3))
+        }
+    }
+
+    /// Base names of the packages of a profile's generations that the index has, by number, in their order.
+    func registeredPackages(of profile: ProfileName) throws -> [Int: [String]] {
         var packages: [Int: [String]] = [:]
         let sql =
             "SELECT number, base_name FROM generation_package WHERE profile = ? ORDER BY number, position"
@@ -36,26 +47,17 @@ extension Store {
         {
             packages[number, default: []].append(name)
         }
-        let generations =
-            "SELECT number, parent, created, command FROM generation WHERE profile = ? ORDER BY number"
-        return try database.query(generations, [.text(profile.text)]) { row in
-            Generation(
-                profile: profile, number: row.integer(0), parent: row.optionalInteger(1),
-                created: row.integer(2), command: row.text(3), packages: packages[row.integer(0)] ?? [])
-        }
+        return packages
     }
 
     /// One generation of a profile; `nil` if there is none of that number.
     public func generation(_ number: Int, of profile: ProfileName) throws -> Generation? {
         let key: [DatabaseValue] = [.text(profile.text), .integer(number)]
-        let names =
-            "SELECT base_name FROM generation_package WHERE profile = ? AND number = ? ORDER BY position"
         let sql = "SELECT parent, created, command FROM generation WHERE profile = ? AND number = ?"
-        let packages = try database.query(names, key) { $0.text(0) }
         return try database.query(sql, key) { row in
             Generation(
                 profile: profile, number: number, parent: row.optionalInteger(0), created: row.integer(1),
-                command: row.text(2), packages: packages)
+                command: row.text(2))
         }.first
     }
 
@@ -68,15 +70,30 @@ extension Store {
         return generation
     }
 
+    /// What a generation shows.
+    ///
+    /// - Throws: ``StoreError/damagedDescription(path:reason:)``, `SystemError`.
+    public func contents(of generation: Generation) throws -> GenerationContents {
+        try GenerationListing.contents(in: generationDirectory(generation.number, of: generation.profile))
+    }
+
     /// The packages of a generation with what was shown of them, to make the next one from.
     public func packages(of generation: Generation) throws -> [GenerationPackage] {
-        try GenerationListing.read(in: generationDirectory(generation.number, of: generation.profile))
+        try contents(of: generation).packages()
     }
 
     /// The extensions that are merged over `/usr` while a generation is the active one, sorted by name.
     public func extensions(of generation: Generation) throws -> [GenerationExtension] {
-        try GenerationListing.readAll(in: generationDirectory(generation.number, of: generation.profile))
-            .extensions
+        try contents(of: generation).extensions
+    }
+
+    /// Base names of a generation's packages, in the order they were given.
+    public func packageNames(of generation: Generation) throws -> [String] {
+        let sql =
+            "SELECT base_name FROM generation_package WHERE profile = ? AND number = ? ORDER BY position"
+        return try database.query(sql, [.text(generation.profile.text), .integer(generation.number)]) {
+            $0.text(0)
+        }
     }
 
     /// What the os-release of the host that a generation was made on said; empty where that is not known.
@@ -104,6 +121,26 @@ extension Store {
         let key: [DatabaseValue] = [.text(generation.profile.text), .integer(generation.number)]
         let rows = try database.query(sql, key) { ($0.text(0), (name: $0.text(1), version: $0.text(2))) }
         return Dictionary(rows, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Names and versions of packages, in the order of their base names; `nil` for those that are not registered.
+    public func names(of baseNames: [String]) throws -> [(name: String, version: String)?] {
+        // One statement for all: to begin and end one takes as long as three lookups.
+        let sql = """
+            SELECT name, version FROM json_each(?) LEFT JOIN package ON base_name = json_each.value
+            ORDER BY json_each.key
+            """
+        guard !baseNames.isEmpty else { return [] }
+        // What a damaged file has instead is not registered, and might be no JSON.
+        let isName = { (text: String) in
+            text.utf8.allSatisfy {
+                $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+            }
+        }
+        let list = baseNames.map { isName($0) ? $0 : "" }.joined(separator: "\",\"")
+        return try database.query(sql, [.text("[\"" + list + "\"]")]) { row in
+            row.optionalText(0).map { (name: $0, version: row.text(1)) }
+        }
     }
 
     /// The directory of a generation.

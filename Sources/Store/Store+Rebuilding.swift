@@ -222,8 +222,8 @@ extension Store {
             for generation in try directory.list() {
                 guard let number = Self.generationNumber(generation.text) else { continue }
                 do {
-                    let generation = try read(number, of: profile, in: directory)
-                    try insert(generation)
+                    let (generation, packages) = try read(number, of: profile, in: directory)
+                    try insert(generation, packages)
                     result.generationCount += 1
                 } catch let error where !(error is DatabaseError) {
                     result.leaveOut(

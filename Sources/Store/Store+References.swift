@@ -1,4 +1,4 @@
-internal import Files
+public import Files
 internal import Glibc
 public import StoreLayout
 
@@ -26,6 +26,29 @@ extension Store {
     private static func isReached(_ place: String?) -> Bool {
         var status = stat()
         return place.map { stat($0, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR } ?? false
+    }
+
+    /// Those of some store paths whose trees may have something at a path: names are followed, wherever links lead, and
+    /// nothing is opened.
+    ///
+    /// - Throws: ``StoreError/lostTree(baseName:place:source:)`` where a base does not have a tree.
+    public func mayHave(_ path: TreePath, among baseNames: [String]) throws -> Set<String> {
+        let hasBases = try !bases().isEmpty
+        var found: Set<String> = []
+        var name = Array("\(StoreLayout.Name.store)/".utf8)
+        let start = name.count
+        for baseName in baseNames {
+            name.removeSubrange(start...)
+            name += baseName.utf8
+            name.append(UInt8(ascii: "/"))
+            name += path.bytes
+            if try root.status(of: name) != nil {
+                found.insert(baseName)
+            } else if hasBases, try !isTreeThere(baseName) {
+                _ = try openTree(baseName)
+            }
+        }
+        return found
     }
 
     /// Opens the tree of a base name that is registered or was.

@@ -84,21 +84,25 @@ extension Store {
                 let there = try inner?.status(of: link.name)
                 // A file there was written for all packages of the generation: it is more than the link.
                 if let there, there.st_mode & S_IFMT != S_IFLNK { continue }
-                if let inner, there != nil, try isSound(link, in: inner, at: path, packages) { continue }
+                if let inner, there != nil,
+                    try isSound(link, plan.target(of: link), in: inner, at: path, packages)
+                {
+                    continue
+                }
                 result.note("\(place)/\(path.appending(link.name.utf8))", "made again: a link")
                 guard !isDryRun, let inner else { continue }
-                try inner.replaceSymlink(link.name, target: link.target, through: temporary())
+                try inner.replaceSymlink(link.name, target: plan.target(of: link), through: temporary())
             }
         }
     }
 
     /// Whether a link is as it was made, or one that the generation has in its place.
     private func isSound(
-        _ link: GenerationPlan.Link, in directory: Descriptor, at path: TreePath,
+        _ link: GenerationPlan.Link, _ wanted: Bytes, in directory: Descriptor, at path: TreePath,
         _ packages: [GenerationPackage]
     ) throws -> Bool {
         guard let target = try directory.readSymlink(link.name) else { return false }
-        if target == link.target { return true }
+        if target == wanted { return true }
         // Configuration leads elsewhere where its package said so, but never into a store path that is not shown.
         let names = StorePathMention.baseNames(in: target)
         return path.isWithin(ServiceLayout.configuration)

@@ -33,6 +33,10 @@ enum Program {
             // Not CommandLine.arguments, which is empty where /proc is not mounted.
             let words = Launcher.arguments.map { String(decoding: $0, as: UTF8.self) }
             guard let arguments = PrepareCommand.arguments(of: words) else { return }
+            if let plain = PlainCommand(arguments) {
+                signal(SIGPIPE, SIG_IGN)
+                return try plain.run()
+            }
             var command = try SXS.parseAsRoot(arguments)
             // Writing to a closed pipe is an error like any other, not death by signal; but a program that is run
             // would inherit that.

@@ -26,6 +26,19 @@ struct SharedOptions: ParsableArguments {
     @Flag(help: "Print JSON.")
     var json = false
 
+    /// What they say.
+    var values: SharedValues { SharedValues(root: root, profile: profile, json: json) }
+
+    /// The session of a verb.
+    func session() throws -> Session { try values.session() }
+}
+
+/// What ``SharedOptions`` say.
+struct SharedValues: Equatable {
+    var root: String?
+    var profile: String?
+    var json = false
+
     /// The session of a verb.
     func session() throws -> Session {
         let settings = try Session.settings()

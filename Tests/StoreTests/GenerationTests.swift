@@ -298,8 +298,76 @@ import Testing
     @Test func aPackageGivenTwiceIsThereOnce() throws {
         let a = try package("a", commands: ["a"])
         let generation = try make([a, a])
-        #expect(generation.packages == [a.baseName])
+        #expect(try store.packageNames(of: generation) == [a.baseName])
         #expect(try store.packages(of: generation) == [a])
+    }
+
+    @Test func theIndexHasWhatAGenerationShowsHoweverItDiffersFromItsParent() throws {
+        let all = try (0..<6).map { try package("p\($0)", commands: ["c\($0)"]) }
+        // By which of them: at the beginning, in the middle, at the end, all others, none, in another order.
+        let wanted = [
+            [1, 2, 4], [0, 1, 2, 4], [0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5], [0, 5], [3], [], [2], [2, 1, 0],
+            [0, 1, 2],
+        ]
+        var parent: Int?
+        for numbers in wanted {
+            let packages = numbers.map { all[$0] }
+            let made = try make(packages, parent: parent)
+            #expect(try store.packageNames(of: made) == packages.map(\.baseName))
+            #expect(try store.packages(of: made) == packages)
+            parent = made.number
+        }
+        #expect(try !store.inconsistencies(readsContents: false).contains { $0.code == "index" })
+    }
+
+    @Test func whatDiffersBetweenTwoGenerationsIsFound() throws {
+        let all = try (0..<5).map { try package("p\($0)", commands: ["c\($0)"], launched: ["l\($0)"]) }
+        var other = all[2]
+        other.exposure.commands.removeLast()
+        let preferred = GenerationPackage(
+            baseName: all[3].baseName, exposure: all[3].exposure, isPreferred: true)
+        let kinds = [
+            [], all, Array(all.dropFirst()), Array(all.dropLast()), [all[0], all[1], other, all[3], all[4]],
+            [all[0], all[2], preferred, all[4]], [all[1], other], [other], [preferred, all[4]],
+            all.reversed(),
+        ]
+        let made = try kinds.map { try make($0) }
+        for (from, before) in zip(made, kinds) {
+            for (to, after) in zip(made, kinds) {
+                let shown = { (packages: [GenerationPackage]) in
+                    packages.map { [$0.baseName, "\($0.exposure.commands)", "\($0.isPreferred)"] }
+                }
+                let (old, new) = (shown(before), shown(after))
+                let (gone, come) = try store.contents(of: to).difference(from: store.contents(of: from))
+                // Of those that are in another place, nothing has to be said.
+                #expect(gone == old.filter { !new.contains($0) }.map { $0[0] })
+                #expect(come == new.filter { !old.contains($0) }.map { $0[0] })
+            }
+        }
+        let contents = try store.contents(of: made[1])
+        #expect(contents.packageNames() == all.map(\.baseName))
+        #expect(contents.commands().sorted() == (0..<5).flatMap { ["c\($0)", "l\($0)"] }.sorted())
+        #expect(contents.hasCommands && !contents.isForSystem)
+        #expect(try !store.contents(of: made[0]).hasCommands)
+        #expect(
+            try store.names(of: ["a\"b\\", all[1].baseName, "nothing", all[0].baseName]).map { $0?.name } == [
+                nil, "p1", nil, "p0",
+            ])
+    }
+
+    @Test func aDescriptionThatIsCutOffIsRefused() throws {
+        let made = try make([try package("a", commands: ["a"])])
+        let path = "profiles/default/generation-1"
+        let directory = try store.root.directory(beneath: path)
+        let text = try directory.open(beneath: "packages").readAll()
+        for length in 0..<text.count {
+            try directory.replaceFile("packages", contents: text[..<length])
+            // What ends with a whole line is one that shows less.
+            guard length == 0 || text[length - 1] != 0x0a || length < 15 else { continue }
+            #expect(throws: StoreError.self) { try store.contents(of: made) }
+        }
+        try directory.replaceFile("packages", contents: text + Array("nonsense x\n".utf8))
+        #expect(throws: StoreError.self) { try store.packages(of: made) }
     }
 
     @Test func namesOfAGenerationAreThoseOfItsPackages() throws {

@@ -123,8 +123,15 @@ struct RefreshOptions: ParsableArguments {
     var refresh = false
 
     func around(_ session: Session, _ verb: () throws -> GenerationChange) throws -> GenerationChange {
-        let change = try session.refreshing(Host("/"), isWanted: refresh, verb)
-        if !refresh, !change.mergeChanges.isEmpty, session.root == StoreLayout.systemRoot {
+        try Self.around(session, isWanted: refresh, verb)
+    }
+
+    /// Runs a verb that switches generations, and says what comes of extensions where they are not merged anew.
+    static func around(
+        _ session: Session, isWanted: Bool, _ verb: () throws -> GenerationChange
+    ) throws -> GenerationChange {
+        let change = try session.refreshing(Host("/"), isWanted: isWanted, verb)
+        if !isWanted, !change.mergeChanges.isEmpty, session.root == StoreLayout.systemRoot {
             let words = change.mergeChanges.map { "\($0.name) \($0.words)" }.joined(separator: ", ")
             Console.note(
                 "\(words) when extensions are merged next: when the system starts, or by 'systemd-sysext refresh'"

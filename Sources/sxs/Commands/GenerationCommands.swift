@@ -13,7 +13,9 @@ struct ListCommand: ParsableCommand {
 
     @OptionGroup var shared: SharedOptions
 
-    func run() throws {
+    func run() throws { try Self.run(shared.values) }
+
+    static func run(_ shared: SharedValues) throws {
         let packages = try shared.session().list()
         if shared.json { return try Console.printJSON(packages) }
         guard !packages.isEmpty else { return }

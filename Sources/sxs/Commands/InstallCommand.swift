@@ -85,23 +85,29 @@ extension GenerationChange {
             try Console.printJSON(self)
             return try activation?.check() ?? ()
         }
-        for package in removed
-        where !added.contains(where: { $0.split(separator: " ").first == package.split(separator: " ").first }
-        ) {
-            Console.print("- \(package)")
+        let name = { (package: String) in
+            package[..<(package.utf8.firstIndex(of: UInt8(ascii: " ")) ?? package.endIndex)]
         }
-        for package in added {
-            let name = package.split(separator: " ").first
-            let old = removed.first { $0.split(separator: " ").first == name }
-            Console.print(
-                "+ \(package)" + (old.map { " (was \($0.split(separator: " ").last ?? ""))" } ?? ""))
+        var lines: [String] = []
+        // Where a thousand only come or only go, nothing is looked up.
+        if added.isEmpty || removed.isEmpty {
+            lines = removed.map { "- \($0)" } + added.map { "+ \($0)" }
+        } else {
+            let new = Set(added.map(name))
+            let old = Dictionary(removed.map { (name($0), $0) }, uniquingKeysWith: { first, _ in first })
+            lines = removed.filter { !new.contains(name($0)) }.map { "- \($0)" }
+            lines += added.map { package in
+                let before = old[name(package)]?.split(separator: " ").last
+                return "+ \(package)" + (before.map { " (was \($0))" } ?? "")
+            }
         }
         let state =
             previous == generation
             ? "is active, unchanged" : "is active" + (previous.map { " (before: \($0))" } ?? "")
-        Console.print("\(profile): generation \(generation) \(state)")
+        lines.append("\(profile): generation \(generation) \(state)")
+        Console.print(lines.joined(separator: "\n"))
         activation?.show()
-        if !added.isEmpty, !commands.isEmpty { Console.print("commands are in \(bin)") }
+        if !added.isEmpty, hasCommands { Console.print("commands are in \(bin)") }
         try activation?.check()
     }
 }
