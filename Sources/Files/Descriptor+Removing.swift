@@ -3,8 +3,6 @@ internal import Glibc
 
 /// Removing directories with all that is in them. Others may be removing the same: what is gone is fine.
 extension Descriptor {
-    private static let isRoot = geteuid() == 0
-
     /// Directories below each other that one thread removes by itself.
     private static let deepest = 24
 
@@ -132,7 +130,7 @@ extension Descriptor {
         guard opened >= 0 else { throw SystemError("open directory", path) }
         let directory = Descriptor(taking: opened, path: path)
         // To search it takes another right than to list it; root needs neither.
-        if !Self.isRoot, faccessat(opened, ".", X_OK, 0) != 0, fchmod(opened, 0o700) != 0 {
+        if geteuid() != 0, faccessat(opened, ".", X_OK, 0) != 0, fchmod(opened, 0o700) != 0 {
             throw SystemError("set permissions of", path)
         }
         return directory
