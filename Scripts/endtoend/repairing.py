@@ -230,7 +230,7 @@ def versions(tests):
     store.sxs("index", "rebuild")
     expect(rows(store.root) == before, "an index that was made anew differs")
     # Another store has it whole, with the same store path.
-    image = tests.directory / f"many_{tests.count}.raw"
+    image = store.root.parent / f"many_{tests.count}.raw"
     store.sxs("export", f"/usr/store/{bases[1]}", "--output", image)
     os.chmod(image, 0o644)
     other = tests.store()
@@ -240,7 +240,7 @@ def versions(tests):
     status, findings = fsck(store)
     found = {finding["path"] for finding in findings}
     expect(status == 1 and found == {f"manifests/{base}/tree.mtree" for base in bases}, f"exit status {status}: {findings}")
-    status, output = store.attempt("export", f"/usr/store/{bases[2]}", "--output", tests.directory / "many_damaged.raw")
+    status, output = store.attempt("export", f"/usr/store/{bases[2]}", "--output", store.root.parent / "many_damaged.raw")
     expect(status == 1 and "tree.mtree.zst cannot be read: it is damaged" in output and "hint:" in output,
            f"exit status {status}: {output}")
     report = store.json("repair")
