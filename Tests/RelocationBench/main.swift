@@ -81,8 +81,14 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
     if onlyELF { while try staging.reserveFile() < area.staging.contents.map(\.file).max() ?? 0 {} }
     figures.allBytes = area.staging.contents.reduce(0) { $0 + $1.size }
 
-    for known in area.staging.contents {
-        let id = known.id
+    for number in 0..<area.staging.count {
+        let id = ContentID(number)
+        let known = area.staging[id]
+        guard known.id == id else {
+            // The same contents under another name.
+            if onlyELF { staging.add(sameAs: known.id) }
+            continue
+        }
         guard known.head.starts(with: ELFFile.magic) else {
             if onlyELF {
                 _ = staging.add(
