@@ -63,9 +63,11 @@ public final class Inflater {
         let result = sxs_inflate(
             state, buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt32(buffer.count), &filled)
         let count = Int(filled)
-        wasFull = count == buffer.count
         guard result >= 0 else { return (count, .damaged(Self.reason(result))) }
-        if sxs_inflate_is_over(state) != 0 { return (count, .end) }
+        let isOver = sxs_inflate_is_over(state) != 0
+        // At the end nothing is held back, even where the last bytes just filled the buffer.
+        wasFull = !isOver && count == buffer.count
+        if isOver { return (count, .end) }
         // Nobody may wait for what never comes.
         guard count > 0 || before == 0 || input.count < before else {
             return (0, .damaged("no valid data"))

@@ -41,6 +41,17 @@ import Testing
         #expect(throws: ImageError.self) { try fixture.read("rubbish.tgz") }
     }
 
+    /// The last bytes of a member fill the buffer, and nothing comes after them.
+    @Test(arguments: [1, 2, 3]) func aGzipMemberMayEndWhereABufferDoes(records: Int) throws {
+        let fixture = try Fixture()
+        try fixture.run(
+            """
+            mkdir t; head -c \(records * 256 * 1024 - 5000) /dev/urandom > t/a
+            tar -C t -b 512 -cf x.tar .; gzip -k x.tar; test $(stat -c %s x.tar) = \(records * 256 * 1024)
+            """)
+        #expect(try fixture.read("x.tar.gz").entries == fixture.read("x.tar").entries)
+    }
+
     @Test func globalHeadersHoldForAllThatFollows() throws {
         let fixture = try Fixture()
         try fixture.run(
