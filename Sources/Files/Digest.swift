@@ -48,6 +48,9 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
         (0..<Self.byteCount).map { UInt8(truncatingIfNeeded: words[$0 / 8] >> UInt64(56 - $0 % 8 * 8)) }
     }
 
+    /// The first eight bytes as a number, which tell most digests apart.
+    public var start: UInt64 { words[0] }
+
     /// 64 lower-case hexadecimal digits.
     public var hex: String {
         String(unsafeUninitializedCapacity: Self.byteCount * 2) { buffer in

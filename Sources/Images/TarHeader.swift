@@ -13,12 +13,16 @@ struct TarHeader {
     /// Whether the checksum is right, summed over unsigned bytes or, as old programs did, signed ones.
     var isValid: Bool {
         guard block.count == Self.blockSize, let stored = number(148..<156) else { return false }
-        var unsigned = 0
-        var negative = 0
-        for byte in block {
-            unsigned += Int(byte)
-            negative += Int(byte >> 7)
+        // In numbers of which many fit in a register: there are many headers.
+        var sum: UInt32 = 0
+        var high: UInt32 = 0
+        block.withUnsafeBufferPointer { bytes in
+            for byte in bytes {
+                sum &+= UInt32(byte)
+                high &+= UInt32(byte >> 7)
+            }
         }
+        var (unsigned, negative) = (Int(sum), Int(high))
         // The field itself counts as blanks.
         for byte in block[148..<156] {
             unsigned += 0x20 - Int(byte)

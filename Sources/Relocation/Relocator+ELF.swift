@@ -41,10 +41,8 @@ final class OpenedELFs: @unchecked Sendable {
         }
     }
 
-    func close(_ id: ContentID) {
-        // It is unmapped after the lock is let go.
-        _ = monitor.withLock { files.removeValue(forKey: id) }
-    }
+    /// Lets go of all: at once, and not while other threads run, which each have to forget what is unmapped.
+    func close() { monitor.withLock { files = [:] } }
 }
 
 /// The image's own dynamic loader.

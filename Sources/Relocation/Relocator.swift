@@ -169,12 +169,12 @@ public struct Relocator {
             var size = 0
             for file in files[part] {
                 let plan = try planning.relocator.plan(file.id, following: keeping, at: file.path)
-                planning.relocator.opened.close(file.id)
                 if plan.changes || !plan.file.isEmpty { plans.append((file.id, plan)) }
                 size += planning.relocator.staging[file.id].size
             }
             planning.add(plans, of: part, size: size)
         }
+        opened.close()
         return planning.plans
     }
 

@@ -23,15 +23,30 @@ final class Materializer: @unchecked Sendable {
         }
     }
 
+    /// What is known of the objects whose digests begin alike: threads that have others do not wait for each other.
+    private final class Part {
+        // All but the number is guarded by the monitor.
+        let number: Int
+        let monitor = Monitor()
+        var sources: [ObjectKey: Source] = [:]
+        /// Staged files that have become an object's, by number: another mode needs a copy.
+        var claimed: Set<Int> = []
+        var copies = 0
+        /// Objects to be: name in the staging directory, directory and name below `objects`.
+        var made: [(staged: String, directory: String, name: String)] = []
+
+        init(number: Int) { self.number = number }
+
+        func known(_ key: ObjectKey, _ number: Int) -> Source? {
+            guard let known = sources[key], known.number >= number else { return nil }
+            return known
+        }
+    }
+
     private let staging: Staging
     private let objects: Descriptor
+    private let parts = (0..<16).map(Part.init)
     private let monitor = Monitor()
-    private var sources: [ObjectKey: Source] = [:]
-    /// Staged files that have become an object's, by number: another mode needs a copy.
-    private var claimed: Set<Int> = []
-    private var copies = 0
-    /// Objects to be, in order: name in the staging directory, directory and name below `objects`.
-    private var made: [(staged: String, directory: String, name: String)] = []
     /// Directories that get their mode when all is in its place, each with it.
     private var late: [(path: TreePath, mode: UInt16)] = []
 
@@ -90,6 +105,11 @@ final class Materializer: @unchecked Sendable {
         }
         return directories
     }
+
+    /// Objects to be, of all parts.
+    private var made: [(staged: String, directory: String, name: String)] { parts.flatMap(\.made) }
+
+    private func part(of key: ObjectKey) -> Part { parts[Int(key.digest.start % UInt64(parts.count))] }
 
     /// The inodes that no other store path has.
     func newInodes() throws -> Set<Inode> {
@@ -151,13 +171,14 @@ final class Materializer: @unchecked Sendable {
     private func source(
         of key: ObjectKey, number: Int, _ node: Tree.Node, _ id: ContentID, at path: TreePath
     ) throws -> Source {
-        if let known = monitor.withLock({ known(key, number) }) { return known }
+        let part = part(of: key)
+        if let known = part.monitor.withLock({ part.known(key, number) }) { return known }
         // Nobody is kept waiting for the disk: two threads may look for the same object.
         let name = key.fileName(number: number)
         let isThere = try objects.status(of: key.directoryName + "/" + name) != nil
         var isFinished = false
-        let source = try monitor.withLock { () -> Source in
-            if let known = known(key, number) {
+        let source = try part.monitor.withLock { () -> Source in
+            if let known = part.known(key, number) {
                 isFinished = true
                 return known
             }
@@ -166,11 +187,11 @@ final class Materializer: @unchecked Sendable {
                 isFinished = true
             } else {
                 let staged: String
-                (staged, isFinished) = try claim(id, for: node)
-                made.append((staged, key.directoryName, name))
+                (staged, isFinished) = try claim(id, for: node, in: part)
+                part.made.append((staged, key.directoryName, name))
                 source = .staged(name: staged, number: number)
             }
-            sources[key] = source
+            part.sources[key] = source
             return source
         }
         if case .staged(let staged, _) = source, !isFinished {
@@ -179,19 +200,16 @@ final class Materializer: @unchecked Sendable {
         return source
     }
 
-    private func known(_ key: ObjectKey, _ number: Int) -> Source? {
-        guard let known = sources[key], known.number >= number else { return nil }
-        return known
-    }
-
     /// A staged file that becomes a new object, and whether it is what it will be in the store.
-    private func claim(_ id: ContentID, for node: Tree.Node) throws -> (name: String, isFinished: Bool) {
-        if staging[id].isStaged, claimed.insert(staging[id].file).inserted {
+    private func claim(_ id: ContentID, for node: Tree.Node, in part: Part) throws -> (
+        name: String, isFinished: Bool
+    ) {
+        if staging[id].isStaged, part.claimed.insert(staging[id].file).inserted {
             let isFinished = node.attributes.isEmpty && staging[id].finishedMode == node.storedMode
             return (staging.fileName(of: id), isFinished)
         }
-        copies += 1
-        let staged = "copy-\(copies)"
+        part.copies += 1
+        let staged = "copy-\(part.number)-\(part.copies)"
         let copy = try staging.directory.open(beneath: staged, flags: O_WRONLY | O_CREAT | O_EXCL)
         try copy.append(contentsOf: staging.open(id))
         return (staged, false)
