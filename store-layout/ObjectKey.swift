@@ -29,13 +29,35 @@ public struct ObjectKey: Hashable, Sendable {
     }
 
     /// The directory below `objects/`: two hexadecimal digits.
-    public var directoryName: String { String(digest.hex.prefix(2)) }
+    public var directoryName: String {
+        // A table: it is asked for with each file.
+        Self.directoryNames[Int(digest.start >> 56)]
+    }
+
+    /// All of these directories' names.
+    public static let directoryNames: [String] = (0..<256).map { value in
+        (value < 16 ? "0" : "") + String(value, radix: 16)
+    }
+
+    /// Where the file is below `objects/`.
+    ///
+    /// - Parameter number: As in ``fileName(number:)``.
+    public func path(number: Int = 0) -> String { directoryName + "/" + fileName(number: number) }
 
     /// The file's name there: `<digest>-<mode>`, with `-<attributes>` where there are some.
     ///
     /// - Parameter number: 0, or which of several objects of this key, made when a link count was full.
     public func fileName(number: Int = 0) -> String {
-        var name = digest.hex + "-" + octal(UInt32(mode), width: 3)
+        let digits = Digest.byteCount * 2
+        // At once: it is made for each file.
+        var name = String(unsafeUninitializedCapacity: digits + 4) { buffer in
+            digest.writeHex(to: UnsafeMutableRawBufferPointer(buffer))
+            buffer[digits] = UInt8(ascii: "-")
+            for place in 0..<3 {
+                buffer[digits + 1 + place] = 0x30 + UInt8(truncatingIfNeeded: mode >> (6 - 3 * place) & 7)
+            }
+            return digits + 4
+        }
         if let attributes { name += "-" + attributes.hex.prefix(16) }
         return number == 0 ? name : name + ".\(number)"
     }
@@ -44,7 +66,7 @@ public struct ObjectKey: Hashable, Sendable {
 extension ObjectKey {
     /// 64 bits that tell objects apart well enough to count them.
     public var fingerprint: UInt64 {
-        Self.mix(Self.number(digest.bytes), mode: mode, attributes: attributes.map { Self.number($0.bytes) })
+        Self.mix(digest.start, mode: mode, attributes: attributes?.start)
     }
 
     /// The ``fingerprint`` of the object that has a file name; `nil` for what is no object's name.
@@ -67,11 +89,6 @@ extension ObjectKey {
 
     private static func mix(_ digest: UInt64, mode: UInt16, attributes: UInt64?) -> UInt64 {
         digest &+ UInt64(mode) &* 0x9e37_79b9_7f4a_7c15 ^ (attributes ?? 0)
-    }
-
-    /// The number that the first eight bytes of a digest are, the highest first.
-    private static func number(_ bytes: some Collection<UInt8>) -> UInt64 {
-        bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 
     private static func hexadecimal(_ text: UnsafeRawBufferPointer, at start: Int) -> UInt64? {

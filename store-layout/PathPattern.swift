@@ -75,14 +75,15 @@ public struct PathPattern: Hashable, Sendable, CustomStringConvertible {
         let star = UInt8(ascii: "*")
         if isName {
             return bytes.contains(star)
-                ? files.names.contains { Self.matches($0, bytes) } : files.names.contains(bytes)
+                ? files.names.contains { Self.matches($0.bytes, bytes) }
+                : files.names.contains(TreeFiles.Name(bytes: bytes))
         }
         let tree = files.tree
         var places = [TreePath.root]
         for component in bytes.split(separator: UInt8(ascii: "/")).map(Bytes.init) {
             if component.contains(star) {
                 places = places.flatMap { place in
-                    tree.children(of: place).filter { Self.matches($0, component) }.map(place.appending)
+                    tree.children(of: place).filter { Self.matches($0.name, component) }
                 }
             } else {
                 places = places.map { $0.appending(component) }.filter { tree[$0] != nil }
@@ -102,9 +103,22 @@ public final class TreeFiles {
     /// The tree.
     public let tree: Tree
 
+    /// A name, hashed all at once: there are many.
+    struct Name: Hashable {
+        let bytes: Bytes
+
+        func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
+    }
+
     /// Names of all files and links.
-    private(set) lazy var names: Set<Bytes> = Set(
-        tree.nodes.lazy.compactMap { path, node in node.kind == .directory ? nil : path.name })
+    private(set) lazy var names: Set<Name> = {
+        var names = Set<Name>(minimumCapacity: tree.nodes.count)
+        for (path, node) in tree.nodes {
+            if case .directory = node.kind { continue }
+            names.insert(Name(bytes: path.name))
+        }
+        return names
+    }()
 
     /// Creates it.
     public init(_ tree: Tree) { self.tree = tree }

@@ -54,15 +54,23 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// 64 lower-case hexadecimal digits.
     public var hex: String {
         String(unsafeUninitializedCapacity: Self.byteCount * 2) { buffer in
-            for number in 0..<4 {
-                var rest = words[number]
-                for place in (0..<16).reversed() {
-                    let digit = UInt8(truncatingIfNeeded: rest) & 15
-                    buffer[number * 16 + place] = digit < 10 ? 0x30 + digit : 0x57 + digit
-                    rest >>= 4
-                }
-            }
+            writeHex(to: UnsafeMutableRawBufferPointer(buffer))
             return Self.byteCount * 2
+        }
+    }
+
+    /// Puts its 64 lower-case hexadecimal digits at the beginning of a buffer.
+    ///
+    /// - Precondition: There is room for them.
+    public func writeHex(to buffer: UnsafeMutableRawBufferPointer) {
+        precondition(buffer.count >= Self.byteCount * 2)
+        for number in 0..<4 {
+            var rest = words[number]
+            for place in (0..<16).reversed() {
+                let digit = UInt8(truncatingIfNeeded: rest) & 15
+                buffer[number * 16 + place] = digit < 10 ? 0x30 + digit : 0x57 + digit
+                rest >>= 4
+            }
         }
     }
 

@@ -73,8 +73,11 @@ public struct Tree: Sendable {
     /// Each node's parent is present and a directory.
     public private(set) var nodes: [TreePath: Node]
 
-    /// Names in each directory, for removal of a subtree and for walking.
-    private var children: [TreePath: Set<Bytes>]
+    /// What is in each directory, by whole paths: they are in ``nodes`` anyway, and hashed faster than names.
+    private var children: [TreePath: Set<TreePath>]
+
+    /// The directory that the last node was put into: the next has the same, mostly.
+    private var recent = TreePath.root
 
     /// Creates a tree with a root and nothing else.
     public init() {
@@ -87,6 +90,12 @@ public struct Tree: Sendable {
         nodes[path]
     }
 
+    /// Whether what `path` lies in is there, and a directory.
+    public func hasParent(of path: TreePath) -> Bool {
+        if path.isChild(of: recent) { return true }
+        return path.parent.map { children[$0] != nil } ?? true
+    }
+
     /// Puts a node at `path`, in place of what was there.
     ///
     /// A directory put over a directory keeps what is in it; anything else takes a subtree away first.
@@ -94,20 +103,30 @@ public struct Tree: Sendable {
     ///
     /// - Precondition: No parent of `path` is a file or a symbolic link. ``resolve(parentOf:)`` makes such a path.
     public mutating func insert(_ node: Node, at path: TreePath) {
-        guard let parent = path.parent else {
+        guard !path.bytes.isEmpty else {
             nodes[.root] = Node(kind: .directory, mode: 0o755, attributes: node.attributes)
             return
         }
-        if let old = nodes[path] {
-            if case .directory = old.kind, case .directory = node.kind {
-            } else {
-                remove(path)
-            }
+        var isDirectory = false
+        if case .directory = node.kind { isDirectory = true }
+        if let old = nodes.updateValue(node, forKey: path) {
+            // Its directory knows it.
+            var wasDirectory = false
+            if case .directory = old.kind { wasDirectory = true }
+            guard wasDirectory != isDirectory else { return }
+            removeChildren(of: path)
+            children[path] = isDirectory ? [] : nil
+            return
         }
-        if nodes[parent] == nil { insert(.impliedDirectory, at: parent) }
-        nodes[path] = node
-        children[parent, default: []].insert(path.name)
-        if case .directory = node.kind, children[path] == nil { children[path] = [] }
+        if isDirectory { children[path] = [] }
+        let parent = path.isChild(of: recent) ? recent : path.parent ?? .root
+        if let place = children.index(forKey: parent) {
+            children.values[place].insert(path)
+        } else {
+            insert(.impliedDirectory, at: parent)
+            children[parent, default: []].insert(path)
+        }
+        recent = parent
     }
 
     /// Takes away the node at `path` and all below it; the root only loses what is in it.
@@ -116,16 +135,17 @@ public struct Tree: Sendable {
         guard let parent = path.parent else { return }
         nodes[path] = nil
         children[path] = nil
-        children[parent]?.remove(path.name)
+        children[parent]?.remove(path)
     }
 
     /// Takes away all below the directory at `path`, and not the directory.
     public mutating func removeChildren(of path: TreePath) {
+        guard children[path] != nil else { return }
+        recent = .root
         // A list rather than recursion: an image chooses the depth.
         var pending = [path]
         while let directory = pending.popLast() {
-            for name in children[directory] ?? [] {
-                let child = directory.appending(name)
+            for child in children[directory] ?? [] {
                 nodes[child] = nil
                 pending.append(child)
             }
@@ -133,17 +153,52 @@ public struct Tree: Sendable {
         }
     }
 
-    /// Names in the directory at `path`, in no order.
-    public func children(of path: TreePath) -> Set<Bytes> { children[path] ?? [] }
+    /// What is in the directory at `path`, in no order.
+    public func children(of path: TreePath) -> Set<TreePath> { children[path] ?? [] }
 
     /// Names in the directory at `path`, sorted bytewise.
     public func names(in path: TreePath) -> [Bytes] {
-        (children[path] ?? []).sorted { $0.lexicographicallyPrecedes($1) }
+        children(of: path).sorted().map(\.name)
     }
 
     /// All paths, sorted bytewise: the order of the canonical listing, parents before what is in them.
     public var sortedPaths: [TreePath] {
-        nodes.keys.sorted()
+        let paths = Array(nodes.keys)
+        return Self.order(paths).map { paths[$0] }
+    }
+
+    /// All paths and what is there, in the order of ``sortedPaths``.
+    public var sortedNodes: [(path: TreePath, node: Node)] {
+        let all = Array(nodes)
+        return Self.order(all.map(\.key)).map { (all[$0].key, all[$0].value) }
+    }
+
+    /// The numbers of paths, in the order of these.
+    private static func order(_ paths: [TreePath]) -> [Int] {
+        // Their bytes lie side by side: to compare two arrays means to count references to them, which takes longer
+        // than the comparison.
+        struct Place {
+            let start: Int
+            let count: UInt32
+            let number: UInt32
+        }
+        var text: Bytes = []
+        text.reserveCapacity(paths.reduce(0) { $0 + $1.bytes.count })
+        var places: [Place] = []
+        places.reserveCapacity(paths.count)
+        for (number, path) in paths.enumerated() {
+            places.append(
+                Place(start: text.count, count: UInt32(path.bytes.count), number: UInt32(number)))
+            text.append(contentsOf: path.bytes)
+        }
+        text.withUnsafeBytes { text in
+            places.sort { left, right in
+                TreePath.comesFirst(
+                    UnsafeRawBufferPointer(rebasing: text[left.start..<(left.start + Int(left.count))]),
+                    UnsafeRawBufferPointer(rebasing: text[right.start..<(right.start + Int(right.count))]))
+            }
+        }
+        return places.map { Int($0.number) }
     }
 }
 

@@ -129,6 +129,25 @@ public struct TreePath: Hashable, Sendable, Comparable, CustomStringConvertible 
                 && bytes.starts(with: ancestor.bytes)
     }
 
+    /// Whether this path is a name in the directory `parent`.
+    public func isChild(of parent: TreePath) -> Bool {
+        let length = parent.bytes.count
+        // Where the name begins.
+        let nameStart = length == 0 ? 0 : length + 1
+        guard bytes.count > nameStart else { return false }
+        return bytes.withUnsafeBytes { bytes in
+            parent.bytes.withUnsafeBytes { parent in
+                guard let start = bytes.baseAddress else { return false }
+                if let parentStart = parent.baseAddress, length > 0 {
+                    guard bytes[length] == UInt8(ascii: "/"), memcmp(start, parentStart, length) == 0 else {
+                        return false
+                    }
+                }
+                return memchr(start + nameStart, Int32(UInt8(ascii: "/")), bytes.count - nameStart) == nil
+            }
+        }
+    }
+
     /// The path as people read it.
     public var description: String { bytes.isEmpty ? "." : bytes.displayed }
 
@@ -140,18 +159,19 @@ public struct TreePath: Hashable, Sendable, Comparable, CustomStringConvertible 
     /// Bytewise order, the order of the canonical listing.
     public static func < (left: TreePath, right: TreePath) -> Bool {
         left.bytes.withUnsafeBytes { leftBytes in
-            right.bytes.withUnsafeBytes { rightBytes in
-                let common = min(leftBytes.count, rightBytes.count)
-                // memcmp rather than lexicographicallyPrecedes: sorting the listing is a hot path.
-                let order =
-                    common == 0
-                    ? 0
-                    : memcmp(
-                        leftBytes.baseAddress.unsafelyUnwrapped,
-                        rightBytes.baseAddress.unsafelyUnwrapped, common)
-                return order == 0 ? leftBytes.count < rightBytes.count : order < 0
-            }
+            right.bytes.withUnsafeBytes { rightBytes in comesFirst(leftBytes, rightBytes) }
         }
+    }
+
+    /// Whether a path of the first bytes comes before one of the second.
+    static func comesFirst(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+        let common = min(left.count, right.count)
+        guard common > 0, let leftStart = left.baseAddress, let rightStart = right.baseAddress else {
+            return left.count < right.count
+        }
+        // memcmp rather than lexicographicallyPrecedes: sorting the listing is a hot path.
+        let order = memcmp(leftStart, rightStart, common)
+        return order == 0 ? left.count < right.count : order < 0
     }
 }
 

@@ -61,6 +61,8 @@ struct PaxRecords {
             attributes[name] = decoded
             return true
         }
+        // Most records are of times and owners.
+        guard let first = key.first, "plsG".utf8.contains(first) else { return true }
         switch String(decoding: key, as: UTF8.self) {
         case "path": path = value.isEmpty ? nil : value
         case "linkpath": linkPath = value.isEmpty ? nil : value

@@ -114,7 +114,7 @@ final class ImageRepairSource: RepairSource {
             return nil
         }
         let relocated = try Relocator.relocate(
-            unpacked.tree, sortedPaths: unpacked.sortedPaths, staging: unpacked.area.staging, to: storePath,
+            unpacked.tree, sortedNodes: unpacked.sortedNodes, staging: unpacked.area.staging, to: storePath,
             progress: session.progress, hints: unpacked.hints + Hint.builtIn, isTaken: { _ in false })
         return Copy(
             area: unpacked.area, contents: contents(of: relocated.tree, unpacked.area),
@@ -123,7 +123,7 @@ final class ImageRepairSource: RepairSource {
                 StoreLayout.Name.listing: listing(of: relocated.tree, unpacked.area),
                 StoreLayout.Name.metadata: try session.encode(
                     session.metadata(of: unpacked, relocated, options: options)),
-                StoreLayout.Name.report: try session.report(of: unpacked, relocated),
+                StoreLayout.Name.report: try session.report(of: unpacked, relocated).encoded(),
             ])
     }
 

@@ -62,7 +62,7 @@ public struct ImportResult: Encodable, Sendable {
 struct UnpackedTree {
     let area: ImportArea
     let tree: Tree
-    let sortedPaths: [TreePath]
+    let sortedNodes: [(path: TreePath, node: Tree.Node)]
     let listing: Bytes
     let identity: StorePath.Identity
     let source: String
@@ -265,7 +265,7 @@ extension Session {
             {
                 try check(exported, source: source, options: options)
                 return UnpackedTree(
-                    area: area, tree: exported.tree, sortedPaths: exported.tree.sortedPaths,
+                    area: area, tree: exported.tree, sortedNodes: exported.tree.sortedNodes,
                     listing: exported.sourceListing,
                     identity: exported.identity, source: source, facts: image.facts, packages: nil, hints: [],
                     exported: exported)
@@ -277,8 +277,8 @@ extension Session {
                 return try area.staging.open(id).readAll()
             }
             let packages = try merged?.packages ?? PackageDatabase.packages(in: tree, read: read)
-            let sortedPaths = tree.sortedPaths
-            let listing = TreeListing.render(tree, sortedPaths: sortedPaths) {
+            let sortedNodes = tree.sortedNodes
+            let listing = TreeListing.render(tree, sortedNodes: sortedNodes) {
                 (area.staging[$0].size, area.staging[$0].digest)
             }
             let identity = try identify(
@@ -297,7 +297,7 @@ extension Session {
             let files = TreeFiles(tree)
             let applied = hints.filter { $0.applies(to: identity.name, with: files) }
             return UnpackedTree(
-                area: area, tree: tree, sortedPaths: sortedPaths, listing: listing,
+                area: area, tree: tree, sortedNodes: sortedNodes, listing: listing,
                 identity: identity.with(hints: applied.map(\.digest)), source: source, facts: facts,
                 packages: packages, hints: applied, merged: merged)
         } catch {
@@ -360,16 +360,14 @@ extension Session {
         return metadata
     }
 
-    /// What relocation did, as JSON.
-    func report(of unpacked: UnpackedTree, _ relocated: RelocatedTree) throws -> Bytes {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    /// What relocation did.
+    func report(of unpacked: UnpackedTree, _ relocated: RelocatedTree) -> RelocationReport {
         var relocation = relocated.report
         relocation.dropped = Dictionary(
             uniqueKeysWithValues: unpacked.area.builder.stripped.map { omission, paths in
                 (omission.rawValue, paths.map { "\($0)" })
             })
-        return Array(try encoder.encode(relocation))
+        return relocation
     }
 
     /// Relocates, with another salt each time an alias is taken by another store path of this store.
@@ -378,7 +376,7 @@ extension Session {
             let storePath = StorePath(unpacked.identity.salted(salt))
             do {
                 return try Relocator.relocate(
-                    unpacked.tree, sortedPaths: unpacked.sortedPaths, staging: unpacked.area.staging,
+                    unpacked.tree, sortedNodes: unpacked.sortedNodes, staging: unpacked.area.staging,
                     to: storePath, progress: progress, hints: unpacked.hints + Hint.builtIn,
                     isTaken: { alias in
                         let owner = try store.aliasOwner(alias.name)
@@ -398,11 +396,11 @@ extension Session {
     ) throws -> Metadata {
         let metadata = try self.metadata(of: unpacked, relocated, options: options)
         try accept(metadata)
-        let report = try self.report(of: unpacked, relocated)
+        let report = report(of: unpacked, relocated)
         return try asWriter(of: store) {
             let metadata = try store.register(
                 unpacked.area, tree: relocated.tree, storePath: relocated.storePath, metadata: metadata,
-                sourceListing: unpacked.listing, report: report, source: key,
+                sourceListing: unpacked.listing, report: { try report.encoded() }, source: key,
                 // Several files are no place to go back to.
                 location: unpacked.merged.map { $0.records.count == 1 } == false
                     ? nil : Self.location(of: unpacked.source),
@@ -428,5 +426,14 @@ extension StorePath.Identity {
             tree: tree, name: name, version: version, architecture: architecture, recipe: recipe,
             hints: hints,
             aliasSalt: aliasSalt)
+    }
+}
+
+extension RelocationReport {
+    /// The report as JSON, as a manifest has it.
+    func encoded() throws -> Bytes {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return Array(try encoder.encode(self))
     }
 }

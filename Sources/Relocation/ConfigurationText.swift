@@ -13,7 +13,7 @@ public struct ConfigurationText: Sendable {
     ///
     /// - Parameter tree: The image's tree, its links as they are seen from inside.
     public init(of tree: Tree) {
-        paths = ImagePaths(tree, paths: tree.sortedPaths)
+        paths = ImagePaths(tree.sortedNodes)
     }
 
     /// A text with the image's paths below a directory; as it is where it is no text.

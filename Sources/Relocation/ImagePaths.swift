@@ -38,37 +38,35 @@ struct ImagePaths {
     private var slots: [Node]
     private let mask: Int
 
-    /// - Parameter paths: The tree's paths, sorted.
-    init(_ tree: Tree, paths: [TreePath]) {
+    /// - Parameter nodes: A tree's, sorted.
+    init(_ nodes: [(path: TreePath, node: Tree.Node)]) {
         var capacity = 64
-        while capacity < paths.count * 2 { capacity *= 2 }
+        while capacity < nodes.count * 2 { capacity *= 2 }
         slots = [Node](repeating: -1, count: capacity)
         mask = capacity - 1
-        entries.reserveCapacity(paths.count)
+        entries.reserveCapacity(nodes.count)
         var directories: [TreePath: Node] = [:]
         var seen: Set<ContentID> = []
         // Most paths have the parent of the path before them.
         var last: (parent: Bytes, number: Node) = ([], Self.root)
-        for path in paths {
+        for (path, node) in nodes {
             let number = Node(entries.count)
-            let kind = tree[path]?.kind
             let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")) ?? 0
             if !path.bytes[..<slash].elementsEqual(last.parent) {
                 let parent = path.parent ?? .root
                 last = (parent.bytes, directories[parent] ?? Self.root)
             }
             var target: Bytes?
-            switch kind {
+            switch node.kind {
             case .directory: directories[path] = number
             case .symlink(let link):
                 links.append(number)
                 target = link
             case .file(let id): if seen.insert(id).inserted { files.append((id, path)) }
-            case nil: break
             }
             entries.append(
                 Entry(
-                    path: path, parent: last.number, followed: number, isDirectory: kind == .directory,
+                    path: path, parent: last.number, followed: number, isDirectory: node.kind == .directory,
                     target: target))
             guard number != Self.root else { continue }
             path.bytes.withUnsafeBytes { bytes in

@@ -35,8 +35,6 @@ public struct AliasTaken: Error {
 /// given to the aliases, ``apply(_:)`` writes, and what changed gets its new digest. Files are mapped, not read, and ELF files' headers parsed once.
 public struct Relocator {
     let tree: Tree
-    /// The tree's paths, sorted.
-    let sortedPaths: [TreePath]
     var paths: ImagePaths
     let staging: Staging
     let storePath: StorePath
@@ -91,7 +89,7 @@ public struct Relocator {
     ///
     /// - Parameters:
     ///   - tree: The tree as the image has it.
-    ///   - sortedPaths: The tree's ``Tree/sortedPaths``, for who has them already.
+    ///   - sortedNodes: The tree's ``Tree/sortedNodes``, for who has them already.
     ///   - staging: Its contents; those that change are changed there.
     ///   - storePath: Where the files are to work.
     ///   - progress: Told of bytes looked at.
@@ -100,12 +98,12 @@ public struct Relocator {
     /// - Throws: ``AliasTaken`` before anything is written; `SystemError` when a staged file cannot be read or
     ///   written.
     public static func relocate(
-        _ tree: Tree, sortedPaths: [TreePath]? = nil, staging: Staging, to storePath: StorePath,
+        _ tree: Tree, sortedNodes: [(path: TreePath, node: Tree.Node)]? = nil, staging: Staging,
+        to storePath: StorePath,
         progress: any Progress, hints: [Hint] = Hint.builtIn, isTaken: (Alias) throws -> Bool
     ) throws -> RelocatedTree {
-        let sortedPaths = sortedPaths ?? tree.sortedPaths
         var relocator = Relocator(
-            tree: tree, sortedPaths: sortedPaths, paths: ImagePaths(tree, paths: sortedPaths),
+            tree: tree, paths: ImagePaths(sortedNodes ?? tree.sortedNodes),
             staging: staging, storePath: storePath, progress: progress, hints: hints.flatMap(\.groups))
         return try relocator.run(isTaken: isTaken)
     }

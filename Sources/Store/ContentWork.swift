@@ -26,9 +26,14 @@ final class ContentWork: @unchecked Sendable {
     private var stored: [ObjectKey: ContentID] = [:]
     /// Whether files that are made with these permission bits get them: umask(2) and access control lists may say otherwise.
     private var modes: [UInt16: Bool] = [:]
+    /// The directories of objects that the store has: in a new one, no object need be looked for.
+    private let directories: Set<String>
 
     init(_ staging: Descriptor, _ objects: Descriptor?) {
         (self.staging, self.objects) = (staging, objects)
+        // Where they cannot be listed, there is nothing to be shared either.
+        let entries = objects.flatMap { try? $0.list() } ?? []
+        directories = Set(entries.map(\.text))
     }
 
     private struct Abandoned: Error {}
@@ -141,9 +146,9 @@ final class ContentWork: @unchecked Sendable {
         findings.hashStates = []
         let key = ObjectKey(digest: digest, mode: file.mode, attributes: file.attributes)
         if let other = monitor.withLock({ claim(file, findings, key) }) { return .same(other) }
-        if let objects, findings.size > 0 {
+        if let objects, isSought(findings, key) {
             if try borrow(key, from: objects, for: file) {
-                let object = key.directoryName + "/" + key.fileName()
+                let object = key.path()
                 return .content(file, findings, object: object, finishedMode: nil)
             }
             let other = monitor.withLock { () -> ContentID? in
@@ -160,7 +165,7 @@ final class ContentWork: @unchecked Sendable {
     /// - Parameter key: The object that may be in the store; `nil` where it is not, so that they will be written.
     private func claim(_ file: File, _ findings: Findings, _ key: ObjectKey?) -> ContentID? {
         if let other = written[findings.digest] { return other }
-        if let key, objects != nil, findings.size > 0 {
+        if let key, isSought(findings, key) {
             if let other = stored[key] { return other }
             stored[key] = file.id
         } else {
@@ -169,12 +174,17 @@ final class ContentWork: @unchecked Sendable {
         return nil
     }
 
+    /// Whether the store may have an equal object.
+    private func isSought(_ findings: Findings, _ key: ObjectKey) -> Bool {
+        findings.size > 0 && directories.contains(key.directoryName)
+    }
+
     /// Gives a file the bytes of an equal object, if there is one: by a further link, so that whoever collects garbage
     /// meanwhile leaves it.
     private func borrow(_ key: ObjectKey, from objects: Descriptor, for file: File) throws -> Bool {
         do {
             try objects.link(
-                key.directoryName + "/" + key.fileName(), to: staging, as: Staging.fileName(file.number))
+                key.path(), to: staging, as: Staging.fileName(file.number))
             return true
         } catch let error as SystemError where [ENOENT, EMLINK].contains(error.code) {
             // One with all the links it can have is written like a new one, and becomes the next of its key.

@@ -8,7 +8,7 @@ internal import StoreLayout
 ///
 /// Directories are filled on as many threads as there are processors.
 final class Materializer: @unchecked Sendable {
-    // Several threads use it while a tree is made. What changes meanwhile is guarded by the monitor.
+    // Several threads use it. What changes meanwhile is guarded by the monitors.
 
     /// What files of one key are links to.
     private enum Source {
@@ -23,8 +23,15 @@ final class Materializer: @unchecked Sendable {
         }
     }
 
-    /// What is known of the objects whose digests begin alike: threads that have others do not wait for each other.
-    private final class Part {
+    /// An object to be: its name in the staging directory, and where it will be below `objects`.
+    private struct NewObject {
+        let staged: String
+        let directory: String
+        let path: String
+    }
+
+    /// What is known of the objects of some directories: threads that have others do not wait for each other.
+    private final class Part: @unchecked Sendable {
         // All but the number is guarded by the monitor.
         let number: Int
         let monitor = Monitor()
@@ -32,8 +39,7 @@ final class Materializer: @unchecked Sendable {
         /// Staged files that have become an object's, by number: another mode needs a copy.
         var claimed: Set<Int> = []
         var copies = 0
-        /// Objects to be: name in the staging directory, directory and name below `objects`.
-        var made: [(staged: String, directory: String, name: String)] = []
+        var made: [NewObject] = []
 
         init(number: Int) { self.number = number }
 
@@ -47,23 +53,31 @@ final class Materializer: @unchecked Sendable {
     private let objects: Descriptor
     private let parts = (0..<16).map(Part.init)
     private let monitor = Monitor()
+    /// The directories of objects that there are: who fills them has the store for itself.
+    private let directories: Set<String>
     /// Directories that get their mode when all is in its place, each with it.
     private var late: [(path: TreePath, mode: UInt16)] = []
 
-    init(staging: Staging, objects: Descriptor) {
+    init(staging: Staging, objects: Descriptor) throws {
         self.staging = staging
         self.objects = objects
+        directories = Set(try objects.list().map(\.text))
     }
 
     /// One thread where another would take longer to begin than what it could do; `nil` for as many as there are processors.
     private static func threads(for count: Int) -> Int? { count < 256 ? 1 : nil }
 
-    /// Makes `tree` in the empty directory `top`, which stays writable itself.
-    func materialize(_ tree: Tree, in top: Descriptor) throws {
+    /// Makes a tree in the empty directory `top`, which stays writable itself.
+    ///
+    /// - Parameter nodes: The tree's ``Tree/sortedNodes``.
+    func materialize(_ nodes: [(path: TreePath, node: Tree.Node)], in top: Descriptor) throws {
+        let children = Self.children(in: nodes)
         // A list rather than recursion: an image chooses the depth.
-        let queue = WorkQueue([TreePath.root])
-        try queue.run(threads: Self.threads(for: tree.nodes.count)) { path in
-            for directory in try self.fill(path, of: tree, in: top) { queue.add(directory) }
+        let queue = WorkQueue([0])
+        try queue.run(threads: Self.threads(for: nodes.count)) { number in
+            for directory in try self.fill(number, of: nodes, children[number] ?? [], in: top) {
+                queue.add(directory)
+            }
         }
         // The deepest first.
         for (path, mode) in late.sorted(by: { $1.path < $0.path }) {
@@ -73,24 +87,44 @@ final class Materializer: @unchecked Sendable {
         }
     }
 
+    /// What is in each directory: numbers of nodes, by the number of the directory's.
+    private static func children(in nodes: [(path: TreePath, node: Tree.Node)]) -> [Int: [Int]] {
+        var directories: [TreePath: Int] = [:]
+        var children: [Int: [Int]] = [:]
+        // Most have the parent of the one before them.
+        var recent = (path: TreePath.root, number: 0)
+        for (number, (path, node)) in nodes.enumerated() {
+            if case .directory = node.kind { directories[path] = number }
+            if !path.isChild(of: recent.path) {
+                // The root is in none.
+                guard let parent = path.parent, let found = directories[parent] else { continue }
+                recent = (parent, found)
+            }
+            children[recent.number, default: []].append(number)
+        }
+        return children
+    }
+
     /// Makes all that is in a directory; the directories among it.
-    private func fill(_ path: TreePath, of tree: Tree, in top: Descriptor) throws -> [TreePath] {
-        guard let node = tree[path] else { return [] }
-        var directories: [TreePath] = []
+    private func fill(
+        _ number: Int, of nodes: [(path: TreePath, node: Tree.Node)], _ children: [Int], in top: Descriptor
+    ) throws -> [Int] {
+        let (path, node) = nodes[number]
+        var directories: [Int] = []
         let directory =
             path.bytes.isEmpty ? top : try top.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
-        for name in tree.names(in: path) {
-            let childPath = path.appending(name)
-            guard let child = tree[childPath] else { continue }
-            switch child.kind {
+        for child in children {
+            let (childPath, childNode) = nodes[child]
+            let name = childPath.name
+            switch childNode.kind {
             case .directory:
                 try directory.makeDirectory(name, mode: 0o700)
-                directories.append(childPath)
+                directories.append(child)
             case .symlink(let target):
                 try directory.makeSymlink(name, target: target)
                 try directory.setTimes(StoreLayout.modificationTime, of: name)
             case .file(let id):
-                try place(child, id, at: childPath, in: directory, as: name)
+                try place(childNode, id, in: directory, as: name)
             }
         }
         for attribute in node.attributes { try directory.setAttribute(attribute) }
@@ -106,40 +140,58 @@ final class Materializer: @unchecked Sendable {
         return directories
     }
 
-    /// Objects to be, of all parts.
-    private var made: [(staged: String, directory: String, name: String)] { parts.flatMap(\.made) }
-
-    private func part(of key: ObjectKey) -> Part { parts[Int(key.digest.start % UInt64(parts.count))] }
+    private func part(of key: ObjectKey) -> Part {
+        parts[Int(key.digest.start >> 56) % parts.count]
+    }
 
     /// The inodes that no other store path has.
     func newInodes() throws -> Set<Inode> {
-        Set(try made.compactMap { try staging.directory.status(of: $0.staged).map(Inode.init) })
+        var inodes: Set<Inode> = []
+        for object in parts.lazy.flatMap(\.made) {
+            if let status = try staging.directory.status(of: object.staged) { inodes.insert(Inode(status)) }
+        }
+        return inodes
     }
 
     /// Moves new objects to where other imports find them.
     ///
     /// Their bytes must be on disk.
     func commitObjects() throws {
-        // One after the other: the kernel lets nobody else into either directory meanwhile.
-        var directories: Set<String> = []
+        let count = parts.reduce(0) { $0 + $1.made.count }
+        try inParallel(parts, threads: Self.threads(for: count)) { try self.commit($0.made) }
+    }
+
+    /// Moves objects of directories that no other thread fills.
+    ///
+    /// The kernel lets one thread at a time rename files across directories, so each gets its new name and then loses the
+    /// old one.
+    private func commit(_ made: [NewObject]) throws {
+        var directories = directories
         for object in made {
             if directories.insert(object.directory).inserted { try objects.makeDirectory(object.directory) }
-            try staging.directory.rename(object.staged, to: objects, as: object.directory + "/" + object.name)
+            do {
+                try staging.directory.link(object.staged, to: objects, as: object.path)
+                try staging.directory.unlink(object.staged)
+            } catch let error as SystemError where error.code == EMLINK {
+                // It has all the names that it can have.
+                try staging.directory.rename(object.staged, to: objects, as: object.path)
+            }
         }
     }
 
     /// Takes back what ``commitObjects()`` did, as far as it got: nothing had these names before.
     func withdrawObjects() {
+        let made = parts.flatMap(\.made)
         for object in made {
             // The reason for withdrawing is what is reported; an object too many is collected later.
-            try? objects.unlink(object.directory + "/" + object.name)
+            try? objects.unlink(object.path)
         }
         // Only those that are empty now can be removed.
         for directory in Set(made.map(\.directory)) { try? objects.removeDirectory(directory) }
     }
 
     private func place(
-        _ node: Tree.Node, _ id: ContentID, at path: TreePath, in directory: Descriptor, as name: Bytes
+        _ node: Tree.Node, _ id: ContentID, in directory: Descriptor, as name: Bytes
     ) throws {
         guard staging[id].size > 0 else {
             // Never linked: an empty file saves nothing, and would be the first to run out of links.
@@ -147,20 +199,20 @@ final class Materializer: @unchecked Sendable {
             return try finish(file, node)
         }
         let key = ObjectKey(digest: staging[id].digest, mode: node.storedMode, attributes: node.attributes)
-        var source = try source(of: key, number: 0, node, id, at: path)
+        var source = try source(of: key, number: 0, node, id)
         while true {
             do {
                 switch source {
                 case .object(let number):
                     try objects.link(
-                        key.directoryName + "/" + key.fileName(number: number), to: directory, as: name)
+                        key.path(number: number), to: directory, as: name)
                 case .staged(let staged, _):
                     try staging.directory.link(staged, to: directory, as: name)
                 }
                 return
             } catch let error as SystemError where error.code == EMLINK {
                 // The object has all the links that the file system allows: the next one takes over.
-                source = try self.source(of: key, number: source.number + 1, node, id, at: path)
+                source = try self.source(of: key, number: source.number + 1, node, id)
             }
         }
     }
@@ -169,13 +221,13 @@ final class Materializer: @unchecked Sendable {
     ///
     /// - Parameter number: Which of the key's objects, at least: those before have all the links that they can have.
     private func source(
-        of key: ObjectKey, number: Int, _ node: Tree.Node, _ id: ContentID, at path: TreePath
+        of key: ObjectKey, number: Int, _ node: Tree.Node, _ id: ContentID
     ) throws -> Source {
         let part = part(of: key)
         if let known = part.monitor.withLock({ part.known(key, number) }) { return known }
         // Nobody is kept waiting for the disk: two threads may look for the same object.
-        let name = key.fileName(number: number)
-        let isThere = try objects.status(of: key.directoryName + "/" + name) != nil
+        let path = key.path(number: number)
+        let isThere = try directories.contains(key.directoryName) && objects.status(of: path) != nil
         var isFinished = false
         let source = try part.monitor.withLock { () -> Source in
             if let known = part.known(key, number) {
@@ -188,7 +240,7 @@ final class Materializer: @unchecked Sendable {
             } else {
                 let staged: String
                 (staged, isFinished) = try claim(id, for: node, in: part)
-                part.made.append((staged, key.directoryName, name))
+                part.made.append(NewObject(staged: staged, directory: key.directoryName, path: path))
                 source = .staged(name: staged, number: number)
             }
             part.sources[key] = source

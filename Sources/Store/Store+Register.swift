@@ -14,7 +14,7 @@ extension Store {
     ///   - storePath: Its path.
     ///   - metadata: What is known of it; the listing's digest and the sizes are filled in.
     ///   - sourceListing: The canonical listing of the tree before relocation.
-    ///   - report: What relocation did, as JSON.
+    ///   - report: What relocation did, as JSON; asked for on another thread.
     ///   - source: What was imported, so that importing it again need not read it; `nil` where that has no digest.
     ///   - location: Where the image is, for a repair; `nil` where nobody will find it there.
     ///   - label: The label of each of its paths; `nil` on hosts without labels. Objects of other store paths keep theirs.
@@ -23,58 +23,41 @@ extension Store {
     @discardableResult
     public func register(
         _ area: ImportArea, tree: Tree, storePath: StorePath, metadata: Metadata, sourceListing: Bytes,
-        report: Bytes, source: ImportedSource? = nil, location: String? = nil, label: Labeller? = nil
+        report: @escaping @Sendable () throws -> Bytes, source: ImportedSource? = nil,
+        location: String? = nil, label: Labeller? = nil
     ) throws -> Metadata {
         try withWriterLock(command: "import of \(storePath.baseName)") {
             if try contains(storePath) { return try self.metadata(of: storePath.baseName) }
             try checkAliases(metadata.aliases, of: storePath.baseName)
             var metadata = metadata
-            let listing = TreeListing.render(tree, mode: \.storedMode) { id in
-                (area.staging[id].size, area.staging[id].digest)
-            }
             metadata.storePath = storePath.baseName
-            metadata.listingDigest = Digest(hashing: listing).hex
-            (metadata.size, metadata.fileCount) = try Self.measure(tree, area.staging)
-
             let registration = Registration(
                 number: try nextNumber(), registered: Timestamp.now, location: location,
                 sources: source.map { [$0] } ?? [])
 
             try area.directory.makeDirectory("manifest", mode: 0o700, existing: false)
-            let manifest = try area.directory.directory(beneath: "manifest")
-            let earlier = try earlierManifest(of: metadata)
-            try ListingFiles.write(listing, source: sourceListing, in: manifest, earlier: earlier)
-            for (name, contents) in [
-                (StoreLayout.Name.metadata, try JSON.encode(metadata)), (StoreLayout.Name.report, report),
-                (StoreLayout.Name.registration, registration.text),
-            ] {
-                if name == StoreLayout.Name.report,
-                    ListingFiles.linkEqual(name, contents, from: earlier, to: manifest)
-                {
-                    continue
-                }
-                try ListingFiles.write(name, contents, in: manifest)
-            }
-            try manifest.setMode(0o755)
+            let nodes = tree.sortedNodes
+            let writing = ManifestWriting(
+                directory: try area.directory.directory(beneath: "manifest"),
+                earlier: try earlierManifest(of: metadata), tree: tree, nodes: nodes, staging: area.staging,
+                sourceListing: sourceListing, report: report, registration: registration)
+            let manifest = BackgroundTask { [metadata] in try writing.write(metadata) }
+            // Nobody may write into a directory that is going to be removed.
+            defer { _ = try? manifest.value() }
 
             try area.directory.makeDirectory("tree", mode: 0o755, existing: false)
             let top = try area.directory.directory(beneath: "tree")
             let objects = try root.directory(beneath: StoreLayout.Name.objects)
-            let materializer = Materializer(staging: area.staging, objects: objects)
-            try materializer.materialize(tree, in: top)
+            let materializer = try Materializer(staging: area.staging, objects: objects)
+            try materializer.materialize(nodes, in: top)
             if let label {
                 var labelling = TreeLabelling(
                     temporary: try temporary(), own: try materializer.newInodes(), label: label)
                 try labelling.giveAll(to: Bytes("tree".utf8), in: area.directory)
             }
+            let uses: [ObjectUse]
+            (metadata, uses) = try manifest.value()
             try root.synchronizeFileSystem()
-            let uses = ObjectUses.unique(
-                tree.nodes.lazy.compactMap { _, node in
-                    guard case .file(let id) = node.kind else { return nil }
-                    let key = ObjectKey(
-                        digest: area.staging[id].digest, mode: node.storedMode, attributes: node.attributes)
-                    return (key, area.staging[id].size)
-                })
             try commit(
                 area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, registration, materializer,
                 uses)
@@ -169,19 +152,6 @@ extension Store {
     static func target(of alias: AliasRecord, in baseName: String) -> Bytes {
         let path = StoreLayout.storeDirectory + "/" + baseName
         return Array((alias.target.isEmpty ? path : path + "/" + alias.target).utf8)
-    }
-
-    private static func measure(_ tree: Tree, _ staging: Staging) throws -> (size: Int, files: Int) {
-        var size = 0
-        var files = 0
-        for (path, node) in tree.nodes {
-            guard case .file(let id) = node.kind else { continue }
-            let (sum, overflow) = size.addingReportingOverflow(staging[id].size)
-            guard !overflow else { throw StoreError.tooLarge(path, limit: .max) }
-            size = sum
-            files += 1
-        }
-        return (size, files)
     }
 
     /// Enters a store path into the index, in place of an older entry of it.

@@ -37,7 +37,7 @@ public final class TreeBuilder: TreeSink {
     private var totalSize = 0
     private var current: OpenFile?
     /// Where files and links to them were put since the last ``finish()``.
-    private var placed: [TreePath] = []
+    private var placed: [(path: TreePath, content: ContentID)] = []
     /// Places after which it is looked which have the same contents.
     private var placedLimit = 1 << 14
 
@@ -153,7 +153,8 @@ public final class TreeBuilder: TreeSink {
 
     private func insert(_ node: Tree.Node, at place: TreePath) {
         tree.insert(node, at: place)
-        placed.append(place)
+        guard case .file(let id) = node.kind else { return }
+        placed.append((place, id))
         guard placed.count >= placedLimit else { return }
         shareContents()
         // Where most wait, they are not looked at each time.
@@ -162,13 +163,13 @@ public final class TreeBuilder: TreeSink {
 
     /// Gives files whose contents turned out to be the same the same in the tree, as far as that is known.
     private func shareContents() {
-        placed.removeAll { place in
-            guard var node = tree[place], case .file(let id) = node.kind else { return true }
+        placed.removeAll { path, id in
             guard id.number < staging.count else { return false }
             let first = staging[id].id
-            guard first != id else { return true }
+            // Something else may have taken the place.
+            guard first != id, var node = tree[path], node.kind == .file(id) else { return true }
             node.kind = .file(first)
-            tree.insert(node, at: place)
+            tree.insert(node, at: path)
             return true
         }
     }
@@ -309,8 +310,7 @@ public final class TreeBuilder: TreeSink {
     ///
     /// Missing components stay as they are: they become directories.
     private func resolveParent(of path: TreePath) throws -> TreePath {
-        guard let parent = path.parent else { return path }
-        if let node = tree[parent], case .directory = node.kind { return path }
+        guard !tree.hasParent(of: path), let parent = path.parent else { return path }
         var pending = Array(parent.components.reversed())
         var current = TreePath.root
         var followed = 0

@@ -20,6 +20,13 @@ import Testing
         #expect(sorted.reversed().sorted() == sorted)
         #expect(("usr/bin" as TreePath).isWithin("usr"))
         #expect(!("usr-x" as TreePath).isWithin("usr"))
+        #expect(("usr/bin" as TreePath).isChild(of: "usr") && ("usr" as TreePath).isChild(of: .root))
+        for (path, other) in [("usr", "usr"), ("usr/b/c", "usr"), ("usr-x", "usr"), ("us", "usr"), ("", "")]
+            as [(TreePath, TreePath)]
+        {
+            #expect(!path.isChild(of: other))
+        }
+        #expect(!("usr/bin" as TreePath).isChild(of: .root))
     }
 }
 
@@ -38,6 +45,8 @@ import Testing
         }
         tree.insert(Tree.Node(kind: .symlink(target: [0x78]), mode: 0o777), at: "b")
         #expect(tree.sortedPaths == tree.nodes.keys.sorted())
+        #expect(tree.sortedNodes.map(\.path) == tree.sortedPaths)
+        #expect(tree.sortedNodes.allSatisfy { tree[$0.path] == $0.node })
         #expect(tree.sortedPaths.count == tree.nodes.count && tree.nodes.count > names.count)
     }
 
@@ -67,6 +76,51 @@ import Testing
         tree.insert(Tree.Node(kind: .file(ContentID(1)), mode: 0o644), at: "usr/lib")
         #expect(tree["usr/lib/x"] == nil)
         #expect(tree.sortedPaths.map { "\($0)" } == [".", "abs", "lib", "loop", "up", "usr", "usr/lib"])
+    }
+
+    /// Whatever is put where, in whatever order, each node's parent is a directory that knows it, and nothing else is there.
+    @Test func whatLiesWhereIsKnownInBothWays() throws {
+        var random = SystemRandomNumberGenerator()
+        let names = ["a", "b", "c-d", "e"]
+        for _ in 0..<200 {
+            var tree = Tree()
+            var expected: [TreePath: Tree.Kind] = [:]
+            for number in 0..<40 {
+                var path = TreePath.root
+                for _ in 0..<Int.random(in: 1...3, using: &random) {
+                    guard let name = names.randomElement(using: &random) else { continue }
+                    path = path.appending(name.utf8)
+                    if let kind = expected[path], kind != .directory { break }
+                }
+                let below = expected.keys.filter { $0 != path && $0.isWithin(path) }
+                switch Int.random(in: 0..<5, using: &random) {
+                case 0:
+                    tree.remove(path)
+                    for gone in below + [path] { expected[gone] = nil }
+                case 1:
+                    tree.removeChildren(of: path)
+                    for gone in below { expected[gone] = nil }
+                case let choice:
+                    let kind = choice == 2 ? Tree.Kind.directory : .file(ContentID(number))
+                    tree.insert(Tree.Node(kind: kind, mode: 0o644), at: path)
+                    if kind != .directory { for gone in below { expected[gone] = nil } }
+                    expected[path] = kind
+                    var parent = path.parent
+                    while let above = parent, !above.bytes.isEmpty {
+                        expected[above] = .directory
+                        parent = above.parent
+                    }
+                }
+                expected[.root] = .directory
+                try #require(tree.nodes.mapValues(\.kind) == expected)
+                for (path, kind) in expected {
+                    let children = Set(expected.keys.filter { $0.isChild(of: path) })
+                    try #require(tree.children(of: path) == children)
+                    try #require(kind == .directory || children.isEmpty)
+                    try #require(tree.hasParent(of: path.appending("x".utf8)) == (kind == .directory))
+                }
+            }
+        }
     }
 
     @Test func aDirectoryOverADirectoryKeepsWhatIsInIt() {

@@ -127,8 +127,8 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
         }
     }
 
-    let sortedPaths = tree.sortedPaths
-    let listing = TreeListing.render(tree, sortedPaths: sortedPaths) {
+    let sortedNodes = tree.sortedNodes
+    let listing = TreeListing.render(tree, sortedNodes: sortedNodes) {
         (area.staging[$0].size, area.staging[$0].digest)
     }
     let identity = StorePath.Identity(
@@ -137,7 +137,7 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
     let clock = HashingClock()
     let (whole, _) = try seconds {
         try Relocator.relocate(
-            tree, sortedPaths: sortedPaths, staging: staging, to: StorePath(identity), progress: clock,
+            tree, sortedNodes: sortedNodes, staging: staging, to: StorePath(identity), progress: clock,
             isTaken: { _ in false })
     }
     figures.relocationSeconds = whole - clock.seconds

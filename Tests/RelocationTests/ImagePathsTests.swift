@@ -45,7 +45,7 @@ import Testing
     @Test(arguments: 0..<40 as Range<UInt64>)
     func linksLeadWhereTheTreeSays(seed: UInt64) throws {
         let tree = Self.tree(seed: seed)
-        let paths = ImagePaths(tree, paths: tree.sortedPaths)
+        let paths = ImagePaths(tree.sortedNodes)
         var followed = 0
         for link in paths.links {
             let path = paths.path(link)
