@@ -44,16 +44,12 @@ extension Store {
             let manifest = try area.directory.directory(beneath: "manifest")
             let earlier = try earlierManifest(of: metadata)
             try ListingFiles.write(listing, source: sourceListing, in: manifest, earlier: earlier)
-            for (name, contents) in [
-                (StoreLayout.Name.metadata, try JSON.encode(metadata)), (StoreLayout.Name.report, report),
-                (StoreLayout.Name.registration, registration.text),
-            ] {
-                if name == StoreLayout.Name.report,
-                    ListingFiles.linkEqual(name, contents, from: earlier, to: manifest)
-                {
-                    continue
-                }
-                try ListingFiles.write(name, contents, in: manifest)
+            try ListingFiles.write(
+                StoreLayout.Name.metadata,
+                JSON.encode(RegisteredMetadata(metadata: metadata, registration: registration)), in: manifest)
+            let name = StoreLayout.Name.report
+            if !ListingFiles.linkEqual(name, report, from: earlier, to: manifest) {
+                try ListingFiles.write(name, report, in: manifest)
             }
             try manifest.setMode(0o755)
 
@@ -188,8 +184,8 @@ extension Store {
     func insert(_ metadata: Metadata, _ registration: Registration) throws {
         let sql = """
             INSERT INTO package (id, base_name, name, version, architecture, tree, listing, alias_salt, size,
-                file_count, source, source_digest, summary, registered)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                file_count, source, source_digest, summary, registered, location)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """
         try database.run("DELETE FROM package WHERE base_name = ?", [.text(metadata.storePath)])
         let values: [DatabaseValue] = [
@@ -198,7 +194,7 @@ extension Store {
             .text(metadata.architecture.rawValue), .text(metadata.tree), .text(metadata.listingDigest),
             .integer(metadata.aliasSalt), .integer(metadata.size), .integer(metadata.fileCount),
             .text(metadata.source), .optional(metadata.sourceDigest), .optional(metadata.summary),
-            .integer(registration.registered),
+            .integer(registration.registered), .optional(registration.location),
         ]
         try database.run(sql, values)
         for alias in metadata.aliases {
