@@ -260,8 +260,10 @@ def entry(path, root):
         description = json.loads(contents)
         description.pop("created")
         contents = json.dumps(description).encode()
-    if path.name == "registration":
-        contents = b"".join(line for line in contents.splitlines(True) if not line.startswith(b"registered "))
+    if path.name == "metadata.json":
+        metadata = json.loads(contents)
+        metadata.get("registration", {}).pop("registered", None)
+        contents = json.dumps(metadata).encode()
     contents = contents.replace(os.fsencode(root), b"ROOT")
     return f"{kind} {hashlib.sha256(contents).hexdigest()}"
 

@@ -52,11 +52,12 @@ public struct RunningPrograms: Sendable {
     private mutating func look(at process: Int32, _ place: Descriptor) throws {
         var seen: Set<String> = []
         var isRefused = false
-        let name = (try? place.open(beneath: "comm").readAll(limit: 64)).map {
-            $0.filter { $0 != 0x0a }.displayed
-        }
         func enter(_ bytes: Bytes, _ use: String) {
             for baseName in StorePathMention.baseNames(in: bytes) where seen.insert(baseName).inserted {
+                // Nearly all processes use none, and need no name.
+                let name = (try? place.open(beneath: "comm").readAll(limit: 64)).map {
+                    $0.filter { $0 != 0x0a }.displayed
+                }
                 users.append(
                     StorePathUser(baseName: baseName, process: process, name: name ?? "?", use: use))
             }
@@ -81,6 +82,8 @@ public struct RunningPrograms: Sendable {
             let files = try place.directory(beneath: "fd")
             for file in try files.list() {
                 try attempt { if let target = try files.readSymlink(file.text) { enter(target, "has open") } }
+                // The kernel answers the same for all of a process's.
+                if isRefused { break }
             }
         }
         try attempt {

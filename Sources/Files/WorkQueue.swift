@@ -16,7 +16,7 @@ public final class WorkQueue<Item: Sendable>: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - items: What there is to be done; the last first.
-    ///   - threadLimit: Threads at most, if there are so many processors: more than 8 do not remove files any faster.
+    ///   - threadLimit: Threads at most, if there are so many processors: more than 8 do not make files any faster.
     public init(_ items: [Item], threadLimit: Int = 8) {
         self.items = items
         self.threadLimit = threadLimit
@@ -29,9 +29,6 @@ public final class WorkQueue<Item: Sendable>: @unchecked Sendable {
             monitor.signal()
         }
     }
-
-    /// Whether threads may soon have nothing to do.
-    var isShort: Bool { monitor.withLock { items.count < threadLimit } }
 
     /// Does all work on several threads, this one among them.
     ///

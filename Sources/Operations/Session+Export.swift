@@ -167,7 +167,7 @@ extension Session {
             (
                 StoreLayout.Name.sourceListing,
                 try ListingFiles.readPresent(
-                    StoreLayout.Name.sourceListing, in: manifest, listing: listing)
+                    StoreLayout.Name.sourceListing, in: manifest, listing: listing, digest: metadata.tree)
             ),
             (StoreLayout.Name.listing, listing),
             (

@@ -5,7 +5,8 @@ internal import StoreLayout
 /// The listings in a directory of manifests: each whole, or as what it has that another listing does not.
 ///
 /// Nearly every line of a tree's two listings is the same but for its mode, and so is that of two versions of a package.
-/// The source listing's difference is from the listing beside it, as if its owner could write to all files. The listing's is
+/// The source listing's difference is from the listing beside it, as if its owner could write to all files; where that has
+/// it all, as where nothing was relocated, there is no file of it. The listing's is
 /// from a third file, a whole listing:
 /// another name of that of the store path it was taken from, which stays when that one goes. A difference is
 /// made only where the file system has fewer blocks to give for it, so that small listings are whole.
@@ -23,17 +24,25 @@ public enum ListingFiles {
     ///   - name: `StoreLayout.Name.listing` or `sourceListing`.
     ///   - manifest: The directory.
     ///   - listing: The text of the listing that a source listing may be a difference from, for who has it already.
+    ///   - digest: The digest of a source listing, in hexadecimal, by which it is known whether it has to be in a file;
+    ///     `nil` if the caller compares it with what is read.
     /// - Throws: ``StoreError/damagedDescription(path:reason:)`` for a difference that cannot be applied, `SystemError`.
     public static func read(
-        _ name: String, in manifest: Descriptor, listing: Bytes? = nil
+        _ name: String, in manifest: Descriptor, listing: Bytes? = nil, digest: String? = nil
     ) throws -> Bytes? {
         // A repair puts a whole one beside a difference before it removes that.
         if try manifest.status(of: name) != nil {
             return try manifest.open(beneath: name).readAll(limit: .max)
         }
         let differenceName = name + StoreLayout.Name.differenceSuffix
-        guard try manifest.status(of: differenceName) != nil else { return nil }
         let isSource = name == StoreLayout.Name.sourceListing
+        guard try manifest.status(of: differenceName) != nil else {
+            guard isSource, let listing = try listing ?? read(StoreLayout.Name.listing, in: manifest) else {
+                return nil
+            }
+            let text = writable(listing)
+            return digest.map { Digest(hashing: text).hex == $0 } ?? true ? text : nil
+        }
         let baseName = isSource ? StoreLayout.Name.listing : StoreLayout.Name.listingBase
         let base =
             try isSource
@@ -57,20 +66,20 @@ public enum ListingFiles {
 
     /// Reads a listing that has to be there.
     ///
-    /// - Throws: As ``read(_:in:listing:)``; ``StoreError/damagedDescription(path:reason:)`` where it is not there.
+    /// - Throws: As ``read(_:in:listing:digest:)``; ``StoreError/damagedDescription(path:reason:)`` where it is not there.
     public static func readPresent(
-        _ name: String, in manifest: Descriptor, listing: Bytes? = nil
+        _ name: String, in manifest: Descriptor, listing: Bytes? = nil, digest: String? = nil
     ) throws -> Bytes {
-        if let text = try read(name, in: manifest, listing: listing) { return text }
+        if let text = try read(name, in: manifest, listing: listing, digest: digest) { return text }
         throw StoreError.damagedDescription(path: manifest.path(of: name), reason: "it is missing")
     }
 
     /// Reads a listing of which nobody knows whether it is whole: whether it is there, and its text if it can be read.
     static func readWhole(
-        _ name: String, in manifest: Descriptor, listing: Bytes? = nil
+        _ name: String, in manifest: Descriptor, listing: Bytes? = nil, digest: String? = nil
     ) throws -> (isThere: Bool, text: Bytes?) {
         do {
-            let text = try read(name, in: manifest, listing: listing)
+            let text = try read(name, in: manifest, listing: listing, digest: digest)
             return (text != nil, text)
         } catch is StoreError {
             return (true, nil)
@@ -93,6 +102,11 @@ public enum ListingFiles {
         return result
     }
 
+    /// Whether the source listing of a digest, in hexadecimal, is what a listing says by itself.
+    static func isSourceListing(_ digest: String, of listing: Bytes) -> Bool {
+        Digest(hashing: writable(listing)).hex == digest
+    }
+
     // MARK: - Writing
 
     /// Writes both listings of a store path into its new directory.
@@ -108,12 +122,15 @@ public enum ListingFiles {
         let isDifference =
             try earlier.map { try writeDifference(of: listing, from: $0, in: manifest) } ?? false
         if !isDifference { try write(StoreLayout.Name.listing, listing, in: manifest) }
+        let owned = writable(listing)
+        // The listing says it all.
+        if source == owned { return }
         if source == listing, !isDifference {
-            // Nothing was relocated: one file.
+            // Nothing was relocated, of an image without the right to write: one file.
             try manifest.link(
                 StoreLayout.Name.listing, to: manifest, as: StoreLayout.Name.sourceListing)
         } else if blocks(source.count) > 1,
-            let difference = Difference.made(of: source, from: writable(listing)),
+            let difference = Difference.made(of: source, from: owned),
             blocks(difference.count) < blocks(source.count)
         {
             let name = StoreLayout.Name.sourceListing + StoreLayout.Name.differenceSuffix
@@ -160,6 +177,11 @@ public enum ListingFiles {
         let file = try manifest.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
         try contents.withUnsafeBytes { try file.write($0) }
         try file.setMode(0o444)
+    }
+
+    /// Removes a listing in any form.
+    static func remove(_ name: String, in manifest: Descriptor) throws {
+        for form in [name, name + StoreLayout.Name.differenceSuffix] { try manifest.unlink(form) }
     }
 
     /// Removes the difference that a whole listing has taken the place of.

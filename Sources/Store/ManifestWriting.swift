@@ -30,12 +30,13 @@ struct ManifestWriting: @unchecked Sendable {
         metadata.listingDigest = Digest(hashing: listing).hex
         (metadata.size, metadata.fileCount) = try measure()
         try ListingFiles.write(listing, source: sourceListing, in: directory, earlier: earlier)
-        try ListingFiles.write(StoreLayout.Name.metadata, JSON.encode(metadata), in: directory)
+        try ListingFiles.write(
+            StoreLayout.Name.metadata,
+            JSON.encode(RegisteredMetadata(metadata: metadata, registration: registration)), in: directory)
         let report = try report()
         if !ListingFiles.linkEqual(StoreLayout.Name.report, report, from: earlier, to: directory) {
             try ListingFiles.write(StoreLayout.Name.report, report, in: directory)
         }
-        try ListingFiles.write(StoreLayout.Name.registration, registration.text, in: directory)
         try directory.setMode(0o755)
         return (metadata, uses())
     }

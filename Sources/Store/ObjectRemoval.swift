@@ -1,28 +1,25 @@
 internal import Files
 internal import Glibc
 internal import StoreLayout
-internal import Synchronization
 
-/// Removes objects that have no other link, by several threads.
-final class ObjectRemoval: Sendable {
-    // A class: threads share it.
-
+/// Removes objects that have no other link.
+struct ObjectRemoval {
     private let objects: Descriptor
     private let kept: ObjectSet
-    private let result = Mutex<(count: Int, bytes: Int)>((0, 0))
+    private var result = (count: 0, bytes: 0)
 
     init(in objects: Descriptor, without kept: ObjectSet) {
         self.objects = objects
         self.kept = kept
     }
 
-    /// Looks through directories of objects.
-    func run(_ names: ArraySlice<String>) throws -> (count: Int, bytes: Int) {
-        try inParallel(Array(names)) { try self.removeUnused(in: $0) }
-        return result.withLock { $0 }
+    /// Looks through directories of objects, in one thread as ``Descriptor/removeContents()`` does.
+    mutating func run(_ names: ArraySlice<String>) throws -> (count: Int, bytes: Int) {
+        for name in names { try removeUnused(in: name) }
+        return result
     }
 
-    private func removeUnused(in name: String) throws {
+    private mutating func removeUnused(in name: String) throws {
         guard let status = try objects.status(of: name), status.st_mode & S_IFMT == S_IFDIR else { return }
         let directory = try objects.directory(beneath: name)
         var (count, bytes, all) = (0, 0, 0)
@@ -43,7 +40,6 @@ final class ObjectRemoval: Sendable {
         }
         // Also one that an interrupted collection emptied.
         if count == all { try? objects.removeDirectory(name) }
-        let removed = (count, bytes)
-        result.withLock { $0 = ($0.count + removed.0, $0.bytes + removed.1) }
+        result = (result.count + count, result.bytes + bytes)
     }
 }

@@ -52,14 +52,10 @@ struct PackageExamination {
         checkSafety(status, place)
         for name in StoreLayout.manifestFiles {
             guard let status = try manifest.status(of: name), status.st_mode & S_IFMT == S_IFREG else {
-                if name == StoreLayout.Name.registration, !indexed.isUnfiled {
-                    report("manifest", place + "/" + name, "it is missing")
-                }
                 continue
             }
             checkSafety(status, place + "/" + name)
         }
-        compareRegistration(Registration.read(in: manifest), at: place, isThere: manifest)
         let extra = Mutex<[Inconsistency]>([])
         var examined = Store.Examined()
         let tree = try Store.begin(
@@ -81,6 +77,7 @@ struct PackageExamination {
             metadata.isOf(package)
         {
             compareRows(metadata, at: place)
+            compareRegistration(Registration.read(in: manifest), at: place)
         }
         guard let tree else { return }
         for piece in tree.pieces { _ = tree.look(at: piece) }
@@ -137,20 +134,15 @@ struct PackageExamination {
         )
     }
 
-    private mutating func compareRegistration(
-        _ file: Registration?, at place: String, isThere manifest: Descriptor
-    ) {
-        let path = place + "/" + StoreLayout.Name.registration
-        guard var file else {
-            let isThere = (try? manifest.status(of: StoreLayout.Name.registration)) != nil
-            if isThere { report("manifest", path, "it cannot be read") }
-            return
+    private mutating func compareRegistration(_ file: Registration?, at place: String) {
+        guard !indexed.isUnfiled else { return }
+        let path = place + "/" + StoreLayout.Name.metadata
+        guard let file else {
+            return report("manifest", path, "it does not say when and from what it was registered")
         }
-        file.location = nil
-        var row = indexed.registration
-        row.location = nil
-        guard file != row, !indexed.isUnfiled else { return }
-        report("index", path, "the index says something else", .error, .rebuildIndex)
+        guard !file.isSame(asIndexed: indexed.registration) else { return }
+        report(
+            "index", path, "the index says something else of the registration", .error, .rebuildIndex)
     }
 
     private mutating func compareRows(_ metadata: Metadata, at place: String) {

@@ -2,10 +2,10 @@ internal import Files
 internal import Glibc
 internal import StoreLayout
 
-/// The file `registration` of a manifest: what the index says of a store path and neither its image nor its relocation
-/// does.
+/// What the index says of a store path and neither its image nor its relocation does: the member `registration` of the
+/// manifest's `metadata.json`.
 ///
-/// A text of lines, each a word, a space and fields between tabs:
+/// Stores of older programs have it in a file of its own, a text of lines, each a word, a space and fields between tabs:
 ///
 /// ```
 /// sxs-registration 1
@@ -24,6 +24,30 @@ struct Registration: Equatable {
     /// What was imported when this store path came of it.
     var sources: Set<ImportedSource> = []
 
+    init(number: Int, registered: Int, location: String? = nil, sources: Set<ImportedSource> = []) {
+        (self.number, self.registered) = (number, registered)
+        (self.location, self.sources) = (location, sources)
+    }
+
+    /// Whether the index says the same; that of a store path from an older program has no location.
+    func isSame(asIndexed row: Registration) -> Bool {
+        var own = self
+        if row.location == nil { own.location = nil }
+        return own == row
+    }
+
+    /// Reads that of a manifest; `nil` where there is none, as in stores of much older programs, or it is damaged.
+    static func read(in manifest: Descriptor) -> Registration? {
+        struct Part: Decodable { let registration: Registration? }
+        // Damage is found by who compares metadata with the index.
+        let part = try? JSON.decode(Part.self, from: StoreLayout.Name.metadata, in: manifest)
+        if let registration = part?.registration { return registration }
+        return (try? manifest.open(beneath: StoreLayout.Name.registration).readAll(limit: 64 << 20)).flatMap(
+            Registration.init(parsing:))
+    }
+
+    // MARK: - The text of older programs
+
     private static let heading = "sxs-registration 1"
 
     /// The words that lines begin with.
@@ -34,27 +58,7 @@ struct Registration: Equatable {
         static let source = "source"
     }
 
-    init(number: Int, registered: Int, location: String? = nil, sources: Set<ImportedSource> = []) {
-        self.number = number
-        self.registered = registered
-        // What no line can hold is left out: only a repair looks for it.
-        self.location = location.flatMap { text in
-            text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7f } ? text : nil
-        }
-        self.sources = sources
-    }
-
-    /// The text of the file.
-    var text: Bytes {
-        var lines = [
-            Self.heading, "\(Word.number) \(number)", "\(Word.registered) \(Timestamp.text(registered))",
-        ]
-        if let location { lines.append("\(Word.location) \(location)") }
-        lines += sources.map { "\(Word.source) " + $0.fields.joined(separator: "\t") }.sorted()
-        return Bytes(lines.joined(separator: "\n").utf8) + [UInt8(ascii: "\n")]
-    }
-
-    /// Reads what ``text`` gave; `nil` for anything else.
+    /// Reads the file of an older program; `nil` for anything else.
     init?(parsing text: Bytes) {
         let newline = UInt8(ascii: "\n")
         // Every line is ended: a file that was cut off is not taken for a whole one.
@@ -82,46 +86,93 @@ struct Registration: Equatable {
         guard let number, let registered, number > 0 else { return nil }
         (self.number, self.registered) = (number, registered)
     }
+}
 
-    /// Reads the file of a manifest; `nil` where there is none, as in stores of older programs, or it is damaged.
-    static func read(in manifest: Descriptor) -> Registration? {
-        (try? manifest.open(beneath: StoreLayout.Name.registration).readAll(limit: 64 << 20)).flatMap(
-            Registration.init(parsing:))
+extension Registration: Codable {
+    private enum CodingKeys: String, CodingKey { case number, registered, location, sources }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        number = try container.decode(Int.self, forKey: .number)
+        let text = try container.decode(String.self, forKey: .registered)
+        guard let time = Timestamp.seconds(text), number > 0 else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .registered, in: container, debugDescription: "no time, or no row")
+        }
+        registered = time
+        location = try container.decodeIfPresent(String.self, forKey: .location)
+        sources = try Set(container.decodeIfPresent([ImportedSource].self, forKey: .sources) ?? [])
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(number, forKey: .number)
+        try container.encode(Timestamp.text(registered), forKey: .registered)
+        try container.encodeIfPresent(location, forKey: .location)
+        guard !sources.isEmpty else { return }
+        // Sorted, so that equal values are equal bytes.
+        let sorted = sources.sorted { $0.fields.lexicographicallyPrecedes($1.fields) }
+        try container.encode(sorted, forKey: .sources)
+    }
+}
+
+/// What `metadata.json` has in a store: the metadata, and how the store path was registered there.
+struct RegisteredMetadata: Encodable {
+    let metadata: Metadata
+    let registration: Registration?
+
+    private enum CodingKeys: String, CodingKey { case registration }
+
+    func encode(to encoder: any Encoder) throws {
+        try metadata.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encodeIfPresent(registration, forKey: .registration)
     }
 }
 
 extension Store {
-    /// What the index says of a registered store path, with the location that its file names.
+    /// What the index says of a registered store path.
     ///
-    /// - Parameter readsFile: Whether to look for the location, too.
+    /// - Parameter readsFile: Whether to look for the location in its manifest where the index has none.
     func registration(of baseName: String, readsFile: Bool = true) throws -> Registration? {
         let rows = try database.query(
-            "SELECT id, registered FROM package WHERE base_name = ?", [.text(baseName)]
-        ) { ($0.integer(0), $0.integer(1)) }
-        guard let (number, registered) = rows.first else { return nil }
+            "SELECT id, registered, location FROM package WHERE base_name = ?", [.text(baseName)]
+        ) { ($0.integer(0), $0.integer(1), $0.optionalText(2)) }
+        guard let (number, registered, location) = rows.first else { return nil }
         let sql = "SELECT digest, name, version, architecture, hints FROM source WHERE package = ?"
         let sources = try database.query(sql, [.integer(number)]) { row in
             ImportedSource(
                 digest: row.text(0), name: row.text(1), version: row.text(2), architecture: row.text(3),
                 hints: row.text(4))
         }
-        let place = StoreLayout.Name.manifests + "/" + baseName
-        let file = !readsFile ? nil : (try? root.directory(beneath: place)).flatMap(Registration.read)
         return Registration(
-            number: number, registered: registered, location: file?.location, sources: Set(sources))
+            number: number, registered: registered,
+            location: location ?? (readsFile ? locationInFile(of: baseName) : nil), sources: Set(sources))
     }
 
     /// Where the image of a registered store path was when it was imported; `nil` where that is not known.
     public func location(of baseName: String) throws -> String? {
+        // Also in an index of an older program that nobody has written to since.
+        try locationInFile(of: baseName) ?? registration(of: baseName, readsFile: false)?.location
+    }
+
+    private func locationInFile(of baseName: String) -> String? {
         let place = StoreLayout.Name.manifests + "/" + baseName
+        // A manifest that is damaged or missing names none.
         return (try? root.directory(beneath: place)).flatMap(Registration.read)?.location
     }
 
-    /// Writes a registration into its manifest, in place of an earlier one.
+    /// Writes a registration into its manifest, in place of an earlier one; a repair does where the metadata are damaged.
     func write(_ registration: Registration, of baseName: String) throws {
         let manifest = try root.directory(beneath: StoreLayout.Name.manifests + "/" + baseName)
+        guard
+            let metadata = try? JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: manifest)
+        else { return }
         try manifest.replaceFile(
-            StoreLayout.Name.registration, contents: registration.text, mode: 0o444, through: temporary())
+            StoreLayout.Name.metadata,
+            contents: JSON.encode(RegisteredMetadata(metadata: metadata, registration: registration)),
+            mode: 0o444, through: temporary(), isDurable: true)
+        try manifest.unlink(StoreLayout.Name.registration)
     }
 
     /// Writes the registrations of store paths that a program from before these files registered.

@@ -99,11 +99,11 @@ extension Store {
         if !plan.doomed.isEmpty {
             let hosts = Set(try otherHosts().map(\.id))
             let registeredAliases = try unregister(plan.doomed)
-            var modes: [mode_t?] = []
+            var moved: [Aside?] = []
             var used: RootsByStorePath
             do {
                 for path in plan.doomed {
-                    modes.append(try moveAside(path.baseName, in: trees, to: area, as: "tree"))
+                    moved.append(try moveAside(path.baseName, in: trees, to: area, as: "tree"))
                 }
                 // Also by roots that users made meanwhile, who have no lock; and by hosts that nobody knew.
                 used = try outside().roots
@@ -114,14 +114,14 @@ extension Store {
             } catch {
                 // Nobody knows whether a program uses them by now. What cannot be brought back is not in the index, as
                 // after a crash.
-                modes += [mode_t?](repeating: nil, count: plan.doomed.count - modes.count)
-                for (path, mode) in zip(plan.doomed, modes) {
-                    try? bringBack(path, mode: mode, from: area, to: trees)
+                moved += [Aside?](repeating: nil, count: plan.doomed.count - moved.count)
+                for (path, tree) in zip(plan.doomed, moved) {
+                    try? bringBack(path, tree, from: area, to: trees)
                 }
                 throw error
             }
-            for (path, mode) in zip(plan.doomed, modes) where used[path.baseName] != nil {
-                try bringBack(path, mode: mode, from: area, to: trees)
+            for (path, tree) in zip(plan.doomed, moved) where used[path.baseName] != nil {
+                try bringBack(path, tree, from: area, to: trees)
             }
             plan.spared += plan.doomed.map(\.baseName).filter { used[$0] != nil }
             plan.doomed.removeAll { used[$0.baseName] != nil }
@@ -152,30 +152,38 @@ extension Store {
     /// No directory for each kind: there may be no inode for one.
     private static func nameAside(_ name: String, _ kind: String) -> String { "\(kind)-\(name)" }
 
-    /// Moves an entry; gives the permissions that it had, `nil` where there was none.
+    /// Something that was moved out of sight.
+    private struct Aside {
+        /// The permissions that it had, if it has others since.
+        var mode: mode_t?
+    }
+
+    /// Moves an entry; `nil` where there was none.
     private func moveAside(
         _ name: String, in directory: Descriptor, to area: Descriptor, as kind: String
-    ) throws -> mode_t? {
-        guard let status = try directory.status(of: name) else { return nil }
+    ) throws -> Aside? {
         do {
             try directory.rename(name, to: area, as: Self.nameAside(name, kind))
+            return Aside()
+        } catch let error as SystemError where error.code == ENOENT {
+            return nil
         } catch let error as SystemError where [EACCES, EPERM].contains(error.code) {
             // To move a directory, its owner must be able to write to it, unless that is root.
-            try directory.directory(beneath: name).setMode(0o755)
+            let moved = try directory.directory(beneath: name)
+            let mode = try moved.status().st_mode & 0o777
+            try moved.setMode(0o755)
             try directory.rename(name, to: area, as: Self.nameAside(name, kind))
+            return Aside(mode: mode)
         }
-        return status.st_mode & 0o777
     }
 
     /// Puts a store path back that a program has begun to use, with its place in the index.
     private func bringBack(
-        _ path: CollectionPlan.Doomed, mode: mode_t?, from area: Descriptor, to trees: Descriptor
+        _ path: CollectionPlan.Doomed, _ tree: Aside?, from area: Descriptor, to trees: Descriptor
     ) throws {
-        if let mode {
-            let name = Self.nameAside(path.baseName, "tree")
-            let isReference = try area.status(of: name).map { $0.st_mode & S_IFMT == S_IFLNK } ?? false
-            try area.rename(name, to: trees, as: path.baseName)
-            if !isReference { try trees.directory(beneath: path.baseName).setMode(UInt32(mode)) }
+        if let tree {
+            try area.rename(Self.nameAside(path.baseName, "tree"), to: trees, as: path.baseName)
+            if let mode = tree.mode { try trees.directory(beneath: path.baseName).setMode(UInt32(mode)) }
         }
         guard path.row != nil, try trees.status(of: path.baseName) != nil else { return }
         let manifest = try root.directory(
@@ -234,8 +242,8 @@ extension Store {
         for start in stride(from: 0, to: names.count, by: Self.slice) {
             // An import that is about to link to an object has this lock.
             let removal = try withWriterLock(command: command, onWait: onWait) {
-                try ObjectRemoval(in: objects, without: kept).run(
-                    names[start..<min(start + Self.slice, names.count)])
+                var removal = ObjectRemoval(in: objects, without: kept)
+                return try removal.run(names[start..<min(start + Self.slice, names.count)])
             }
             collection.freed += removal.bytes
             collection.objectCount += removal.count

@@ -103,7 +103,7 @@ extension Store {
 }
 
 /// What was imported: a digest, and what was asked for with it, empty where nothing was.
-public struct ImportedSource: Sendable, Hashable {
+public struct ImportedSource: Codable, Sendable, Hashable {
     /// The digest of the image.
     public var digest: String
     /// The name that was asked for.

@@ -137,22 +137,20 @@ extension Store {
         let source = try base.manifest(of: baseName)
         try area.makeDirectory("manifest", mode: 0o700, existing: false)
         let manifest = try area.directory(beneath: "manifest")
-        let listings = try [StoreLayout.Name.listing, StoreLayout.Name.sourceListing].map { name in
-            try ListingFiles.readPresent(name, in: source)
-        }
+        let listing = try ListingFiles.readPresent(StoreLayout.Name.listing, in: source)
         try ListingFiles.write(
-            listings[0], source: listings[1], in: manifest,
-            earlier: try earlierManifest(of: metadata))
-        for name in [StoreLayout.Name.metadata, StoreLayout.Name.report] {
-            let copy = try manifest.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
-            try copy.copyContents(of: source.open(beneath: name))
-            try copy.setMode(0o444)
-        }
+            listing,
+            source: ListingFiles.readPresent(
+                StoreLayout.Name.sourceListing, in: source, listing: listing, digest: metadata.tree),
+            in: manifest, earlier: earlierManifest(of: metadata))
         let registration = Registration(number: try nextNumber(), registered: Timestamp.now)
-        let file = try manifest.open(
-            beneath: StoreLayout.Name.registration, flags: O_WRONLY | O_CREAT | O_EXCL)
-        try registration.text.withUnsafeBytes { try file.write($0) }
-        try file.setMode(0o444)
+        try ListingFiles.write(
+            StoreLayout.Name.metadata,
+            JSON.encode(RegisteredMetadata(metadata: metadata, registration: registration)), in: manifest)
+        let report = try manifest.open(
+            beneath: StoreLayout.Name.report, flags: O_WRONLY | O_CREAT | O_EXCL)
+        try report.copyContents(of: source.open(beneath: StoreLayout.Name.report))
+        try report.setMode(0o444)
         try manifest.setMode(0o755)
         try area.makeSymlink("tree", target: tree.utf8)
         try root.synchronizeFileSystem()

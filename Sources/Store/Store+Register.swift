@@ -158,8 +158,8 @@ extension Store {
     func insert(_ metadata: Metadata, _ registration: Registration) throws {
         let sql = """
             INSERT INTO package (id, base_name, name, version, architecture, tree, listing, alias_salt, size,
-                file_count, source, source_digest, summary, registered)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                file_count, source, source_digest, summary, registered, location)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """
         try database.run("DELETE FROM package WHERE base_name = ?", [.text(metadata.storePath)])
         let values: [DatabaseValue] = [
@@ -168,7 +168,7 @@ extension Store {
             .text(metadata.architecture.rawValue), .text(metadata.tree), .text(metadata.listingDigest),
             .integer(metadata.aliasSalt), .integer(metadata.size), .integer(metadata.fileCount),
             .text(metadata.source), .optional(metadata.sourceDigest), .optional(metadata.summary),
-            .integer(registration.registered),
+            .integer(registration.registered), .optional(registration.location),
         ]
         try database.run(sql, values)
         for alias in metadata.aliases {

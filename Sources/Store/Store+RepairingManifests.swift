@@ -4,15 +4,14 @@ internal import StoreLayout
 
 /// Manifests and aliases of store paths, put right.
 extension Store {
-    /// Whether the file of a registration says what the index does, or is still to be written.
+    /// Whether the registration in a manifest is what the index says.
     func isRegistrationWhole(of package: Package) throws -> Bool {
         let place = StoreLayout.Name.manifests + "/" + package.baseName
         guard let manifest = try? root.directory(beneath: place),
             let row = try registration(of: package.baseName, readsFile: false),
-            var file = Registration.read(in: manifest)
+            let file = Registration.read(in: manifest)
         else { return false }
-        file.location = nil
-        return file == row
+        return file.isSame(asIndexed: row)
     }
 
     /// Puts the manifest and the aliases of a store path right.
@@ -59,8 +58,14 @@ extension Store {
             try putListing(name, found)
         }
         let source = StoreLayout.Name.sourceListing
-        let sourceText = try ListingFiles.readWhole(source, in: manifest, listing: listing).text
-        if sourceText.map({ Digest(hashing: $0).hex }) != package.tree {
+        let sourceText = try ListingFiles.readWhole(
+            source, in: manifest, listing: listing, digest: package.tree
+        ).text
+        let isSourceWhole = sourceText.map { Digest(hashing: $0).hex } == package.tree
+        if !isSourceWhole, let listing, ListingFiles.isSourceListing(package.tree, of: listing) {
+            result.note(place + "/" + source, "removed: the other listing says all")
+            if !isDryRun { try ListingFiles.remove(source, in: manifest) }
+        } else if !isSourceWhole {
             try putListing(
                 source,
                 supply.manifestFile(source, of: base) { text in
@@ -69,17 +74,21 @@ extension Store {
         }
         let metadata = StoreLayout.Name.metadata
         let known = try? JSON.decode(Metadata.self, from: metadata, in: manifest)
+        let registration = try registration(of: base)
         if known?.isOf(package) != true {
-            try put(metadata, supply.manifestFile(metadata, of: base) { try Self.metadata($0, of: package) })
+            try put(
+                metadata,
+                supply.manifestFile(metadata, of: base) {
+                    try Self.metadata($0, of: package, registration)
+                })
+        } else if let registration, try !isRegistrationWhole(of: package) {
+            result.note(place + "/" + metadata, "its registration from the index")
+            if !isDryRun { try write(registration, of: base) }
         }
         let report = StoreLayout.Name.report
         if try isMissing(report) {
             try put(
                 report, supply.manifestFile(report, of: base) { $0.first == UInt8(ascii: "{") ? $0 : nil })
-        }
-        if try !isRegistrationWhole(of: package), let registration = try registration(of: base) {
-            result.note(place + "/" + StoreLayout.Name.registration, "from the index")
-            if !isDryRun { try write(registration, of: base) }
         }
         guard let kept = try? JSON.decode(Metadata.self, from: metadata, in: manifest), kept.isOf(package)
         else {
@@ -89,7 +98,9 @@ extension Store {
     }
 
     /// Metadata of another origin as this store keeps them; `nil` for those of another store path.
-    private static func metadata(_ text: Bytes, of package: Package) throws -> Bytes? {
+    private static func metadata(
+        _ text: Bytes, of package: Package, _ registration: Registration?
+    ) throws -> Bytes? {
         guard var metadata = try? JSON.decode(Metadata.self, text) else { return nil }
         metadata.listingDigest =
             metadata.listingDigest.isEmpty ? package.listingDigest : metadata.listingDigest
@@ -98,7 +109,7 @@ extension Store {
         (metadata.source, metadata.sourceDigest) = (package.source, package.sourceDigest)
         (metadata.size, metadata.fileCount) = (package.size, package.fileCount)
         metadata.summary = package.summary
-        return try JSON.encode(metadata)
+        return try JSON.encode(RegisteredMetadata(metadata: metadata, registration: registration))
     }
 
     private func repairAliases(

@@ -158,7 +158,8 @@ extension Store {
             examined.manifest.append(Problem(path: StoreLayout.Name.metadata, kind: .manifest))
         }
         let sourceName = StoreLayout.Name.sourceListing
-        let source = try ListingFiles.readWhole(sourceName, in: manifest, listing: listing)
+        let source = try ListingFiles.readWhole(
+            sourceName, in: manifest, listing: listing, digest: package.tree)
         if source.text.map({ Digest(hashing: $0).hex }) != package.tree {
             examined.manifest.append(Problem(path: sourceName, kind: source.isThere ? .manifest : .missing))
         }

@@ -148,7 +148,7 @@ import Testing
         try fixture.run("diff", ["-r", "--no-dereference", "root/store", "second/store"])
         try fixture.run(
             "diff",
-            ["-r", "--exclude=metadata.json", "--exclude=registration", "root/manifests", "second/manifests"])
+            ["-r", "--exclude=metadata.json", "root/manifests", "second/manifests"])
         _ = try session.install(["hello"])
         let again = try session.export("hello", options: options("out/\(name)", format: format).forced)
         #expect(again.size == result.size && again.path == result.path)

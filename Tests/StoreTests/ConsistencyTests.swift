@@ -53,10 +53,13 @@ import Testing
     /// Damage, and code and path of what is found.
     static let damages: [(String, String, String)] = [
         ("rm -r manifests/$BASE", "manifest", "manifests/$BASE"),
-        ("rm -f manifests/$BASE/registration", "manifest", "manifests/$BASE/registration"),
         (
-            "sed -i s/number.1/number\\ 5/ manifests/$BASE/registration", "index",
-            "manifests/$BASE/registration"
+            "sed -i s/registered/forgotten/ manifests/$BASE/metadata.json", "manifest",
+            "manifests/$BASE/metadata.json"
+        ),
+        (
+            "sed -i 's/\"number\" : 1/\"number\" : 5/' manifests/$BASE/metadata.json", "index",
+            "manifests/$BASE/metadata.json"
         ),
         (
             "chmod u+w manifests/$BASE/*; echo >> manifests/$BASE/source.mtree", "manifest",

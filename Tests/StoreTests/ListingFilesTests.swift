@@ -11,9 +11,14 @@ import Testing
     init() throws { fixture = try Fixture() }
 
     /// A version of a package with some hundred files, every thirtieth of which is its own.
+    ///
+    /// - Parameter isOwned: Whether its owner may write to all of it, as it came: then one listing says what the other does.
     @discardableResult
-    private func add(_ version: Int, of name: String = "many", to store: Store) throws -> Metadata {
+    private func add(
+        _ version: Int, of name: String = "many", isOwned: Bool = false, to store: Store
+    ) throws -> Metadata {
         try store.add(name, version: "\(version)") { builder in
+            if !isOwned { try builder.file("usr/share/read-only", "read", mode: 0o444) }
             for number in 0..<600 {
                 let own = number % 30 == 0 ? " in version \(version)" : ""
                 let path = try TreePath(parsing: "usr/share/d\(number / 100)/file-\(number)".utf8)
@@ -61,11 +66,10 @@ import Testing
         let third = try manifest(of: add(3, to: store), in: store)
         #expect(
             try names(first) == [
-                "metadata.json", "registration", "report.json", "source.mtree.zst", "tree.mtree",
+                "metadata.json", "report.json", "source.mtree.zst", "tree.mtree",
             ])
         let based = [
-            "base.mtree", "metadata.json", "registration", "report.json", "source.mtree.zst",
-            "tree.mtree.zst",
+            "base.mtree", "metadata.json", "report.json", "source.mtree.zst", "tree.mtree.zst",
         ]
         #expect(try names(second) == based && names(third) == based)
         // Neither is based on one that is a difference itself.
@@ -78,6 +82,30 @@ import Testing
             try size(of: second, besides: first) * 10 < whole && size(of: third, besides: second) * 10 < whole
         )
         for package in try store.packages() { #expect(try store.verify(package).isEmpty) }
+    }
+
+    @Test func whatTheListingSaysIsInNoOtherFile() throws {
+        let store = try fixture.store()
+        let first = try add(1, isOwned: true, to: store)
+        let second = try add(2, isOwned: true, to: store)
+        #expect(
+            try names(manifest(of: first, in: store)) == ["metadata.json", "report.json", "tree.mtree"])
+        let manifest = try manifest(of: second, in: store)
+        #expect(
+            try names(manifest) == ["base.mtree", "metadata.json", "report.json", "tree.mtree.zst"])
+        let name = StoreLayout.Name.sourceListing
+        let source = try #require(try ListingFiles.read(name, in: manifest, digest: second.tree))
+        #expect(Digest(hashing: source).hex == second.tree)
+        // What is not there is not taken for it.
+        #expect(try ListingFiles.read(name, in: manifest, digest: first.tree) == nil)
+        #expect(throws: StoreError.self) {
+            try ListingFiles.readPresent(name, in: manifest, digest: first.tree)
+        }
+        for package in try store.packages() { #expect(try store.verify(package).isEmpty) }
+        // One that is there counts, as in stores of older programs, and so does its damage.
+        try run("printf x > manifests/\(second.storePath)/source.mtree")
+        let package = try #require(try store.package(baseName: second.storePath))
+        #expect(try store.verify(package) == [Problem(path: name, kind: .manifest)])
     }
 
     @Test func otherToolsReadTheDifferences() throws {
@@ -156,8 +184,10 @@ import Testing
         }
         #expect(try manifest(of: other, in: store).status(of: "tree.mtree") != nil)
         let small = try store.add("small") { try $0.file("usr/share/small", "small") }
-        let listings = ["metadata.json", "registration", "report.json", "source.mtree", "tree.mtree"]
-        #expect(try names(manifest(of: small, in: store)) == listings)
+        #expect(try names(manifest(of: small, in: store)) == ["metadata.json", "report.json", "tree.mtree"])
+        let odd = try store.add("odd") { try $0.file("usr/share/odd", "odd", mode: 0o444) }
+        let listings = ["metadata.json", "report.json", "source.mtree", "tree.mtree"]
+        #expect(try names(manifest(of: odd, in: store)) == listings)
     }
 
     static let damages: [(script: String, path: String, kind: Problem.Kind)] = [

@@ -144,6 +144,45 @@ import Testing
         #expect(rebuilt.leftOut[0].reason.contains("metadata.json cannot be read"))
     }
 
+    /// Takes the registration out of a manifest; gives its text as programs wrote it that kept it in a file of its own.
+    @discardableResult
+    private func forgetRegistration(of baseName: String, in store: Store) throws -> String {
+        let script = """
+            import json, sys
+            metadata = json.load(open(sys.argv[1]))
+            r = metadata.pop("registration")
+            json.dump(metadata, open(sys.argv[1], "w"))
+            fields = [[s[f] for f in ("digest", "name", "version", "architecture", "hints")] for s in r.get("sources", [])]
+            print("sxs-registration 1", f"number {r['number']}", f"registered {r['registered']}",
+                  *("source " + "\\t".join(f) for f in fields), sep="\\n")
+            """
+        let path = "\(fixture.root)/manifests/\(baseName)/metadata.json"
+        try Descriptor.file(path).setMode(0o644)
+        let result = try Fixture.run(["python3", "-c", script, path], output: fixture.path + "/output")
+        try #require(result.status == 0, "\(result.text)")
+        return result.text
+    }
+
+    @Test func registrationsInFilesOfTheirOwnAreReadAndReplaced() throws {
+        let store = try fixture.store()
+        try fill(store)
+        let before = try rows()
+        let bases = try store.packages().map(\.baseName)
+        for base in bases {
+            let text = try forgetRegistration(of: base, in: store)
+            try store.root.directory(beneath: "manifests/" + base).replaceFile("registration", contents: text.utf8)
+        }
+        #expect(try store.inconsistencies(readsContents: false).filter { $0.severity == .error } == [])
+        _ = try Store.rebuildIndex(root: fixture.root, command: "rebuild")
+        #expect(try rows() == before)
+        try store.record(ImportedSource(digest: Digest(hashing: "new".utf8).hex), gave: bases[0])
+        let manifest = try store.root.directory(beneath: "manifests/" + bases[0])
+        #expect(try manifest.status(of: "registration") == nil)
+        let after = try rows()
+        _ = try Store.rebuildIndex(root: fixture.root, command: "rebuild")
+        #expect(try rows() == after && after != before)
+    }
+
     @Test func registrationsOfOlderProgramsAreFiledByTheNextWriter() throws {
         let store = try fixture.store()
         try fill(store)
@@ -151,14 +190,13 @@ import Testing
         let script = """
             import sqlite3, sys
             d = sqlite3.connect(sys.argv[1])
-            d.execute("DROP TABLE package_changes"); d.execute("DROP TABLE unfiled"); d.execute("PRAGMA user_version = 4"); d.commit()
+            d.execute("DROP TABLE package_changes"); d.execute("DROP TABLE unfiled")
+            d.execute("ALTER TABLE package DROP COLUMN location"); d.execute("PRAGMA user_version = 4"); d.commit()
             """
         let result = try Fixture.run(
             ["python3", "-c", script, fixture.root + "/index.sqlite"], output: fixture.path + "/output")
         try #require(result.status == 0, "\(result.text)")
-        for package in try store.packages() {
-            try store.root.directory(beneath: "manifests/" + package.baseName).unlink("registration")
-        }
+        for package in try store.packages() { try forgetRegistration(of: package.baseName, in: store) }
         try fixture.store().withWriterLock(command: "any") {}
         #expect(try rows() == before)
         _ = try Store.rebuildIndex(root: fixture.root, command: "rebuild")
