@@ -1,6 +1,6 @@
-/* What StoreView.enter of Activation does in the plain case, system call for system call: one root, whose store the
-   host does not show, nothing mounted below /usr, and nothing else to show. See CLauncher.c for what runs here, and
-   decision 0036 for why. */
+/* What StoreView.enter of Activation does in the plain case, mount for mount: one root, whose store the host does not
+   show, nothing mounted below /usr, and nothing else to show. What is changed in one is changed in the other, and
+   ViewWaysTests compares them. See CLauncher.c for how this runs, and decision 0036 for why it does. */
 #define _GNU_SOURCE
 #include "CView.h"
 
@@ -187,7 +187,7 @@ static int enter_namespace(void) {
     /* Kernels before 3.19 have no such file and no such rule. */
     if (code == 0 || code == ENOENT) code = map_itself("/proc/self/uid_map", user);
     if (code == 0) code = map_itself("/proc/self/gid_map", group);
-    refusal = (int)code;
+    if (code != 0) refusal = (int)code;
     return code == 0;
 }
 

@@ -228,12 +228,17 @@ import Testing
             ("mount --bind /dev/null /proc/sys/kernel/random/boot_id", false),
             ("echo 0 > $D/0; mount --bind $D/0 /proc/sys/kernel/random/boot_id", false),
             // A host that has no identity of its own is not known to others.
-            ("echo uninitialized > $D/0; mount --bind $D/0 /etc/machine-id; rm -r \(hosts)", true),
+            (
+                """
+                echo uninitialized > $D/0; rm -r \(hosts)
+                for f in /etc/machine-id /var/lib/dbus/machine-id; do [ ! -e $f ] || mount --bind $D/0 $f; done
+                """, true
+            ),
             ("rm -r \(hosts)", false), ("for f in \(hosts)/*; do echo >> $f; done", true),
             ("for f in \(hosts)/*; do echo x > $f; done", false),
             ("for f in \(hosts)/*; do rm $f; mkfifo $f; done", false),
             ("mv $D/a/shims $D/a/x; ln -s x $D/a/shims", false),
-            ("mv $D/a/shims/aaa-x-1 $D/a/x; ln -s ../x $D/a/shims/aaa-x-1", false),
+            ("mkdir $D/a/y; mv $D/a/shims/aaa-x-1 $D/a/y/x; ln -s ../y/x $D/a/shims/aaa-x-1", false),
             ("rmdir $D/a/aliases", false), ("rmdir $D/a/aliases; touch $D/a/aliases", false),
             ("mv $D/a/store $D/a/x; ln -s x $D/a/store", true),
             ("echo namespace never >> $D/a/shims/aaa-x-1/launch", true),
@@ -243,7 +248,7 @@ import Testing
             ("sed -i '/^command sh/a seed etc/passwd' $D/a/shims/aaa-x-1/launch", true),
             ("export SXS_NAMESPACE=automatic", false),
             ("sed -i '/^command sh/a set-default SXS_NAMESPACE=binds' $D/a/shims/aaa-x-1/launch", false),
-            ("rm $D/a/store/aaa-x-1/bin/sh", false),
+            ("rm $D/a/store/aaa-x-1/bin/sh", false), ("chmod 711 $D/fast", true),
         ] {
             let prefix = caller.prefix.joined(separator: " ")
             try host.write(

@@ -19,12 +19,14 @@ import Testing
             echo "== $0|$1|$2"; pwd; umask; ulimit -n; env | grep -v -e ^_= -e ^SXS_NAMESPACE= -e ^OUTER_ | sort
             grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|SigBlk|SigIgn|SigCgt)' /proc/self/status
             cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups
-            for n in /proc/$$/fd/*; do echo "${n##*/}"; done
+            for n in /proc/$$/fd/?; do echo "${n##*/}"; done
             for n in user mnt pid net ipc uts cgroup; do
                 [ "$(readlink /proc/self/ns/$n)" = "$(eval echo \\$OUTER_$n)" ] && echo "the same $n" || echo "another $n"
             done
             stat -c '%n %f %u %g %h' / /usr /usr/* /usr/store/* /usr/_/* /etc
-            stat -c '%d:%i' /usr/store /usr/_ /usr/bin/env
+            for n in /usr/store:store /usr/_:aliases; do
+                [ ${n%:*} -ef $D/a/${n#*:} ] && echo same || echo another
+            done
             touch /usr/store/x /usr/_/x /usr/x 2>&1
             /usr/_/k1/busybox echo ran
             """)
@@ -38,8 +40,10 @@ import Testing
         let note =
             "for n in user mnt pid net ipc uts cgroup; do export OUTER_$n=$(readlink /proc/self/ns/$n 2>/dev/null); done"
         let inner = (caller.prefix + ["sh", "-c", "\(note); \(start)"]).map(quoted).joined(separator: " ")
+        // That shell stays, so that its namespace does, whose number would else be given to another.
         let outcome = try host.run(
-            "exec unshare -m sh -ec " + quoted("\(before)\nexec \(inner)"), environment: environment)
+            "exec unshare -m sh -ec " + quoted("\(before)\n\(inner) || exit $?; exit 0"),
+            environment: environment)
         let output = outcome.output.components(separatedBy: "== ")
         return Self.mounts(output[0]) + output.dropFirst() + [outcome.errors, "status \(outcome.status)"]
     }
@@ -55,6 +59,17 @@ import Testing
                 ["shared:", "master:"].first { field.hasPrefix($0) } ?? field
             }
             return ([points[fields[1]] ?? "none", device] + others).joined(separator: " ")
+        }
+    }
+
+    /// Lines that only one of two has.
+    private static func difference(_ fast: [String], _ slow: [String]) -> [String] {
+        let lines = [fast, slow].map { $0.flatMap { $0.components(separatedBy: "\n") } }
+        return lines[0].difference(from: lines[1]).map { change in
+            switch change {
+            case .insert(_, let line, _): "fast: " + line
+            case .remove(_, let line, _): "slow: " + line
+            }
         }
     }
 
@@ -75,7 +90,7 @@ import Testing
         ] {
             let fast = try answer(caller, before: before, start: start, [:])
             let slow = try answer(caller, before: before, start: start, ["SXS_NAMESPACE": "automatic"])
-            #expect(fast == slow, "\(start)")
+            #expect(Self.difference(fast, slow) == [], "\(start)")
             #expect(fast.last == "status 0")
             #expect(fast.contains { $0.hasPrefix("/usr ") && $0.contains("/usr/store ro,nosuid") }, "\(fast)")
             #expect(
@@ -96,6 +111,8 @@ import Testing
         ),
         ("mount -t tmpfs none /proc", "exec L -c 'ls /usr/store; pwd'"),
         ("mount -o remount,bind,ro /proc", "exec L $D/look"),
+        // A program that its user may not read: what /proc says of it is root's.
+        ("chmod 711 $D/probe", "exec L $D/look"),
         ("sed -i '/^command sh/a seed etc/sxs-seed' $D/a/shims/aaa-x-1/launch", "exec L $D/look"),
         ("", "exec $D/a/shims/aaa-x-1/gone"), ("", "exec $D/a/shims/aaa-x-1/other"),
         ("mkdir -p $D/go/gone; chmod 777 $D/go", "cd $D/go/gone; rmdir ../gone; exec L -c 'ls /usr/store'"),
@@ -116,7 +133,7 @@ import Testing
             _ = try host.run("rm -r $D/a; mv $D/saved $D/a")
             return answer
         }
-        #expect(answers[0] == answers[1], "\(before)")
+        #expect(Self.difference(answers[0], answers[1]) == [], "\(before)")
     }
 
     @Test func anOrdinaryUserWhoseNumbersAreRefusedIsToldSo() throws {
@@ -125,10 +142,10 @@ import Testing
                 .ordinary, before: "mount -o remount,bind,ro /proc",
                 start: "exec \(launcher) -c 'echo started'",
                 environment)
-            #expect(refused[0] == "")
+            #expect(refused.count == 2)
             #expect(
-                refused[1].contains("the kernel refuses a user namespace (read-only file system)\nhint: "))
-            #expect(refused[2] == "status 1")
+                refused[0].contains("the kernel refuses a user namespace (read-only file system)\nhint: "))
+            #expect(refused.last == "status 1")
         }
     }
 
