@@ -40,9 +40,11 @@ import Testing
         let note =
             "for n in user mnt pid net ipc uts cgroup; do export OUTER_$n=$(readlink /proc/self/ns/$n 2>/dev/null); done"
         let inner = (caller.prefix + ["sh", "-c", "\(note); \(start)"]).map(quoted).joined(separator: " ")
+        // What another test's process was given by accident is of no interest.
+        let close = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-"
         // That shell stays, so that its namespace does, whose number would else be given to another.
         let outcome = try host.run(
-            "exec unshare -m sh -ec " + quoted("\(before)\n\(inner) || exit $?; exit 0"),
+            "exec unshare -m sh -ec " + quoted("\(close)\n\(before)\n\(inner) || exit $?; exit 0"),
             environment: environment)
         let output = outcome.output.components(separatedBy: "== ")
         return Self.mounts(output[0]) + output.dropFirst() + [outcome.errors, "status \(outcome.status)"]
