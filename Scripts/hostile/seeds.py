@@ -180,8 +180,11 @@ def all_seeds(place):
     seeds["hint"] = list(hints())
     seeds["recipe"] = [RECIPE.encode(), b"name: a\nversion: 1\npackages: &a\n- ? [b, c]\n  : !!str d\n...\n--- *a\n"]
     seeds |= distributions()
-    # What stands in front of each line is the launcher's own environment: see Tests/Fuzz/launcher.c.
-    seeds["launcher"] = [text.encode() for text in TEXTS["launch"]]
+    # In front of a description may be the launcher's own environment, and what other files have that it reads: see
+    # Tests/Fuzz/launcher/launcher.c.
+    others = ["0123456789abcdef" * 2 + "\n", "22 27 0:21 / /proc rw - proc proc rw\n25 1 0:6 / /usr/lib rw - tmpfs none rw\n"]
+    seeds["launcher"] = [text.encode() for text in TEXTS["launch"]] + [
+        f"{chr(choice)}=\0{other}\0{text}".encode() for text in TEXTS["launch"] for other in others for choice in range(1, 16)]
     return seeds
 
 

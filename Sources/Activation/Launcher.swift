@@ -15,11 +15,18 @@ public enum Launcher {
 
     /// If this process was started through a launcher, becomes its program; otherwise returns.
     ///
-    /// Where nothing has to be shown, CLauncher did this already, before the process came so far: the two agree on
-    /// what a launcher is and does, and only this one has messages.
+    /// Where nothing has to be shown, or nothing but one root's store, CLauncher did this already, before the process
+    /// came so far: the two agree on what a launcher is and does, and only this one has messages.
     ///
     /// To be called first of all, while the process has one thread. A start by any other name costs one readlink(2).
-    public static func runIfLauncher() throws {
+    ///
+    /// - Parameter refusal: The error number with which the kernel refused CLauncher the user namespace after it was
+    ///   entered, or 0: it cannot be left again, and must not be taken for that of a superuser.
+    /// - Throws: ``NamespaceError`` or ``LaunchError``; the process should end then.
+    public static func runIfLauncher(refusal: Int32) throws {
+        guard refusal == 0 else {
+            throw NamespaceError.refused(code: refusal, cause: NamespaceError.Cause(code: refusal))
+        }
         guard let execfn = sxs_execfn(), let first = sxs_argv().pointee else { return }
         let path = Bytes(bytes(of: execfn))
         var link = try LauncherLink.find(from: path)

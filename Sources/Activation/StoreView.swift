@@ -66,6 +66,8 @@ public struct StoreView: Sendable {
     /// stay. A seed that the host lacks is shown by a link; what the host has always comes first. After an error
     /// the process may have a part of the view, and should end.
     ///
+    /// A launcher's plain view is made by CLauncher's CView.c: what it mounts, and how, is changed there too.
+    ///
     /// - Parameters:
     ///   - seeds: What to show below `/etc` and `/usr` where the host has nothing; all else there stays the host's. A
     ///     host without `/etc` is shown none there.

@@ -1,24 +1,17 @@
-/* What a program started through a launcher of shims/ does first. The usual case, in which there is nothing to
-   show, ends here in execve(2), after some fifteen system calls and before libc, the Swift runtime and their page
-   faults. In every other case, and whenever anything is odd, sxs_launch returns without a trace, and the program
-   begins as if this were not here: Activation's Launcher then does, or explains, all of it.
+/* What a program started through a launcher of shims/ does first. The usual cases, in which there is nothing to show
+   or nothing but the store (CView.c), end here in execve(2), before libc, the Swift runtime and their page faults:
+   after some fifteen system calls, or sixty. In every other case, and whenever anything is odd, sxs_launch returns,
+   and the program begins as if this were not here: Activation's Launcher then does, or explains, all of it. Of what
+   was done by then only a namespace stays, in which it does the same again.
 
-   Nothing of libc runs yet: no calls but to what is in this file, no writable global, no thread-local. */
+   Nothing of libc runs yet: no calls but to what is in these files, no thread-local, one global. */
 #include "CLauncher.h"
+#include "CView.h"
 
 #include <elf.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stddef.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 
-/* memcpy and strlen could not be called: they are chosen by libc's start. Sanitizers start later, too. */
-#pragma clang attribute push(                                                                                     \
-    __attribute__((no_builtin, no_stack_protector, no_profile_instrument_function,                                \
-                   disable_sanitizer_instrumentation)),                                                           \
-    apply_to = function)
+#include "CBare.h"
 
 /* The kernel gives a program its arguments on the stack; _start expects them there, and one register as it was. */
 #if defined(__x86_64__)
@@ -43,80 +36,6 @@ __asm__(".text\n.globl sxs_start\n.type sxs_start, @function\nsxs_start:\n"
 #else
 #error "the entry point is not written for this architecture"
 #endif
-
-/* A system call; a negative result is an error number. */
-static long call(long number, long a, long b, long c, long d) {
-#if defined(__x86_64__)
-    long result;
-    register long r10 __asm__("r10") = d;
-    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");
-    return result;
-#elif defined(__aarch64__)
-    register long x8 __asm__("x8") = number;
-    register long x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c, x3 __asm__("x3") = d;
-    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory");
-    return x0;
-#else
-    register long a7 __asm__("a7") = number;
-    register long a0 __asm__("a0") = a, a1 __asm__("a1") = b, a2 __asm__("a2") = c, a3 __asm__("a3") = d;
-    __asm__ volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2), "r"(a3) : "memory");
-    return a0;
-#endif
-}
-
-static long read_link(const char *path, char *target, size_t size) {
-    return call(SYS_readlinkat, AT_FDCWD, (long)path, (long)target, (long)size);
-}
-
-static long status_of(const char *path, struct stat *status, int flags) {
-    return call(SYS_newfstatat, AT_FDCWD, (long)path, (long)status, flags);
-}
-
-static size_t length_of(const char *string) {
-    size_t length = 0;
-    while (string[length]) length++;
-    return length;
-}
-
-/* Whether the bytes are those of the C string. */
-static int is_equal(const char *bytes, size_t length, const char *string) {
-    size_t at = 0;
-    while (at < length && string[at] && bytes[at] == string[at]) at++;
-    return at == length && !string[at];
-}
-
-/* What follows a prefix; NULL for another beginning. */
-static char *after(char *string, const char *prefix) {
-    while (*prefix)
-        if (*string++ != *prefix++) return NULL;
-    return string;
-}
-
-/* A text that grows as long as there is room. */
-struct text {
-    char *bytes;
-    size_t length, room;
-    int is_full;
-};
-
-/* Not an initializer, for which the compiler might call memset. */
-static void begin(struct text *text, char *bytes, size_t room) {
-    text->bytes = bytes;
-    text->length = 0;
-    text->room = room;
-    text->is_full = 0;
-}
-
-static void append(struct text *text, const char *bytes, size_t length) {
-    if (length >= text->room - text->length) {
-        text->is_full = 1;
-        return;
-    }
-    for (size_t at = 0; at < length; at++) text->bytes[text->length++] = bytes[at];
-    text->bytes[text->length] = 0;
-}
-
-static void append_string(struct text *text, const char *string) { append(text, string, length_of(string)); }
 
 /* The bytes of a path up to its last slash; 0 where there is none. */
 static size_t directory_length(const char *path, size_t length) {
@@ -152,16 +71,21 @@ static size_t find_launcher(char path[PATH_MAX], const char *start) {
     return 0;
 }
 
-/* Whether two paths lead to one directory. The first is relative to the directory of the launcher. */
-static int is_same(const char *path, size_t directory, const char *inner, const char *other) {
+/* What is seen at the place of a directory of the root. */
+enum sight { sight_of_root, sight_of_nothing, sight_of_another };
+
+/* What is at a path: what has another path, relative to the directory of the launcher, or something else. */
+static enum sight look_at(const char *path, size_t directory, const char *inner, const char *other) {
     char buffer[PATH_MAX];
     struct stat one, two;
     struct text own;
     begin(&own, buffer, sizeof buffer);
     append(&own, path, directory);
     append_string(&own, inner);
-    return !own.is_full && status_of(buffer, &one, 0) == 0 && status_of(other, &two, 0) == 0
-        && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+    if (own.is_full || status_of(buffer, &one, 0) != 0) return sight_of_another;
+    long code = status_of(other, &two, 0);
+    if (code == -ENOENT) return sight_of_nothing;
+    return code == 0 && one.st_dev == two.st_dev && one.st_ino == two.st_ino ? sight_of_root : sight_of_another;
 }
 
 /* The entry of a variable in an environment; NULL for none. */
@@ -243,22 +167,18 @@ static int has_colon(const char *path) {
 
 enum { longest_description = 32 << 10, most_variables = 1000, longest_search_path = 16 << 10 };
 
-/* Reads a description whole; 0 if it cannot be, or is longer than there is room for. */
+/* Reads a description whole; not positive if it cannot be, or is longer than there is room for. */
 static long read_description(char *path, size_t directory, char *bytes, long room) {
     struct text file;
     begin(&file, path, PATH_MAX);
     file.length = directory;
     append_string(&file, "/" SXS_LAUNCH_DESCRIPTION);
     if (file.is_full) return 0;
-    long number = call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0);
+    long number = open_file(path, O_NOFOLLOW);
     if (number < 0) return 0;
-    long length = 0, count = 0;
-    do {
-        count = call(SYS_read, number, (long)(bytes + length), room - length, 0);
-        if (count > 0) length += count;
-    } while (count > 0 && length < room);
-    call(SYS_close, number, 0, 0, 0);
-    return count == 0 ? length : 0;
+    long length = read_file(number, bytes, room);
+    close_file(number);
+    return length < room ? length : 0;
 }
 
 /* Becomes the program of the launcher in `path`, whose directory's path is so long. Returns where that needs more,
@@ -283,8 +203,9 @@ static void run(char *path, size_t directory, char **arguments, char **environme
     append(&store, path + base, directory - base);
     if (store.is_full) return;
 
-    if (!is_same(path, directory, "/../../" SXS_STORE, SXS_STORE_DIRECTORY)
-        || !is_same(path, directory, "/../../" SXS_ALIASES, SXS_ALIAS_DIRECTORY))
+    enum sight sight = look_at(path, directory, "/../../" SXS_STORE, SXS_STORE_DIRECTORY);
+    if (sight == sight_of_another
+        || sight != look_at(path, directory, "/../../" SXS_ALIASES, SXS_ALIAS_DIRECTORY))
         return;
     long length = read_description(path, directory, description, longest_description);
     /* Every line is ended: a description that was cut off is not taken for a whole one. */
@@ -365,7 +286,8 @@ static void run(char *path, size_t directory, char **arguments, char **environme
             return;
         }
     }
-    if (!has_store_path || !program[0] || is_always || (is_missing && !is_never)) return;
+    if (!has_store_path || !program[0] || (is_missing && !is_never)) return;
+    if (sight == sight_of_root ? is_always : is_never) return;
     if (directories.is_full || data.is_full || count + 2 > most_variables) return;
     if (directories.length != unchanged) {
         if (search) *search = list;
@@ -376,9 +298,15 @@ static void run(char *path, size_t directory, char **arguments, char **environme
         else variables[count++] = data_list;
     }
     variables[count] = NULL;
+    if (sight == sight_of_nothing) {
+        /* Another way to show it was asked for, in a test. */
+        if (find_variable(variables, SXS_METHOD_VARIABLE, length_of(SXS_METHOD_VARIABLE))) return;
+        path[directory] = 0;
+        if (!sxs_show_store(path, directory_length(path, base - 1))) return;
+    }
     char *called = arguments[0];
     arguments[0] = program;
-    call(SYS_execve, (long)program, (long)arguments, (long)variables, 0);
+    call(SYS_execve, (long)program, (long)arguments, (long)variables, 0, 0);
     arguments[0] = called;
 }
 

@@ -1,5 +1,6 @@
 internal import Activation
 internal import ArgumentParser
+private import CLauncher
 private import Files
 private import Glibc
 
@@ -9,7 +10,7 @@ enum Program {
     static func main() {
         Console.reserveStandardStreams()
         do {
-            try Launcher.runIfLauncher()
+            try Launcher.runIfLauncher(refusal: sxs_launch_refusal())
         } catch {
             // Like a shell: 127 for a program that is not there, 126 for one that cannot run.
             Console.fail(error, status: (error as? LaunchError)?.exitStatus ?? 126)

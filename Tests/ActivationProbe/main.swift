@@ -6,6 +6,7 @@
 //   activation-probe shell ROOT PROFILE [PROGRAM ARGUMENT…]
 
 import Activation
+import CLauncher
 import Files
 import Glibc
 
@@ -20,7 +21,7 @@ func bytes(_ arguments: ArraySlice<String>) -> [Bytes] {
 }
 
 do {
-    try Launcher.runIfLauncher()
+    try Launcher.runIfLauncher(refusal: sxs_launch_refusal())
     let arguments = Launcher.arguments.map { String(decoding: $0, as: UTF8.self) }
     switch arguments.dropFirst().first {
     case "visible" where arguments.count == 3:

@@ -49,7 +49,7 @@ import Testing
         compiler.arguments = [
             "clang", "-Wall", "-Wextra", "-Werror", "-Wno-unused-command-line-argument", optimization,
             "-static", "-nostdlib", "-Wl,-e,sxs_start", "-I", sources + "/include", sources + "/CLauncher.c",
-            host.directory + "/rest.c", "-o", host.directory + "/fast",
+            sources + "/CView.c", host.directory + "/rest.c", "-o", host.directory + "/fast",
         ]
         try compiler.run()
         compiler.waitUntilExit()
@@ -82,6 +82,15 @@ import Testing
             SXS_PROGRAM_LINK == "../../\(StoreLayout.Name.programs)/\(StoreLayout.Name.program)")
         #expect(SXS_DEFAULT_DATA_PATH == "/usr/local/share:/usr/share")
         #expect(SXS_LAUNCH_DESCRIPTION == StoreLayout.Name.launchDescription)
+        #expect(SXS_HOST_DIRECTORY == StoreLayout.hostDirectory)
+        #expect(SXS_SYSTEM_ROOT == StoreLayout.systemRoot)
+        #expect(SXS_HOSTS == "\(StoreLayout.Name.collectionRoots)/\(StoreLayout.Name.hosts)")
+        #expect(
+            "\(SXS_HOST_HEADING)\nboot x\n"
+                == String(decoding: HostReport.beginning(boot: "x"), as: UTF8.self))
+        #expect([SXS_MACHINE_IDENTITY, SXS_OLD_MACHINE_IDENTITY] == HostLayout.machineIdentities)
+        #expect(SXS_BOOT_IDENTITY == HostLayout.bootIdentity)
+        #expect(SXS_METHOD_VARIABLE == Launcher.methodVariable)
     }
 
     @Test(arguments: ["-O0", "-O2", "-Os"]) func theProgramRunsWithTheRightNameAndEnvironment(_ level: String)
@@ -201,8 +210,71 @@ import Testing
             "very many variables")
         #expect(
             try run("export PATH=/bin:$(printf '%020000d' 0); \(command)") == fellThrough, "a very long PATH")
-        let outside = try host.run(command)
-        #expect(outside.output == "fell through\n", "the store is not visible")
+    }
+
+    /// Where the host shows no store, the launcher shows that of one root, and nothing else.
+    @Test(arguments: Caller.allCases) func aStoreThatIsNotVisibleIsShown(_ caller: Caller) throws {
+        let command = "exec \(launcher) -c 'echo ran'"
+        let hosts = "$D/a/gcroots/hosts"
+        // As the superuser, before the caller starts the launcher; a mount namespace is its own.
+        for (before, isFast) in [
+            ("", true), ("mount -t tmpfs none /mnt", true),
+            ("mount -t tmpfs none /var/lib; mkdir /var/lib/sxs /var/lib/sxs/store", false),
+            ("mount -t tmpfs none /var/lib; ln -s $D/a /var/lib/sxs", true),
+            ("mount -t tmpfs none /var/lib; ln -s $D/nowhere /var/lib/sxs", true),
+            ("mount -t tmpfs none /usr/share/man", false),
+            ("mount -t tmpfs none /proc", false),
+            ("mount --bind /dev/null /proc/$$/mountinfo", true),
+            ("mount --bind /dev/null /proc/sys/kernel/random/boot_id", false),
+            ("echo 0 > $D/0; mount --bind $D/0 /proc/sys/kernel/random/boot_id", false),
+            // A host that has no identity of its own is not known to others.
+            (
+                """
+                echo uninitialized > $D/0; rm -r \(hosts)
+                for f in /etc/machine-id /var/lib/dbus/machine-id; do [ ! -e $f ] || mount --bind $D/0 $f; done
+                """, true
+            ),
+            ("rm -r \(hosts)", false), ("for f in \(hosts)/*; do echo >> $f; done", true),
+            ("for f in \(hosts)/*; do echo x > $f; done", false),
+            ("for f in \(hosts)/*; do rm $f; mkfifo $f; done", false),
+            ("mv $D/a/shims $D/a/x; ln -s x $D/a/shims", false),
+            ("mkdir $D/a/y; mv $D/a/shims/aaa-x-1 $D/a/y/x; ln -s ../y/x $D/a/shims/aaa-x-1", false),
+            ("rmdir $D/a/aliases", false), ("rmdir $D/a/aliases; touch $D/a/aliases", false),
+            ("mv $D/a/store $D/a/x; ln -s x $D/a/store", true),
+            ("echo namespace never >> $D/a/shims/aaa-x-1/launch", true),
+            ("sed -i '/^command sh/a namespace never' $D/a/shims/aaa-x-1/launch", false),
+            ("sed -i '/^command sh/a namespace always' $D/a/shims/aaa-x-1/launch", true),
+            ("sed -i '/^command sh/a seed etc/sxs-nowhere' $D/a/shims/aaa-x-1/launch", false),
+            ("sed -i '/^command sh/a seed etc/passwd' $D/a/shims/aaa-x-1/launch", true),
+            ("export SXS_NAMESPACE=automatic", false),
+            ("sed -i '/^command sh/a set-default SXS_NAMESPACE=binds' $D/a/shims/aaa-x-1/launch", false),
+            ("rm $D/a/store/aaa-x-1/bin/sh", false), ("chmod 711 $D/fast", true),
+        ] {
+            let prefix = caller.prefix.joined(separator: " ")
+            try host.write(
+                host.directory + "/script.sh",
+                """
+                exec unshare -m sh -ec '\(before.replacingOccurrences(of: "'", with: #"'\''"#))
+                exec \(prefix) /bin/bash -c "$COMMAND"'
+                """)
+            let saved = "cp -a $D/a $D/saved; "
+            let outcome = try host.run(
+                saved + "/bin/bash $D/script.sh; s=$?; rm -r $D/a; mv $D/saved $D/a; exit $s",
+                environment: ["COMMAND": command])
+            let answer = outcome.output + (outcome.status == 0 ? "" : "status \(outcome.status)")
+            #expect(answer == (isFast ? "ran\n" : fellThrough), "\(before): \(outcome.errors)")
+        }
+        for start in [
+            "cd $D/a/profiles/default/current/bin && exec env ./stored-sh", "cd /usr/share && \(launcher)",
+            "cd $D/a/profiles && exec env default/current/bin/stored-sh",
+            "ln -sfn a/profiles/default/current/bin $D/go/bin; exec $D/a/../a/profiles/default/current/bin/stored-sh",
+            "cd $D/go; mkdir -p gone && cd gone && rmdir ../gone && exec \(launcher)",
+        ] {
+            let outcome = try host.run("mkdir -p $D/go; chmod 777 $D/go")
+            #expect(outcome.status == 0)
+            let started = try host.run("\(start) -c 'echo ran'", as: caller)
+            #expect(started.output == "ran\n", "\(start): \(started.errors)")
+        }
     }
 
     private func describeAgain() throws {

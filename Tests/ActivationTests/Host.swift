@@ -1,4 +1,5 @@
 import Foundation
+import StoreLayout
 
 /// Who runs the probe: the superuser needs a mount namespace only, an ordinary user a user namespace too.
 enum Caller: String, CaseIterable, Sendable {
@@ -73,6 +74,14 @@ final class Host {
         try link("\(tree)/bin/sh", "busybox")
         try write("\(tree)/etc/sxs-seed/file", "seed of \(base)\n")
         for (alias, target) in aliases { try link("\(root)/aliases/\(alias)", target) }
+        // It is known there that this host runs its programs, as after a first start of any.
+        if let identity = MachineIdentity.current() {
+            let hosts = [StoreLayout.Name.collectionRoots, StoreLayout.Name.hosts].joined(separator: "/")
+            try FileManager.default.createDirectory(
+                atPath: "\(root)/\(hosts)", withIntermediateDirectories: true)
+            let report = String(decoding: HostReport(boot: MachineIdentity.currentBoot()).text, as: UTF8.self)
+            try write("\(root)/\(hosts)/\(identity)", report)
+        }
         try link("\(root)/libexec/sxs", probe)
         try link("\(root)/shims/\(base)/sh", "../../libexec/sxs")
         try link("\(root)/shims/\(base)/other", "../../libexec/sxs")

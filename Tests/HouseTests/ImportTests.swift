@@ -26,7 +26,7 @@ import Testing
         ],
         "sxs": [
             "Files", "StoreLayout", "Operations", "Service", "Images", "Relocation", "Activation",
-            "Remotes",
+            "Remotes", "CLauncher",
             "ArgumentParser",
         ],
     ]
