@@ -48,7 +48,9 @@ extension Store {
                 StoreLayout.Name.metadata,
                 JSON.encode(RegisteredMetadata(metadata: metadata, registration: registration)), in: manifest)
             let name = StoreLayout.Name.report
-            if !ListingFiles.linkEqual(name, report, from: earlier, to: manifest) {
+            // Of most images in which nothing was relocated it is the same.
+            let other = try earlier ?? latestManifest()
+            if !ListingFiles.linkEqual(name, report, from: other, to: manifest) {
                 try ListingFiles.write(name, report, in: manifest)
             }
             try manifest.setMode(0o755)
@@ -85,6 +87,14 @@ extension Store {
             $0.text(0)
         }.first
         // One that is damaged is of no use, and no reason to refuse another.
+        return name.flatMap { try? root.directory(beneath: StoreLayout.Name.manifests + "/" + $0) }
+    }
+
+    /// The manifest of the store path that was registered last.
+    private func latestManifest() throws -> Descriptor? {
+        let sql = "SELECT base_name FROM package ORDER BY id DESC LIMIT 1"
+        let name = try database.query(sql) { $0.text(0) }.first
+        // As above.
         return name.flatMap { try? root.directory(beneath: StoreLayout.Name.manifests + "/" + $0) }
     }
 
