@@ -138,7 +138,8 @@ public enum Schema {
                 CREATE INDEX package_changes_by_base ON package_changes (base);
                 """),
         Migration(
-            name: "where images were; manifests may have no source listing, and registrations beside metadata",
+            name:
+                "where images were; manifests may have no source listing, and registrations beside metadata",
             sql: "ALTER TABLE package ADD COLUMN location TEXT;"),
     ]
 }

@@ -74,7 +74,15 @@ public struct RunningPrograms: Sendable {
                 }
             }
         }
-        for (link, use) in [("exe", "runs"), ("root", "has as its root"), ("cwd", "works in")] {
+        var isProgram = true
+        try attempt {
+            let program = try place.readSymlink("exe")
+            if let program { enter(program, "runs") }
+            isProgram = program != nil
+        }
+        // A thread of the kernel's own, or what has ended: about half of all on an idle machine.
+        guard isProgram else { return }
+        for (link, use) in [("root", "has as its root"), ("cwd", "works in")] {
             try attempt { if let target = try place.readSymlink(link) { enter(target, use) } }
         }
         try attempt { enter(try place.open(beneath: "maps").readAll(limit: Self.textLimit), "has mapped") }

@@ -9,6 +9,8 @@ struct ManifestWriting: @unchecked Sendable {
     let directory: Descriptor
     /// That of an earlier version.
     let earlier: Descriptor?
+    /// That of some store path, whose report may be the same: of most images in which nothing was relocated it is.
+    let latest: Descriptor?
     let tree: Tree
     /// The tree's ``Tree/sortedNodes``.
     let nodes: [(path: TreePath, node: Tree.Node)]
@@ -34,7 +36,7 @@ struct ManifestWriting: @unchecked Sendable {
             StoreLayout.Name.metadata,
             JSON.encode(RegisteredMetadata(metadata: metadata, registration: registration)), in: directory)
         let report = try report()
-        if !ListingFiles.linkEqual(StoreLayout.Name.report, report, from: earlier, to: directory) {
+        if !ListingFiles.linkEqual(StoreLayout.Name.report, report, from: latest, to: directory) {
             try ListingFiles.write(StoreLayout.Name.report, report, in: directory)
         }
         try directory.setMode(0o755)

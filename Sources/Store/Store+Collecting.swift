@@ -56,6 +56,7 @@ extension Store {
             return plan
         }
         try area.removeContents()
+        try removeDescriptions(of: plan.doomed.map(\.baseName), command, onWait)
         var collection = Collection(plan: plan)
         try removeObjects(without: plan.objects, command, onWait, &collection)
         makeReserve()
@@ -86,8 +87,7 @@ extension Store {
         return aliases
     }
 
-    /// Moves what goes to where nobody sees it: trees first, then what leads to them, manifests last, since those tell
-    /// a later collection of what is left of an interrupted one.
+    /// Moves trees that go to where nobody sees them, and removes the aliases that lead to them.
     ///
     /// A program that was started since the look for roots takes its store path back out of the plan.
     private func carryOut(
@@ -95,7 +95,6 @@ extension Store {
     ) throws {
         let trees = try root.directory(beneath: StoreLayout.Name.store)
         let manifests = try root.directory(beneath: StoreLayout.Name.manifests)
-        let shims = try root.directory(beneath: StoreLayout.Name.shims)
         if !plan.doomed.isEmpty {
             let hosts = Set(try otherHosts().map(\.id))
             let registeredAliases = try unregister(plan.doomed)
@@ -131,21 +130,37 @@ extension Store {
                 let names = registeredAliases[path.baseName] ?? leftAliases(of: path.baseName, in: manifests)
                 try removeAliases(names, of: path.baseName)
             }
-            try move(plan.doomed.map(\.baseName), in: shims, to: area, as: "shims")
             try root.directory(beneath: StoreLayout.Name.aliases).synchronize()
-            try move(plan.doomed.map(\.baseName), in: manifests, to: area, as: "manifest")
         }
         guard !plan.derived.isEmpty else { return }
         let derived = try root.directory(
             beneath: StoreLayout.Name.cache + "/" + StoreLayout.Name.derived)
-        try move(plan.derived, in: derived, to: area, as: "derived")
+        for name in plan.derived { _ = try moveAside(name, in: derived, to: area, as: "derived") }
     }
 
-    private func move(
-        _ names: [String], in directory: Descriptor, to area: Descriptor, as kind: String
+    /// Removes the launchers and manifests of store paths whose trees and aliases are gone: manifests last, since those tell
+    /// a later collection of what is left of an interrupted one.
+    ///
+    /// Where they are: to move a directory takes as long as to remove two files. An import that brought a store path back
+    /// has registered it.
+    private func removeDescriptions(
+        of baseNames: [String], _ command: String, _ onWait: (String) -> Void
     ) throws {
-        for name in names { _ = try moveAside(name, in: directory, to: area, as: kind) }
+        for start in stride(from: 0, to: baseNames.count, by: Self.descriptionSlice) {
+            try withWriterLock(command: command, onWait: onWait) {
+                let names = try baseNames[start..<min(start + Self.descriptionSlice, baseNames.count)].filter
+                {
+                    try package(baseName: $0) == nil
+                }
+                for place in [StoreLayout.Name.shims, StoreLayout.Name.manifests] {
+                    try root.directory(beneath: place).removeTrees(names)
+                }
+            }
+        }
     }
+
+    /// Store paths whose launchers and manifests go before other writers have a chance.
+    private static let descriptionSlice = 128
 
     /// The name that something of a kind has where it was moved to.
     ///

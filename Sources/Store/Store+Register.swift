@@ -37,9 +37,10 @@ extension Store {
 
             try area.directory.makeDirectory("manifest", mode: 0o700, existing: false)
             let nodes = tree.sortedNodes
+            let earlier = try earlierManifest(of: metadata)
             let writing = ManifestWriting(
-                directory: try area.directory.directory(beneath: "manifest"),
-                earlier: try earlierManifest(of: metadata), tree: tree, nodes: nodes, staging: area.staging,
+                directory: try area.directory.directory(beneath: "manifest"), earlier: earlier,
+                latest: try earlier ?? latestManifest(), tree: tree, nodes: nodes, staging: area.staging,
                 sourceListing: sourceListing, report: report, registration: registration)
             let manifest = BackgroundTask { [metadata] in try writing.write(metadata) }
             // Nobody may write into a directory that is going to be removed.
@@ -72,6 +73,14 @@ extension Store {
             $0.text(0)
         }.first
         // One that is damaged is of no use, and no reason to refuse another.
+        return name.flatMap { try? root.directory(beneath: StoreLayout.Name.manifests + "/" + $0) }
+    }
+
+    /// The manifest of the store path that was registered last.
+    private func latestManifest() throws -> Descriptor? {
+        let sql = "SELECT base_name FROM package ORDER BY id DESC LIMIT 1"
+        let name = try database.query(sql) { $0.text(0) }.first
+        // As above.
         return name.flatMap { try? root.directory(beneath: StoreLayout.Name.manifests + "/" + $0) }
     }
 

@@ -170,7 +170,8 @@ import Testing
         let bases = try store.packages().map(\.baseName)
         for base in bases {
             let text = try forgetRegistration(of: base, in: store)
-            try store.root.directory(beneath: "manifests/" + base).replaceFile("registration", contents: text.utf8)
+            try store.root.directory(beneath: "manifests/" + base).replaceFile(
+                "registration", contents: text.utf8)
         }
         #expect(try store.inconsistencies(readsContents: false).filter { $0.severity == .error } == [])
         _ = try Store.rebuildIndex(root: fixture.root, command: "rebuild")
