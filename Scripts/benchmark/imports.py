@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import time
 
 from .measure import Spent, in_turn, run, system_calls
 from .peers import Nix, make_tree
@@ -62,18 +63,20 @@ def again(bench):
     corpus = bench.corpora[0]
     store = bench.store()
     nix = Nix(bench.disk.fresh("nix"))
-    copy = bench.disk.path / "copy.tar.zst"
+    copy, other = (bench.disk.path / name for name in ("copy.tar.zst", "other.tar.zst"))
     shutil.copyfile(corpus.tar, copy)
+    # A file that was changed in the last two seconds may change again without a trace: it is never taken for known.
+    time.sleep(4)
     for source in (f"oci:{corpus.layout}", f"tar:{copy}"):
         store("import", source, "--name", "image", "--version", "1")
     nix.add(corpus.tree)
 
     def hashed(_):
         # Another inode: nothing says that its contents are the same.
-        shutil.copyfile(corpus.tar, copy.with_name("other"))
-        copy.with_name("other").rename(copy)
+        shutil.copyfile(corpus.tar, other.with_suffix(".new"))
+        other.with_suffix(".new").rename(other)
         os.sync()
-        return store("import", f"tar:{copy}", "--name", "image", "--version", "1")
+        return store("import", f"tar:{other}", "--name", "image", "--version", "1")
 
     known = lambda _: store("import", f"oci:{corpus.layout}", "--name", "image", "--version", "1")  # noqa: E731
     same = lambda _: store("import", f"tar:{copy}", "--name", "image", "--version", "1")  # noqa: E731
