@@ -89,7 +89,8 @@ def system_calls(command, environment=None):
     """How many system calls a command and what it starts make."""
     with tempfile.NamedTemporaryFile("r") as file:
         # Of the usual columns, that of errors is left out where there are none.
-        subprocess.run(["strace", "-f", "-c", "-U", "calls,name", "-o", file.name, *map(str, command)], check=True, env=environment,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        tracer = ["strace", "-f", "-c", "-U", "calls,name", "-o", file.name]
+        subprocess.run([*tracer, *map(str, command)], check=True, env=environment, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         total = [line for line in file.read().splitlines() if line.endswith(" total")]
     return int(total[-1].split()[0])
