@@ -21,6 +21,11 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
 
     fileprivate init(words: SIMD4<UInt64>) { self.words = words }
 
+    /// - Parameter state: The eight words that FIPS 180-4 calls H.
+    init(state: SIMD8<UInt32>) {
+        words = SIMD4(truncatingIfNeeded: state.evenHalf) &<< 32 | SIMD4(truncatingIfNeeded: state.oddHalf)
+    }
+
     /// Creates a digest from 64 lower-case hexadecimal digits; `nil` for any other text.
     public init?(hex: some StringProtocol) {
         let digits = Array(hex.utf8)
@@ -110,6 +115,24 @@ public struct Hasher256: Sendable {
         SHA256_Init(&context)
     }
 
+    /// Takes a computation up.
+    ///
+    /// - Parameters:
+    ///   - state: The eight words that FIPS 180-4 calls H.
+    ///   - count: Bytes so far: whole blocks.
+    init(state: SIMD8<UInt32>, count: UInt64) {
+        self.init()
+        withUnsafeMutableBytes(of: &context.h) { $0.storeBytes(of: state, as: SIMD8<UInt32>.self) }
+        (context.Nl, context.Nh) = (
+            UInt32(truncatingIfNeeded: count << 3), UInt32(truncatingIfNeeded: count >> 29)
+        )
+    }
+
+    /// The eight words that FIPS 180-4 calls H, after whole blocks.
+    var state: SIMD8<UInt32> {
+        withUnsafeBytes(of: context.h) { $0.loadUnaligned(as: SIMD8<UInt32>.self) }
+    }
+
     /// Adds bytes.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
         SHA256_Update(&context, bytes.baseAddress, bytes.count)
@@ -147,7 +170,7 @@ public struct ResumableHasher: Sendable {
     /// Bytes between the places.
     public static let step = 64 << 10
     /// Places that are kept of one computation: of the first 256 MiB, so that no file fills the memory.
-    private static let most = 4096
+    static let most = 4096
 
     /// The computation after each step.
     public private(set) var states: [Hasher256] = []
@@ -157,6 +180,13 @@ public struct ResumableHasher: Sendable {
 
     /// Starts a computation over no bytes.
     public init() {}
+
+    /// Takes a computation up.
+    ///
+    /// - Parameter pending: Bytes since the last step.
+    init(_ hasher: Hasher256, states: [Hasher256], pending: Int) {
+        (self.hasher, self.states, self.pending) = (hasher, states, pending)
+    }
 
     /// Adds bytes.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
@@ -175,28 +205,18 @@ public struct ResumableHasher: Sendable {
     /// The digest of everything added; the computation is over.
     public mutating func finalize() -> Digest { hasher.finalize() }
 
-    /// The digest of bytes that begin as those of a computation did.
+    /// How many bytes of a message are still to be hashed, where it begins as that of a computation did.
     ///
     /// - Parameters:
-    ///   - bytes: All bytes.
+    ///   - count: Its bytes.
     ///   - states: The ``states`` of the computation.
     ///   - common: How many bytes, at least, are the same.
-    public static func digest(
-        of bytes: UnsafeRawBufferPointer, after states: [Hasher256], common: Int
-    ) -> Digest {
-        let steps = steps(of: bytes.count, after: states, common: common)
-        var hasher = steps > 0 ? states[steps - 1] : Hasher256()
-        hasher.update(UnsafeRawBufferPointer(rebasing: bytes[(steps * step)...]))
-        return hasher.finalize()
-    }
-
-    /// Of `count` bytes, how many ``digest(of:after:common:)`` hashes.
     public static func length(of count: Int, after states: [Hasher256], common: Int) -> Int {
         count - steps(of: count, after: states, common: common) * step
     }
 
     /// Steps that need not be done again.
-    private static func steps(of count: Int, after states: [Hasher256], common: Int) -> Int {
+    static func steps(of count: Int, after states: [Hasher256], common: Int) -> Int {
         min(states.count, common / step, count / step)
     }
 }

@@ -97,19 +97,18 @@ public final class Staging {
     /// The number of a file that is yet to be made, as ``fileName(_:)`` in ``directory``.
     public func reserveFile() throws -> Int {
         defer { fileCount += 1 }
-        if fileCount % Self.run == 0, fileCount / Self.run < Self.places {
+        if fileCount % Self.run == 0 {
             try directory.makeDirectory(String(fileCount / Self.run), mode: 0o700)
         }
         return fileCount
     }
 
-    /// Directories that files are spread over, and how many come after each other into one: threads that make files in
-    /// one directory wait for each other, and a large one is slower.
-    private static let places = 16
-    private static let run = 256
+    /// Files that come after each other into one directory: threads that make files in one wait for each other, and the
+    /// kernel looks through all of a block's names for each that comes and each that goes.
+    private static let run = 64
 
     /// The name of a file in ``directory``.
-    public static func fileName(_ number: Int) -> String { "\(number / run % places)/\(number)" }
+    public static func fileName(_ number: Int) -> String { "\(number / run)/\(number % run)" }
 
     /// Registers contents whose bytes are in a file of the directory.
     ///
@@ -203,17 +202,21 @@ public final class Staging {
     public func hashPatched() throws {
         let monitor = Monitor()
         let digests = Digests()
-        try inParallel(
-            patched.map { id in
-                let content = self[id]
-                return (id, name: fileName(of: id), states: content.hashStates, common: content.unchanged)
+        let items = patched.map { id in
+            let content = self[id]
+            return (id: id, name: fileName(of: id), states: content.hashStates, common: content.unchanged)
+        }
+        // So many that those of a group can be hashed together, and few enough that all threads have some.
+        let groups = stride(from: 0, to: items.count, by: Self.groupSize).map {
+            items[$0..<min($0 + Self.groupSize, items.count)]
+        }
+        try inParallel(groups) { [directory] group in
+            let files = try group.map { try MappedFile(directory.open(beneath: $0.name), isBrief: true) }
+            let hashes = withExtendedLifetime(files) {
+                Message.hash(
+                    zip(group, files).map { Message($1.bytes, after: $0.states, common: $0.common) })
             }
-        ) { [directory] id, name, states, common in
-            let file = try MappedFile(directory.open(beneath: name), isBrief: true)
-            let digest = withExtendedLifetime(file) {
-                ResumableHasher.digest(of: file.bytes, after: states, common: common)
-            }
-            monitor.withLock { digests.known.append((id, digest)) }
+            monitor.withLock { digests.known += zip(group, hashes).map { ($0.id, $1.digest) } }
         }
         for (id, digest) in digests.known {
             self[id].knownDigest = digest
@@ -221,6 +224,8 @@ public final class Staging {
         }
         patched = []
     }
+
+    private static let groupSize = 64
 
     /// What threads found out; guarded by a monitor.
     private final class Digests: @unchecked Sendable {

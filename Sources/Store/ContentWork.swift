@@ -63,15 +63,93 @@ final class ContentWork: @unchecked Sendable {
     private func takeFiles(of batch: ContentBatch) throws {
         var done: [(ContentID, Outcome)] = []
         done.reserveCapacity(batch.files.count)
-        for (file, range) in batch.files { done.append((file.id, try take(file, batch.bytes(range)))) }
-        monitor.withLock {
+        let scans = batch.files.map { file, range in Scan(file, batch.bytes(range)) }
+        let hashes = Message.hash(scans.map { Message($0.bytes, keepsStates: $0.isVariable) })
+        for (scan, hash) in zip(scans, hashes) {
+            done.append((scan.file.id, try take(scan, hash)))
+        }
+        let isMuch = monitor.withLock {
             for (id, outcome) in done { outcomes[id] = outcome }
+            return outcomes.count >= Self.waitingLimit
+        }
+        if isMuch { try hashWaiting() }
+    }
+
+    /// What there is to know of a small file before it is hashed.
+    private struct Scan {
+        let file: File
+        let bytes: UnsafeRawBufferPointer
+        let scanner: PathScanner
+        let head: Bytes
+        let isVariable: Bool
+
+        init(_ file: File, _ bytes: UnsafeRawBufferPointer) {
+            (self.file, self.bytes, head) = (file, bytes, Bytes(bytes.prefix(64)))
+            var scanner = PathScanner()
+            scanner.update(bytes)
+            scanner.finish()
+            self.scanner = scanner
+            isVariable = file.isVariable || Findings.isVariable(scanner, head: head)
         }
     }
 
-    /// Makes the file of a content that is written as it comes.
+    // MARK: Large files
+
+    /// A large file that is written and not hashed.
+    private struct Waiting {
+        let file: File
+        let scanner: PathScanner
+        let head: Bytes
+        let size: Int
+        let descriptor: Descriptor
+
+        var isVariable: Bool { file.isVariable || Findings.isVariable(scanner, head: head) }
+    }
+
+    /// Those that there are, which are hashed together: read once more, but from memory, where they were just put.
+    private var waiting: [Waiting] = []
+    private var waitingSize = 0
+
+    /// Bytes that wait at most, and files that are open meanwhile, and what else waits to be registered after them.
+    private static let waitingSizeLimit = 48 << 20
+    private static let waitingCountLimit = 64
+    private static let waitingLimit = 4096
+
+    /// Takes a file whose bytes are all in the staging directory, and are not hashed.
+    func takeWritten(
+        _ file: File, _ scanner: PathScanner, head: Bytes, size: Int, in descriptor: Descriptor
+    ) throws {
+        let isMuch = monitor.withLock {
+            waiting.append(
+                Waiting(file: file, scanner: scanner, head: head, size: size, descriptor: descriptor))
+            waitingSize += size
+            return waitingSize >= Self.waitingSizeLimit || waiting.count >= Self.waitingCountLimit
+        }
+        if isMuch { try hashWaiting() }
+    }
+
+    /// Hashes what waits for it.
+    func hashWaiting() throws {
+        let files = monitor.withLock {
+            defer { (waiting, waitingSize) = ([], 0) }
+            return waiting
+        }
+        guard !files.isEmpty else { return }
+        let mappings = try files.map { try MappedFile($0.descriptor) }
+        let hashes = withExtendedLifetime(mappings) {
+            Message.hash(zip(files, mappings).map { Message($1.bytes, keepsStates: $0.isVariable) })
+        }
+        for (file, hash) in zip(files, hashes) {
+            let findings = Findings(
+                size: file.size, digest: hash.digest, scanner: file.scanner, head: file.head,
+                hashStates: hash.states)
+            try takeWritten(file.file, findings, in: file.descriptor)
+        }
+    }
+
+    /// Makes the file of a content that is written as it comes, and perhaps read again.
     func makeFile(for file: File) throws -> Descriptor {
-        try staging.open(beneath: Staging.fileName(file.number), flags: O_WRONLY | O_CREAT | O_EXCL)
+        try staging.open(beneath: Staging.fileName(file.number), flags: O_RDWR | O_CREAT | O_EXCL)
     }
 
     /// Takes a file whose bytes are all in the staging directory.
@@ -129,21 +207,15 @@ final class ContentWork: @unchecked Sendable {
     // MARK: One file
 
     /// What relocation may change stays a content of its own, for the change depends on the file's name.
-    private func take(_ file: File, _ bytes: UnsafeRawBufferPointer) throws -> Outcome {
-        var scanner = PathScanner()
-        scanner.update(bytes)
-        scanner.finish()
-        var hasher = ResumableHasher()
-        hasher.update(bytes)
-        let digest = hasher.finalize()
-        var findings = Findings(
-            size: bytes.count, digest: digest, scanner: scanner, head: Bytes(bytes.prefix(64)),
-            hashStates: hasher.states)
-        if file.isVariable || findings.isVariable {
+    private func take(_ scan: Scan, _ hash: Message.Hash) throws -> Outcome {
+        let (file, bytes, digest) = (scan.file, scan.bytes, hash.digest)
+        let findings = Findings(
+            size: bytes.count, digest: digest, scanner: scan.scanner, head: scan.head, hashStates: hash.states
+        )
+        if scan.isVariable {
             return .content(
                 file, findings, object: nil, finishedMode: try write(bytes, of: file, isWhole: false))
         }
-        findings.hashStates = []
         let key = ObjectKey(digest: digest, mode: file.mode, attributes: file.attributes)
         if let other = monitor.withLock({ claim(file, findings, key) }) { return .same(other) }
         if let objects, isSought(findings, key) {

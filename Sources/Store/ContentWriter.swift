@@ -25,13 +25,16 @@ final class ContentWriter {
     struct Findings: Sendable {
         let size: Int
         let digest: Digest
-        var scanner: PathScanner
+        let scanner: PathScanner
         /// The first bytes, at most 64.
         let head: Bytes
-        var hashStates: [Hasher256]
+        let hashStates: [Hasher256]
 
         /// Whether relocation may change them, in a way that depends on the file's name.
-        var isVariable: Bool {
+        var isVariable: Bool { Self.isVariable(scanner, head: head) }
+
+        /// The same, of a file that is not hashed yet.
+        static func isVariable(_ scanner: PathScanner, head: Bytes) -> Bool {
             scanner.hasHits || scanner.isTruncated || head.starts(with: [0x7f, 0x45, 0x4c, 0x46])
         }
     }
@@ -107,8 +110,10 @@ final class ContentWriter {
     // MARK: Large files
 
     /// Lets a file's bytes go to the staging directory as they come, those that came first, too.
-    func spill(_ file: File) throws -> LargeFile {
-        let large = LargeFile(file, try work.makeFile(for: file))
+    ///
+    /// - Parameter size: Its size, if that is known.
+    func spill(_ file: File, size: Int?) throws -> LargeFile {
+        let large = LargeFile(file, try work.makeFile(for: file), size: size)
         guard let batch, !batch.pending.isEmpty else { return large }
         try append(batch.pending, to: large)
         batch.drop()
@@ -160,6 +165,7 @@ final class ContentWriter {
     func finish() throws {
         try flush()
         stop()
+        try work.hashWaiting()
         begun -= try work.takeOutcomes(into: staging)
         guard begun == 0 else { throw StoreError.entryOrder("a file that began and did not end") }
     }

@@ -26,7 +26,8 @@ final class LargeFile: @unchecked Sendable {
     private let file: ContentWriter.File
     private let descriptor: Descriptor
     private var size = 0
-    private var hasher = ResumableHasher()
+    /// `nil` where it is hashed together with others, when it is written.
+    private var hasher: ResumableHasher?
     private var scanner = PathScanner()
     private var head: Bytes = []
 
@@ -41,9 +42,16 @@ final class LargeFile: @unchecked Sendable {
 
     private static let zeros = Bytes(repeating: 0, count: 64 << 10)
 
-    /// - Parameter descriptor: Where the bytes go.
-    init(_ file: ContentWriter.File, _ descriptor: Descriptor) {
+    /// Bytes that a file may have to be hashed when it is written: larger ones are rather not read again.
+    private static let lateLimit = 16 << 20
+
+    /// - Parameters:
+    ///   - descriptor: Where the bytes go.
+    ///   - size: Its size, if that is known.
+    init(_ file: ContentWriter.File, _ descriptor: Descriptor, size: Int?) {
         (self.file, self.descriptor) = (file, descriptor)
+        let isLate = Message.canBeTogether && size.map { $0 <= Self.lateLimit } ?? false
+        hasher = isLate ? nil : ResumableHasher()
     }
 
     /// The next piece; called by the thread that the bytes come on.
@@ -93,7 +101,7 @@ final class LargeFile: @unchecked Sendable {
     }
 
     private func update(_ bytes: UnsafeRawBufferPointer) {
-        hasher.update(bytes)
+        hasher?.update(bytes)
         scanner.update(bytes)
         if head.count < 64 { head.append(contentsOf: bytes.prefix(64 - head.count)) }
     }
@@ -102,6 +110,9 @@ final class LargeFile: @unchecked Sendable {
     func end(_ work: ContentWork) throws {
         scanner.finish()
         try descriptor.setSize(size)
+        guard var hasher else {
+            return try work.takeWritten(file, scanner, head: head, size: size, in: descriptor)
+        }
         try work.takeWritten(
             file,
             ContentWriter.Findings(

@@ -114,7 +114,7 @@ public final class TreeBuilder: TreeSink {
             path: place, mode: mode & 0o777, attributes: kept,
             content: try writer.begin(mode: mode & 0o555, attributes: kept, isVariable: isVariable))
         current = open
-        if let size, size > ContentBatch.fileLimit { open.large = try writer.spill(open.content) }
+        if let size, size > ContentBatch.fileLimit { open.large = try writer.spill(open.content, size: size) }
     }
 
     /// The next bytes of the file.
@@ -258,7 +258,7 @@ public final class TreeBuilder: TreeSink {
 
     /// Where the open file's bytes go as they come: it is large.
     private func spill(_ open: OpenFile) throws -> LargeFile {
-        let large = try open.large ?? writer.spill(open.content)
+        let large = try open.large ?? writer.spill(open.content, size: nil)
         open.large = large
         return large
     }

@@ -34,7 +34,7 @@ import Testing
         changed[place] ^= 0xff
         changed += [1, 2, 3]
         let digest = changed.withUnsafeBytes {
-            ResumableHasher.digest(of: $0, after: states, common: place)
+            Message.hash([Message($0, after: states, common: place)])[0].digest
         }
         #expect(digest == Digest(hashing: changed))
     }
