@@ -141,6 +141,21 @@ import Testing
     }
 }
 
+@Suite struct DigestTableTests {
+    @Test func theLastContentOfADigestIsKnown() {
+        var table = DigestTable()
+        let digests = (0..<3000).map { Digest(hashing: "\($0)".utf8) }
+        for (number, digest) in digests.enumerated() {
+            #expect(table[digest] == nil)
+            table.set(ContentID(number), for: digest)
+            if number % 3 == 0 { table.set(ContentID(number + 5000), for: digest) }
+        }
+        for (number, digest) in digests.enumerated() {
+            #expect(table[digest] == ContentID(number % 3 == 0 ? number + 5000 : number))
+        }
+    }
+}
+
 @Suite struct TreeNamesTests {
     @Test func namesAreThoseOfFilesAndLinks() throws {
         var tree = Tree()
