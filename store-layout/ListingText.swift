@@ -6,15 +6,20 @@ struct ListingText {
     private var count = 0
 
     /// - Parameter capacity: Bytes that may follow without a move.
-    init(_ start: Bytes, capacity: Int) {
-        buffer = .allocate(byteCount: start.count + capacity, alignment: 16)
-        buffer.copyBytes(from: start)
-        count = start.count
+    init(capacity: Int) {
+        buffer = .allocate(byteCount: capacity, alignment: 16)
     }
 
     func deallocate() { buffer.deallocate() }
 
-    var bytes: Bytes { Bytes(buffer[..<count]) }
+    /// What was added since it was taken last; good until more is added.
+    mutating func take() -> UnsafeRawBufferPointer {
+        defer { count = 0 }
+        return UnsafeRawBufferPointer(rebasing: buffer[..<count])
+    }
+
+    /// Bytes that wait to be taken.
+    var pending: Int { count }
 
     /// The free rest, which has room for so many bytes.
     private mutating func rest(_ length: Int) -> UnsafeMutableRawBufferPointer {
@@ -33,14 +38,21 @@ struct ListingText {
         count += text.utf8CodeUnitCount
     }
 
-    mutating func append(path: TreePath) {
-        append(".")
-        guard !path.bytes.isEmpty else { return }
-        append("/")
-        append(escaping: path.bytes)
+    mutating func append(bytes: UnsafeRawBufferPointer) {
+        rest(bytes.count).copyMemory(from: bytes)
+        count += bytes.count
     }
 
-    mutating func append(escaping bytes: Bytes) {
+    mutating func append(path: UnsafeRawBufferPointer) {
+        append(".")
+        guard !path.isEmpty else { return }
+        append("/")
+        append(escaping: path)
+    }
+
+    mutating func append(escaping bytes: Bytes) { bytes.withUnsafeBytes { append(escaping: $0) } }
+
+    mutating func append(escaping bytes: UnsafeRawBufferPointer) {
         let rest = self.rest(4 * bytes.count)
         var length = 0
         for byte in bytes {

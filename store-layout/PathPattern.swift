@@ -65,7 +65,10 @@ public struct PathPattern: Hashable, Sendable, CustomStringConvertible {
             }
             return [path]
         }
-        return tree.nodes.keys.filter(matches).sorted()
+        // One at a time: an image may have very many.
+        var found: [TreePath] = []
+        for (path, _) in tree.nodes where matches(path) { found.append(path) }
+        return found.sorted()
     }
 
     /// Whether a file or link is meant.
@@ -75,8 +78,7 @@ public struct PathPattern: Hashable, Sendable, CustomStringConvertible {
         let star = UInt8(ascii: "*")
         if isName {
             return bytes.contains(star)
-                ? files.names.contains { Self.matches($0.bytes, bytes) }
-                : files.names.contains(TreeFiles.Name(bytes: bytes))
+                ? files.names.contains { Self.matches($0, bytes) } : files.names.contains(bytes)
         }
         let tree = files.tree
         var places = [TreePath.root]
@@ -103,22 +105,8 @@ public final class TreeFiles {
     /// The tree.
     public let tree: Tree
 
-    /// A name, hashed all at once: there are many.
-    struct Name: Hashable {
-        let bytes: Bytes
-
-        func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
-    }
-
     /// Names of all files and links.
-    private(set) lazy var names: Set<Name> = {
-        var names = Set<Name>(minimumCapacity: tree.nodes.count)
-        for (path, node) in tree.nodes {
-            if case .directory = node.kind { continue }
-            names.insert(Name(bytes: path.name))
-        }
-        return names
-    }()
+    private(set) lazy var names = Tree.Names(of: tree)
 
     /// Creates it.
     public init(_ tree: Tree) { self.tree = tree }

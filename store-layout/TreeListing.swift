@@ -22,19 +22,36 @@ public enum TreeListing {
     /// Renders a tree.
     ///
     /// - Parameters:
-    ///   - sortedNodes: The tree's ``Tree/sortedNodes``, for who has them already.
     ///   - mode: The mode to list for a node.
     ///   - content: Size in bytes and digest of a file's contents.
     /// - Returns: The listing's bytes.
     public static func render(
-        _ tree: Tree, sortedNodes: [(path: TreePath, node: Tree.Node)]? = nil,
-        mode: (Tree.Node) -> UInt16 = \.mode,
+        _ tree: Tree, mode: (Tree.Node) -> UInt16 = \.mode,
         content: (ContentID) -> (size: Int, digest: Digest)
     ) -> Bytes {
-        var text = ListingText(Bytes(header.utf8), capacity: tree.nodes.count * 160)
+        var result: Bytes = []
+        render(tree.sortedNodes, mode: mode, content: content) { result.append(contentsOf: $0) }
+        return result
+    }
+
+    /// Renders the nodes of a tree, piece by piece.
+    ///
+    /// - Parameters:
+    ///   - mode: The mode to list for a node.
+    ///   - content: Size in bytes and digest of a file's contents.
+    ///   - write: Is given the listing's bytes.
+    public static func render(
+        _ nodes: Tree.SortedNodes, mode: (Tree.Node) -> UInt16 = \.mode,
+        content: (ContentID) -> (size: Int, digest: Digest),
+        write: (UnsafeRawBufferPointer) throws -> Void
+    ) rethrows {
+        var text = ListingText(capacity: pieceSize)
         defer { text.deallocate() }
-        for (path, node) in sortedNodes ?? tree.sortedNodes {
-            text.append(path: path)
+        Bytes(header.utf8).withUnsafeBytes { text.append(bytes: $0) }
+        for index in nodes.indices {
+            if text.pending > pieceSize / 2 { try write(text.take()) }
+            let node = nodes.node(at: index)
+            nodes.withPath(at: index) { text.append(path: $0) }
             let modeBits = mode(node)
             switch node.kind {
             case .directory:
@@ -55,7 +72,7 @@ public enum TreeListing {
             text.append("\n")
             for attribute in node.attributes {
                 text.append("#xattr ")
-                text.append(path: path)
+                nodes.withPath(at: index) { text.append(path: $0) }
                 text.append(" ")
                 text.append(escaping: attribute.name)
                 text.append("=")
@@ -63,6 +80,9 @@ public enum TreeListing {
                 text.append("\n")
             }
         }
-        return text.bytes
+        try write(text.take())
     }
+
+    /// Bytes that there is room for at first; half of them make a piece.
+    private static let pieceSize = 128 << 10
 }

@@ -35,7 +35,7 @@ public enum Difference {
     ///
     /// - Returns: The difference; `nil` where the text is too long for the base, or without memory.
     /// - Complexity: Linear in both; it takes about as much memory as both.
-    public static func made(of text: Bytes, from base: Bytes) -> Bytes? {
+    public static func made(of text: UnsafeRawBufferPointer, from base: UnsafeRawBufferPointer) -> Bytes? {
         guard text.count <= limit(base: base.count), let context = ZSTD_createCCtx() else { return nil }
         defer { ZSTD_freeCCtx(context) }
         // All of the base has to be in reach, also from the text's end.
@@ -44,22 +44,23 @@ public enum Difference {
             (ZSTD_c_compressionLevel, level), (ZSTD_c_windowLog, Int32(window)),
             (ZSTD_c_enableLongDistanceMatching, 1), (ZSTD_c_checksumFlag, 1),
         ] where ZSTD_isError(ZSTD_CCtx_setParameter(context, parameter, value)) != 0 { return nil }
-        return base.withUnsafeBytes { base in
-            guard ZSTD_isError(ZSTD_CCtx_refPrefix(context, base.baseAddress, base.count)) == 0 else {
-                return nil
-            }
-            var isMade = false
-            // Not filled before: most of the room is never touched.
-            let result = Bytes(unsafeUninitializedCapacity: ZSTD_compressBound(text.count)) { output, count in
-                let size = text.withUnsafeBytes { input in
-                    ZSTD_compress2(
-                        context, output.baseAddress, output.count, input.baseAddress, input.count)
-                }
-                isMade = ZSTD_isError(size) == 0
-                count = isMade ? size : 0
-            }
-            return isMade ? result : nil
+        guard ZSTD_isError(ZSTD_CCtx_refPrefix(context, base.baseAddress, base.count)) == 0 else {
+            return nil
         }
+        var isMade = false
+        // Not filled before: most of the room is never touched.
+        let result = Bytes(unsafeUninitializedCapacity: ZSTD_compressBound(text.count)) { output, count in
+            let size = ZSTD_compress2(
+                context, output.baseAddress, output.count, text.baseAddress, text.count)
+            isMade = ZSTD_isError(size) == 0
+            count = isMade ? size : 0
+        }
+        return isMade ? result : nil
+    }
+
+    /// The difference of a text from a base in memory.
+    public static func made(of text: Bytes, from base: Bytes) -> Bytes? {
+        text.withUnsafeBytes { text in base.withUnsafeBytes { made(of: text, from: $0) } }
     }
 
     /// The text that a difference was made of.

@@ -8,8 +8,8 @@ public final class Staging {
     // A class: the rooms of an import share it.
 
     /// One file's contents.
-    public final class Content {
-        // A class: to look at one does not copy it.
+    public struct Content: Sendable {
+        // An image has many: nothing here is a place in memory of its own, and what few have is elsewhere.
 
         /// Size in bytes.
         public fileprivate(set) var size: Int
@@ -22,54 +22,66 @@ public final class Staging {
         }
         /// The digest of the bytes as they were last hashed.
         fileprivate var knownDigest: Digest
-        /// Whether the bytes were patched since.
-        fileprivate var isPatched = false
-        /// How many of the first bytes are still those that came.
-        fileprivate var unchanged: Int
-        /// Whether an absolute path may begin in the bytes as they came.
-        public let hasPaths: Bool
-        /// Where; `nil` where it is to be looked for again.
-        fileprivate let pathOffsets: [UInt32]?
-        /// Whether paths past 4 GiB were not looked at.
-        public let isTruncated: Bool
-        /// The first bytes as they came, at most 64: enough to tell a format.
-        public let head: Bytes
-        /// The first identifier that it has.
-        public let id: ContentID
-        /// The number that its file is called after.
-        public let file: Int
+        /// The first bytes as they came.
+        public let head: FileHead
+        private let firstID: Int32
+        private let fileNumber: Int32
         /// The permission bits of the file, where it is what it will be in the store, times included.
         public fileprivate(set) var finishedMode: UInt16?
-        /// The equal object there was, by its path in the store's directory of them, of which the staging directory has
-        /// another link; `nil` where the bytes are the import's own.
-        public let object: String?
-        /// Whether the bytes are the import's own, and may be changed.
-        public var isStaged: Bool { object == nil }
-        /// The computation of the digest of the bytes as they came, at every step; empty where it was not kept.
-        public let hashStates: [Hasher256]
+        /// Whether the bytes are the import's own, and may be changed: otherwise they are an object's of the store, of
+        /// which the staging directory has another link.
+        public let isStaged: Bool
+        /// Whether the bytes were patched since they were hashed.
+        fileprivate var isPatched = false
+        /// Whether an absolute path may begin in the bytes as they came.
+        public let hasPaths: Bool
+        /// Whether paths past 4 GiB were not looked at.
+        public let isTruncated: Bool
         /// Whether the bytes are no longer those that came.
         public fileprivate(set) var isRelocated = false
 
+        /// The first identifier that it has.
+        public var id: ContentID { ContentID(Int(firstID)) }
+        /// The number that its file is called after.
+        public var file: Int { Int(fileNumber) }
+
         fileprivate init(
-            _ id: ContentID, file: Int, size: Int, digest: Digest, scanner: PathScanner, keepsOffsets: Bool,
-            head: Bytes, object: String?, hashStates: [Hasher256], finishedMode: UInt16?
+            _ id: ContentID, file: Int, size: Int, digest: Digest, scanner: PathScanner, head: Bytes,
+            isStaged: Bool, finishedMode: UInt16?
         ) {
-            (self.id, self.file, self.size, self.head) = (id, file, size, head)
-            (self.object, self.hashStates, self.finishedMode) = (object, hashStates, finishedMode)
-            (knownDigest, unchanged) = (digest, size)
+            (firstID, fileNumber, self.size) = (Int32(id.number), Int32(file), size)
+            (self.head, self.isStaged, self.finishedMode) = (FileHead(head), isStaged, finishedMode)
+            knownDigest = digest
             (hasPaths, isTruncated) = (scanner.hasHits, scanner.isTruncated)
-            pathOffsets = keepsOffsets ? scanner.offsets : nil
         }
+    }
+
+    /// What only those contents have that relocation may change or has changed.
+    private struct Details {
+        /// Where absolute paths may begin in the bytes as they came; `nil` where it is to be looked for again.
+        var pathOffsets: [UInt32]?
+        /// The computation of the digest of the bytes as they came, at every step; empty where it was not kept.
+        var hashStates: [Hasher256]
+        /// How many of the first bytes are still those that came.
+        var unchanged: Int
+        /// Size and digest of the bytes as they came, where these are not what they are now.
+        var original: (size: Int, digest: Digest)?
     }
 
     /// The directory.
     public let directory: Descriptor
 
     /// All contents, each once.
-    public private(set) var contents: [Content] = []
+    private var known = SegmentedArray<Content>()
 
-    /// The place in ``contents`` of each identifier: many files may have the same, and an image many files.
-    private var places: [Int32] = []
+    /// By the place of each in ``known``.
+    private var details: [Int32: Details] = [:]
+
+    /// The place in ``known`` of each identifier: many files may have the same, and an image many files.
+    private var places = SegmentedArray<Int32>()
+
+    /// All contents, each once.
+    public var contents: [Content] { (0..<known.count).map { known[$0] } }
 
     /// How many offsets of paths are kept of all contents together, of which usual images have a tenth.
     ///
@@ -90,8 +102,31 @@ public final class Staging {
     }
 
     /// The content of an identifier that this staging area gave out.
-    public subscript(id: ContentID) -> Content {
-        contents[Int(places[id.number])]
+    public private(set) subscript(id: ContentID) -> Content {
+        get { known[Int(places[id.number])] }
+        set { known[Int(places[id.number])] = newValue }
+    }
+
+    /// The computation of the digest of a content's bytes as they came, at every step; empty where it was not kept.
+    public func hashStates(of id: ContentID) -> [Hasher256] { details[places[id.number]]?.hashStates ?? [] }
+
+    /// Size and digest of a content as it came.
+    public func original(_ id: ContentID) -> (size: Int, digest: Digest) {
+        details[places[id.number]]?.original ?? (self[id].size, self[id].digest)
+    }
+
+    /// How many of a content's first bytes are still those that came.
+    private func unchanged(of id: ContentID) -> Int { details[places[id.number]]?.unchanged ?? self[id].size }
+
+    /// Notes that a content's bytes from some byte on are not those that came.
+    private func note(_ id: ContentID, changedFrom first: Int) {
+        let place = places[id.number]
+        var noted =
+            details[place]
+            ?? Details(pathOffsets: [], hashStates: [], unchanged: self[id].size)
+        noted.unchanged = min(noted.unchanged, first)
+        if noted.original == nil { noted.original = (self[id].size, self[id].knownDigest) }
+        details[place] = noted
     }
 
     /// The number of a file that is yet to be made, as ``fileName(_:)`` in ``directory``.
@@ -115,6 +150,8 @@ public final class Staging {
     /// - Parameters:
     ///   - file: The file's number, from ``reserveFile()``.
     ///   - scanner: Where paths begin; it has seen all bytes.
+    ///   - object: The equal object there was, by its path in the store's directory of them; `nil` where the bytes are the
+    ///     import's own.
     ///   - finishedMode: The permission bits that it has got already, with the times.
     public func add(
         _ file: Int, size: Int, digest: Digest, scanner: PathScanner, head: Bytes, object: String? = nil,
@@ -123,11 +160,16 @@ public final class Staging {
         let keepsOffsets = offsetCount + scanner.offsets.count <= Self.offsetLimit
         if keepsOffsets { offsetCount += scanner.offsets.count }
         let id = ContentID(places.count)
-        places.append(Int32(contents.count))
-        contents.append(
+        let place = Int32(known.count)
+        places.append(place)
+        if !scanner.offsets.isEmpty || !hashStates.isEmpty {
+            details[place] = Details(
+                pathOffsets: keepsOffsets ? scanner.offsets : nil, hashStates: hashStates, unchanged: size)
+        }
+        known.append(
             Content(
-                id, file: file, size: size, digest: digest, scanner: scanner, keepsOffsets: keepsOffsets,
-                head: head, object: object, hashStates: hashStates, finishedMode: finishedMode))
+                id, file: file, size: size, digest: digest, scanner: scanner, head: head,
+                isStaged: object == nil, finishedMode: finishedMode))
         return id
     }
 
@@ -143,7 +185,8 @@ public final class Staging {
     ///
     /// - Parameter bytes: The content as it came.
     public func pathOffsets(of id: ContentID, in bytes: UnsafeRawBufferPointer) -> [UInt32] {
-        if let known = self[id].pathOffsets { return known }
+        let known = details[places[id.number]]
+        if let offsets = known == nil ? [] : known?.pathOffsets { return offsets }
         var scanner = PathScanner()
         scanner.update(bytes)
         scanner.finish()
@@ -179,7 +222,7 @@ public final class Staging {
         if !self[id].isPatched { patched.append(id) }
         self[id].isPatched = true
         self[id].isRelocated = true
-        self[id].unchanged = min(self[id].unchanged, first)
+        note(id, changedFrom: first)
         for patch in patches {
             precondition(
                 patch.offset >= 0 && patch.offset + patch.bytes.count <= self[id].size
@@ -194,7 +237,7 @@ public final class Staging {
             let content = self[id]
             return total
                 + ResumableHasher.length(
-                    of: content.size, after: content.hashStates, common: content.unchanged)
+                    of: content.size, after: hashStates(of: id), common: unchanged(of: id))
         }
     }
 
@@ -203,8 +246,7 @@ public final class Staging {
         let monitor = Monitor()
         let digests = Digests()
         let items = patched.map { id in
-            let content = self[id]
-            return (id: id, name: fileName(of: id), states: content.hashStates, common: content.unchanged)
+            (id: id, name: fileName(of: id), states: hashStates(of: id), common: unchanged(of: id))
         }
         // So many that those of a group can be hashed together, and few enough that all threads have some.
         let groups = stride(from: 0, to: items.count, by: Self.groupSize).map {
@@ -237,11 +279,11 @@ public final class Staging {
         precondition(self[id].isStaged, "an object is never written")
         let file = try directory.open(beneath: fileName(of: id), flags: O_RDWR | O_TRUNC)
         try file.write(bytes, at: 0)
+        note(id, changedFrom: 0)
         self[id].size = bytes.count
         self[id].knownDigest = Digest(hashing: bytes)
         self[id].isPatched = false
         self[id].isRelocated = true
-        self[id].unchanged = 0
         patched.removeAll { $0 == id }
     }
 
@@ -252,6 +294,6 @@ public final class Staging {
         try file.write(bytes, at: 0)
         return add(
             number, size: bytes.count, digest: Digest(hashing: bytes), scanner: PathScanner(),
-            head: Array(bytes.prefix(64)))
+            head: Array(bytes.prefix(FileHead.limit)))
     }
 }

@@ -59,6 +59,11 @@ public struct TreePath: Hashable, Sendable, Comparable, CustomStringConvertible 
         self.bytes = bytes
     }
 
+    /// Creates a path from the bytes of one.
+    init(copying bytes: UnsafeRawBufferPointer) {
+        self.bytes = Bytes(bytes)
+    }
+
     /// Whether a name is a path as it stands, which nearly every one is; the root is not among them.
     private static func isCanonical(_ name: Bytes) -> Bool {
         guard !name.isEmpty, name.count <= longestPath else { return false }
@@ -131,21 +136,21 @@ public struct TreePath: Hashable, Sendable, Comparable, CustomStringConvertible 
 
     /// Whether this path is a name in the directory `parent`.
     public func isChild(of parent: TreePath) -> Bool {
-        let length = parent.bytes.count
+        bytes.withUnsafeBytes { bytes in parent.bytes.withUnsafeBytes { Self.isChild(bytes, of: $0) } }
+    }
+
+    /// Whether a path of the first bytes is a name in the directory of the second.
+    static func isChild(_ bytes: UnsafeRawBufferPointer, of parent: UnsafeRawBufferPointer) -> Bool {
+        let length = parent.count
         // Where the name begins.
         let nameStart = length == 0 ? 0 : length + 1
-        guard bytes.count > nameStart else { return false }
-        return bytes.withUnsafeBytes { bytes in
-            parent.bytes.withUnsafeBytes { parent in
-                guard let start = bytes.baseAddress else { return false }
-                if let parentStart = parent.baseAddress, length > 0 {
-                    guard bytes[length] == UInt8(ascii: "/"), memcmp(start, parentStart, length) == 0 else {
-                        return false
-                    }
-                }
-                return memchr(start + nameStart, Int32(UInt8(ascii: "/")), bytes.count - nameStart) == nil
+        guard bytes.count > nameStart, let start = bytes.baseAddress else { return false }
+        if let parentStart = parent.baseAddress, length > 0 {
+            guard bytes[length] == UInt8(ascii: "/"), memcmp(start, parentStart, length) == 0 else {
+                return false
             }
         }
+        return memchr(start + nameStart, Int32(UInt8(ascii: "/")), bytes.count - nameStart) == nil
     }
 
     /// The path as people read it.

@@ -7,10 +7,14 @@ final class EntryWriter {
     private let budget: ImageBudget
     /// Whether entries come in layers, so that `.wh.` names are whiteouts.
     private let isLayered: Bool
-    /// Names in each directory, of all layers; only kept for layers.
-    private var names: [TreePath: Set<Bytes>] = [:]
-    /// Paths of the current layer, and what they lie in.
-    private var touched: Set<TreePath> = []
+    /// Paths of all layers but the last, each a directory whatever it is: nothing is hidden that came in the last.
+    private var names = Tree()
+    /// Paths of the current layer, and what they lie in; `nil` in the first, which hides nothing.
+    private var touched: Tree?
+    /// Whether the current layer has any.
+    private var hasEntries = false
+    private var isFirst = true
+    private var isLast = false
     /// Directories of the current layer that lost what lower layers had in them.
     private var cleared: Set<TreePath> = []
 
@@ -22,8 +26,11 @@ final class EntryWriter {
     }
 
     /// The next entries lie over all that came before.
-    func beginLayer() {
-        touched = []
+    ///
+    /// - Parameter isLast: Whether no other layer follows: an image with many files may have one alone.
+    func beginLayer(isLast: Bool) {
+        touched = isFirst ? nil : Tree()
+        (isFirst, self.isLast, hasEntries) = (false, isLast, false)
         cleared = []
     }
 
@@ -115,14 +122,19 @@ final class EntryWriter {
 // what the same layer has, wherever in the archive they stand.
 extension EntryWriter {
     private static let whiteoutPrefix = ".wh."
+    private static let prefixBytes = Bytes(whiteoutPrefix.utf8)
     private static let opaqueName = ".wh..wh..opq"
     private static let privatePrefix = ".wh..wh."
 
     /// Applies a whiteout; `false` where the path is an ordinary one.
     private func removes(_ path: TreePath) throws -> Bool {
+        // Nearly none has it anywhere.
+        guard path.bytes.withUnsafeBytes({ $0.firstOffset(of: Self.prefixBytes) }) != nil else {
+            return false
+        }
         let name = path.name
         if name.elementsEqual(Self.opaqueName.utf8) {
-            try clear(path.parent ?? .root)
+            if touched != nil { try clear(path.parent ?? .root) }
             return true
         }
         // Notes of AUFS, such as .wh..wh.plnk, and what lies in them.
@@ -132,8 +144,9 @@ extension EntryWriter {
         guard !hidden.isEmpty, !hidden.elementsEqual(".".utf8), !hidden.elementsEqual("..".utf8) else {
             throw ImageError.damaged(image: image, detail: "the whiteout '\(path)' names nothing")
         }
+        guard touched != nil else { return true }
         let target = (path.parent ?? .root).appending(hidden)
-        if touched.contains(target) {
+        if isTouched(target) {
             try clear(target)
         } else {
             try sink.remove(target)
@@ -145,34 +158,35 @@ extension EntryWriter {
     /// Notes a path of the current layer.
     private func record(_ path: TreePath) {
         guard isLayered else { return }
-        var current = path
-        while let parent = current.parent {
-            names[parent, default: []].insert(current.name)
-            guard touched.insert(current).inserted else { return }
-            current = parent
-        }
-        touched.insert(.root)
+        hasEntries = true
+        if !isLast { names.insert(.impliedDirectory, at: path) }
+        touched?.insert(.impliedDirectory, at: path)
+    }
+
+    /// Whether a path, or something in it, is of the current layer.
+    private func isTouched(_ path: TreePath) -> Bool {
+        path.bytes.isEmpty ? hasEntries : touched?[path] != nil
     }
 
     /// Takes away what lower layers have below a directory.
     private func clear(_ directory: TreePath) throws {
-        if !touched.contains(directory) || names[directory, default: []].isEmpty {
+        guard isTouched(directory) else {
             try sink.removeChildren(of: directory)
             forget(directory)
             cleared.insert(directory)
             return
         }
+        // What is of this layer alone is not among the names, or has none of another's in it.
         var pending = [directory]
         while let current = pending.popLast() {
             guard cleared.insert(current).inserted else { continue }
-            for name in names[current] ?? [] {
+            for name in names.names(in: current) {
                 let child = current.appending(name)
-                if touched.contains(child) {
+                if isTouched(child) {
                     pending.append(child)
                 } else {
                     try sink.remove(child)
-                    forget(child)
-                    names[current]?.remove(name)
+                    names.remove(child)
                 }
             }
         }
@@ -180,10 +194,6 @@ extension EntryWriter {
 
     /// Forgets the names below a path.
     private func forget(_ path: TreePath) {
-        var pending = [path]
-        while let current = pending.popLast() {
-            guard let below = names.removeValue(forKey: current) else { continue }
-            pending.append(contentsOf: below.map { current.appending($0) })
-        }
+        names.removeChildren(of: path)
     }
 }

@@ -29,9 +29,11 @@ struct LayeredImage {
         defer { progress.end() }
         let writer = EntryWriter(sink, image: image, isLayered: true, budget: budget)
         var done = 0
-        for layer in layers {
+        for (number, layer) in layers.enumerated() {
             let base = done
-            try read(layer, into: writer, budget: budget) { progress.advance(to: base + $0) }
+            try read(layer, isLast: number == layers.count - 1, into: writer, budget: budget) {
+                progress.advance(to: base + $0)
+            }
             done += layer.blob.range.count
         }
     }
@@ -50,13 +52,14 @@ struct LayeredImage {
     }
 
     private func read(
-        _ layer: Layer, into writer: EntryWriter, budget: ImageBudget, report: @escaping (Int) -> Void
+        _ layer: Layer, isLast: Bool, into writer: EntryWriter, budget: ImageBudget,
+        report: @escaping (Int) -> Void
     ) throws {
         let name = "\(layer.name) of \(image)"
         let blob = FileStream(layer.blob.file, range: layer.blob.range, image: name, hashing: true)
         let archive = try PlainArchive(blob, image: name, budget: budget, hashing: true, report: report)
         defer { archive.stop() }
-        writer.beginLayer()
+        writer.beginLayer(isLast: isLast)
         do {
             let reader = TarReader(archive, image: name)
             while let entry = try reader.next() { try writer.write(entry, from: reader) }

@@ -11,7 +11,7 @@ extension Session {
     /// package database, else the file name. The architecture is that of most ELF files, so that it does not
     /// depend on the format the tree came in.
     func identify(
-        _ tree: Tree, area: ImportArea, listing: Bytes, facts: ImageFacts, packages: [ImagePackage]?,
+        _ tree: Tree, area: ImportArea, listing: SourceListing, facts: ImageFacts, packages: [ImagePackage]?,
         source: String, options: ImportOptions
     ) throws -> StorePath.Identity {
         let release = extensionRelease(in: tree)
@@ -39,7 +39,7 @@ extension Session {
                 source, image: architecture.rawValue, wanted: wanted.rawValue)
         }
         return StorePath.Identity(
-            tree: Digest(hashing: listing), name: name, version: version, architecture: architecture)
+            tree: try listing.digest(), name: name, version: version, architecture: architecture)
     }
 
     /// The architecture of most ELF files; `any` where there are none.
@@ -47,7 +47,7 @@ extension Session {
         var votes: [Architecture: Int] = [:]
         for node in tree.nodes.values {
             guard case .file(let id) = node.kind,
-                let name = ELFFile.architectureName(ofHead: staging[id].head),
+                let name = ELFFile.architectureName(ofHead: Array(staging[id].head)),
                 let architecture = try? Architecture(parsing: name)
             else { continue }
             votes[architecture, default: 0] += 1

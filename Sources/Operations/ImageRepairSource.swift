@@ -119,7 +119,7 @@ final class ImageRepairSource: RepairSource {
         return Copy(
             area: unpacked.area, contents: contents(of: relocated.tree, unpacked.area),
             files: [
-                StoreLayout.Name.sourceListing: unpacked.listing,
+                StoreLayout.Name.sourceListing: try unpacked.listing.text(),
                 StoreLayout.Name.listing: listing(of: relocated.tree, unpacked.area),
                 StoreLayout.Name.metadata: try session.encode(
                     session.metadata(of: unpacked, relocated, options: options)),

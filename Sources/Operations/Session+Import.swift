@@ -62,8 +62,8 @@ public struct ImportResult: Encodable, Sendable {
 struct UnpackedTree {
     let area: ImportArea
     let tree: Tree
-    let sortedNodes: [(path: TreePath, node: Tree.Node)]
-    let listing: Bytes
+    let sortedNodes: Tree.SortedNodes
+    let listing: SourceListing
     let identity: StorePath.Identity
     let source: String
     var facts: ImageFacts
@@ -266,7 +266,7 @@ extension Session {
                 try check(exported, source: source, options: options)
                 return UnpackedTree(
                     area: area, tree: exported.tree, sortedNodes: exported.tree.sortedNodes,
-                    listing: exported.sourceListing,
+                    listing: SourceListing(exported.sourceListing),
                     identity: exported.identity, source: source, facts: image.facts, packages: nil, hints: [],
                     exported: exported)
             }
@@ -278,9 +278,7 @@ extension Session {
             }
             let packages = try merged?.packages ?? PackageDatabase.packages(in: tree, read: read)
             let sortedNodes = tree.sortedNodes
-            let listing = TreeListing.render(tree, sortedNodes: sortedNodes) {
-                (area.staging[$0].size, area.staging[$0].digest)
-            }
+            let listing = SourceListing(sortedNodes, area.staging)
             let identity = try identify(
                 tree, area: area, listing: listing, facts: facts, packages: packages,
                 source: source, options: options)

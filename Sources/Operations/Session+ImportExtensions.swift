@@ -87,7 +87,7 @@ extension Session {
             return try asWriter(of: store) {
                 try store.register(
                     area, tree: exported.tree, storePath: exported.storePath, metadata: metadata,
-                    sourceListing: exported.sourceListing, report: { exported.report },
+                    sourceListing: SourceListing(exported.sourceListing), report: { exported.report },
                     location: Self.location(of: source),
                     label: labeller(for: exported.storePath, tree: exported.tree, in: store))
             }

@@ -1,4 +1,5 @@
 internal import Files
+private import Glibc
 
 /// Every path of an image, found without making strings: relocation asks about millions of them.
 ///
@@ -10,14 +11,16 @@ struct ImagePaths {
 
     static let root: Node = 0
 
+    /// A place's directory, and what the place is once links are followed; -1 where they lead nowhere.
     private struct Entry {
-        let path: TreePath
         let parent: Node
-        /// What the place is once links are followed; -1 where they lead nowhere.
         var followed: Node
-        let isDirectory: Bool
-        /// Where it leads, if it is a symbolic link.
-        let target: Bytes?
+    }
+
+    /// A content, and the first place that has it.
+    struct File {
+        let id: ContentID
+        let node: Node
     }
 
     /// Links that may be followed in one resolution (as in the kernel).
@@ -26,11 +29,14 @@ struct ImagePaths {
     /// Absolute paths that stay as they are, with all below them, in the file that is looked at.
     var kept: [Bytes] = []
 
-    /// Every content once, with the first path that has it.
-    private(set) var files: [(id: ContentID, path: TreePath)] = []
+    /// Every content once, with the first place that has it, in order of these.
+    private(set) var files: [File] = []
 
     /// The symbolic links, in order of their paths.
     private(set) var links: [Node] = []
+
+    /// What is where: a place is the index of a node.
+    private let nodes: Tree.SortedNodes
 
     private var entries: [Entry] = []
 
@@ -39,39 +45,30 @@ struct ImagePaths {
     private let mask: Int
 
     /// - Parameter nodes: A tree's, sorted.
-    init(_ nodes: [(path: TreePath, node: Tree.Node)]) {
+    init(_ nodes: Tree.SortedNodes) {
+        self.nodes = nodes
         var capacity = 64
-        while capacity < nodes.count * 2 { capacity *= 2 }
+        while capacity * 2 < nodes.count * 3 { capacity *= 2 }
         slots = [Node](repeating: -1, count: capacity)
         mask = capacity - 1
-        entries.reserveCapacity(nodes.count)
-        var directories: [TreePath: Node] = [:]
-        var seen: Set<ContentID> = []
-        // Most paths have the parent of the path before them.
-        var last: (parent: Bytes, number: Node) = ([], Self.root)
-        for (path, node) in nodes {
-            let number = Node(entries.count)
-            let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")) ?? 0
-            if !path.bytes[..<slash].elementsEqual(last.parent) {
-                let parent = path.parent ?? .root
-                last = (parent.bytes, directories[parent] ?? Self.root)
+        entries = nodes.parents().enumerated().map { Entry(parent: $1, followed: Node($0)) }
+        var seen: [Bool] = []
+        for index in nodes.indices {
+            let number = Node(index)
+            switch nodes.node(at: index).kind {
+            case .directory: break
+            case .symlink: links.append(number)
+            case .file(let id):
+                while seen.count <= id.number { seen.append(false) }
+                if !seen[id.number] { files.append(File(id: id, node: number)) }
+                seen[id.number] = true
             }
-            var target: Bytes?
-            switch node.kind {
-            case .directory: directories[path] = number
-            case .symlink(let link):
-                links.append(number)
-                target = link
-            case .file(let id): if seen.insert(id).inserted { files.append((id, path)) }
-            }
-            entries.append(
-                Entry(
-                    path: path, parent: last.number, followed: number, isDirectory: node.kind == .directory,
-                    target: target))
             guard number != Self.root else { continue }
-            path.bytes.withUnsafeBytes { bytes in
-                let name = UnsafeRawBufferPointer(rebasing: bytes[(slash > 0 ? slash + 1 : 0)...])
-                var slot = Self.hash(last.number, name) & mask
+            let parent = entries[index].parent
+            nodes.withPath(at: index) { path in
+                var start = path.count
+                while start > 0, path[start - 1] != UInt8(ascii: "/") { start -= 1 }
+                var slot = Self.hash(parent, UnsafeRawBufferPointer(rebasing: path[start...])) & mask
                 while slots[slot] >= 0 { slot = (slot + 1) & mask }
                 slots[slot] = number
             }
@@ -87,7 +84,7 @@ struct ImagePaths {
         var followed = 0
         var current = link
         while true {
-            if let target = entries[Int(current)].target {
+            if let target = target(current) {
                 followed += 1
                 guard followed <= Self.linkLimit else { return nil }
                 current = target.first == UInt8(ascii: "/") ? Self.root : entries[Int(current)].parent
@@ -118,7 +115,10 @@ struct ImagePaths {
     }
 
     /// Where a symbolic link leads, as the image has it.
-    func target(_ link: Node) -> Bytes? { entries[Int(link)].target }
+    func target(_ link: Node) -> Bytes? {
+        if case .symlink(let target) = nodes.node(at: Int(link)).kind { return target }
+        return nil
+    }
 
     /// The place called `name` in the directory `parent`, its own link not followed.
     func child(of parent: Node, named name: UnsafeRawBufferPointer) -> Node? {
@@ -129,7 +129,7 @@ struct ImagePaths {
         var slot = Self.hash(parent, name) & mask
         while slots[slot] >= 0 {
             let index = Int(slots[slot])
-            if entries[index].parent == parent, Self.hasName(entries[index].path.bytes, name) {
+            if entries[index].parent == parent, nodes.withPath(at: index, { Self.hasName($0, name) }) {
                 return slots[slot]
             }
             slot = (slot + 1) & mask
@@ -143,9 +143,9 @@ struct ImagePaths {
         return followed < 0 ? nil : followed
     }
 
-    func isDirectory(_ node: Node) -> Bool { entries[Int(node)].isDirectory }
+    func isDirectory(_ node: Node) -> Bool { nodes.isDirectory(at: Int(node)) }
 
-    func path(_ node: Node) -> TreePath { entries[Int(node)].path }
+    func path(_ node: Node) -> TreePath { nodes.path(at: Int(node)) }
 
     /// The place an absolute path of the image leads to, its last link not followed; `nil` where nothing is, or
     /// where the last link leads nowhere.
@@ -161,11 +161,12 @@ struct ImagePaths {
         return last
     }
 
-    private static func hasName(_ path: Bytes, _ name: UnsafeRawBufferPointer) -> Bool {
+    private static func hasName(_ path: UnsafeRawBufferPointer, _ name: UnsafeRawBufferPointer) -> Bool {
         guard path.count >= name.count else { return false }
         let start = path.count - name.count
         guard start == 0 || path[start - 1] == UInt8(ascii: "/") else { return false }
-        return path.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[start...]).elementsEqual(name) }
+        guard let bytes = path.baseAddress, let nameBytes = name.baseAddress else { return name.isEmpty }
+        return memcmp(bytes + start, nameBytes, name.count) == 0
     }
 
     /// FNV-1a: short keys, no attacker gains more than slowness bounded by the image's own size.

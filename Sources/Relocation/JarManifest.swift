@@ -209,7 +209,7 @@ extension Bytes {
 
 extension Relocator {
     /// Whether a file is a Java archive, by its name and first bytes.
-    static func isJar(_ path: TreePath, head: Bytes) -> Bool {
+    static func isJar(_ path: TreePath, head: FileHead) -> Bool {
         path.name.suffix(4).elementsEqual(".jar".utf8) && head.starts(with: [0x50, 0x4b, 0x03, 0x04])
     }
 

@@ -139,7 +139,7 @@ extension Relocator {
 
     /// Notes needed libraries that the relocated programs will not find.
     func check(
-        against names: Set<Bytes>, files: [(id: ContentID, path: TreePath)],
+        against names: Set<Bytes>, files: [ImagePaths.File],
         plans: inout [(id: ContentID, plan: Plan)]
     ) {
         var indexes: [ContentID: Int] = [:]
@@ -152,7 +152,8 @@ extension Relocator {
             })
         for file in files {
             guard let facts = facts[file.id], facts.machine == loader?.machine else { continue }
-            let own = file.path.parent ?? .root
+            let path = paths.path(file.node)
+            let own = path.parent ?? .root
             let missing = facts.needed.filter { name in
                 if name.contains(UInt8(ascii: "/")) { return tree.resolve(name) == nil }
                 if loader?.readsCache == false, Self.muslReserved.contains(where: name.starts(with:)) {
@@ -166,7 +167,7 @@ extension Relocator {
             if let index = indexes[file.id] {
                 plans[index].plan.file.findings[.library, default: []] += texts
             } else {
-                var plan = Plan(file: RelocationReport.File(path: file.path.description))
+                var plan = Plan(file: RelocationReport.File(path: path.description))
                 plan.file.findings[.library] = texts
                 plans.append((file.id, plan))
             }

@@ -80,7 +80,7 @@ extension DynamicInfo {
 
 extension Relocator {
     /// Reads the headers of all ELF files, and finds the image's loader: the file that most programs name.
-    mutating func survey(_ files: [(id: ContentID, path: TreePath)]) throws {
+    mutating func survey(_ files: [ImagePaths.File]) throws {
         var votes: [ImagePaths.Node: Int] = [:]
         for file in files where staging[file.id].isStaged && staging[file.id].head.starts(with: ELFFile.magic)
         {
@@ -93,7 +93,7 @@ extension Relocator {
             let dynamic = elf.dynamic
             let interpreter = elf.interpreter?.bytes
             facts[file.id] = ELFFacts(
-                path: file.path, machine: elf.machine, is64Bit: elf.is64Bit,
+                path: paths.path(file.node), machine: elf.machine, is64Bit: elf.is64Bit,
                 interpreter: interpreter, needed: dynamic?.needed.map(\.bytes) ?? [],
                 soname: dynamic?.soname?.bytes,
                 searchPath: (dynamic?.searchPaths ?? []).flatMap {

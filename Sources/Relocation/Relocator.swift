@@ -98,7 +98,7 @@ public struct Relocator {
     /// - Throws: ``AliasTaken`` before anything is written; `SystemError` when a staged file cannot be read or
     ///   written.
     public static func relocate(
-        _ tree: Tree, sortedNodes: [(path: TreePath, node: Tree.Node)]? = nil, staging: Staging,
+        _ tree: Tree, sortedNodes: Tree.SortedNodes? = nil, staging: Staging,
         to storePath: StorePath,
         progress: any Progress, hints: [Hint] = Hint.builtIn, isTaken: (Alias) throws -> Bool
     ) throws -> RelocatedTree {
@@ -153,7 +153,7 @@ public struct Relocator {
     }
 
     /// What is done with the files of which there is something to say, in their order.
-    private func makePlans(for files: [(id: ContentID, path: TreePath)]) throws -> [(
+    private func makePlans(for files: [ImagePaths.File]) throws -> [(
         id: ContentID, plan: Plan
     )] {
         let keeping = hints.filter { !$0.kept.isEmpty }
@@ -166,7 +166,8 @@ public struct Relocator {
             var plans: [(ContentID, Plan)] = []
             var size = 0
             for file in files[part] {
-                let plan = try planning.relocator.plan(file.id, following: keeping, at: file.path)
+                let plan = try planning.relocator.plan(
+                    file.id, following: keeping, at: planning.relocator.paths.path(file.node))
                 if plan.changes || !plan.file.isEmpty { plans.append((file.id, plan)) }
                 size += planning.relocator.staging[file.id].size
             }

@@ -22,7 +22,7 @@ final class ContentWork: @unchecked Sendable {
     private var outcomes: [ContentID: Outcome] = [:]
     /// Of contents that nothing will change, the first: by digest those that are written, by object those that may be in
     /// the store.
-    private var written: [Digest: ContentID] = [:]
+    private var written = DigestTable()
     private var stored: [ObjectKey: ContentID] = [:]
     /// Whether files that are made with these permission bits get them: umask(2) and access control lists may say otherwise.
     private var modes: [UInt16: Bool] = [:]
@@ -158,7 +158,7 @@ final class ContentWork: @unchecked Sendable {
         let other = monitor.withLock { () -> ContentID? in
             guard !isVariable else { return nil }
             if let other = written[findings.digest] { return other }
-            written[findings.digest] = file.id
+            written.set(file.id, for: findings.digest)
             return nil
         }
         var outcome = Outcome.same(other ?? file.id)
@@ -241,7 +241,7 @@ final class ContentWork: @unchecked Sendable {
             if let other = stored[key] { return other }
             stored[key] = file.id
         } else {
-            written[findings.digest] = file.id
+            written.set(file.id, for: findings.digest)
         }
         return nil
     }

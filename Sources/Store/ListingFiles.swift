@@ -88,18 +88,39 @@ public enum ListingFiles {
 
     /// A listing in which the owner may write whatever he may read: most of the modes that files come with.
     private static func writable(_ listing: Bytes) -> Bytes {
+        var result = listing
+        result.withUnsafeMutableBytes(makeWritable)
+        return result
+    }
+
+    /// The same, given to `write` in pieces.
+    private static func writable(
+        _ listing: UnsafeRawBufferPointer, _ write: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        let newline = UInt8(ascii: "\n")
+        var start = 0
+        while start < listing.count {
+            // Whole lines: no field is in two pieces.
+            var end = min(start + pieceSize, listing.count)
+            while end < listing.count, listing[end - 1] != newline { end += 1 }
+            var piece = Bytes(listing[start..<end])
+            piece.withUnsafeMutableBytes(makeWritable)
+            try piece.withUnsafeBytes(write)
+            start = end
+        }
+    }
+
+    private static let pieceSize = 64 << 10
+
+    private static func makeWritable(_ text: UnsafeMutableRawBufferPointer) {
         // Nothing else has these bytes: a space in a path, a target or an attribute is escaped.
         let field = Bytes(" mode=0".utf8)
-        var result = listing
-        result.withUnsafeMutableBytes { text in
-            var place = 0
-            while let found = UnsafeRawBufferPointer(rebasing: text[place...]).firstOffset(of: field) {
-                place += found + field.count
-                guard place < text.count else { return }
-                if [UInt8(ascii: "4"), UInt8(ascii: "5")].contains(text[place]) { text[place] += 2 }
-            }
+        var place = 0
+        while let found = UnsafeRawBufferPointer(rebasing: text[place...]).firstOffset(of: field) {
+            place += found + field.count
+            guard place < text.count else { return }
+            if [UInt8(ascii: "4"), UInt8(ascii: "5")].contains(text[place]) { text[place] += 2 }
         }
-        return result
     }
 
     /// Whether the source listing of a digest, in hexadecimal, is what a listing says by itself.
@@ -109,23 +130,84 @@ public enum ListingFiles {
 
     // MARK: - Writing
 
+    /// Gives a text in pieces.
+    typealias Writing = (_ write: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+
     /// Writes both listings of a store path into its new directory.
+    ///
+    /// A listing has 160 bytes for each file: neither is ever in memory as a whole.
     ///
     /// - Parameters:
     ///   - listing: The listing of the relocated tree.
     ///   - source: That of the tree as it came.
     ///   - manifest: The directory.
     ///   - earlier: That of an earlier version of the same package, if there is one.
+    /// - Returns: The digest of the listing.
+    @discardableResult
     static func write(
-        _ listing: Bytes, source: Bytes, in manifest: Descriptor, earlier: Descriptor?
-    ) throws {
+        _ listing: Writing, source: Writing, in manifest: Descriptor, earlier: Descriptor?
+    ) throws -> Digest {
+        let name = StoreLayout.Name.listing
+        let file = try manifest.open(beneath: name, flags: O_RDWR | O_CREAT | O_EXCL)
+        var hasher = Hasher256()
+        try listing { piece in
+            hasher.update(piece)
+            try file.write(piece)
+        }
+        try file.setMode(0o444)
+        let text = try MappedFile(file, isBrief: true)
         let isDifference =
-            try earlier.map { try writeDifference(of: listing, from: $0, in: manifest) } ?? false
-        if !isDifference { try write(StoreLayout.Name.listing, listing, in: manifest) }
-        let owned = writable(listing)
-        // The listing says it all.
-        if source == owned { return }
-        if source == listing, !isDifference {
+            try earlier.map { try writeDifference(of: text.bytes, from: $0, in: manifest) } ?? false
+        if isDifference { try manifest.unlink(name) }
+        let owned = SpilledText(in: manifest, as: "owned")
+        try writable(text.bytes, owned.append)
+        try owned.withBytes { owned in
+            guard let source = try spilled(source, unless: owned, in: manifest) else { return }
+            try source.withBytes { source in
+                try write(source: source, text.bytes, isDifference: isDifference, owned, in: manifest)
+            }
+        }
+        return hasher.finalize()
+    }
+
+    /// A text that is not the expected one; `nil` where it is.
+    private static func spilled(
+        _ writing: Writing, unless expected: UnsafeRawBufferPointer, in directory: Descriptor
+    ) throws -> SpilledText? {
+        // Bytes that are as expected, and what there is from the first piece on that is not.
+        var same = 0
+        var other: SpilledText?
+        func begin() throws -> SpilledText {
+            let text = SpilledText(in: directory, as: "source")
+            try text.append(UnsafeRawBufferPointer(rebasing: expected[..<same]))
+            other = text
+            return text
+        }
+        try writing { piece in
+            if other == nil,
+                isEqual(piece, UnsafeRawBufferPointer(rebasing: expected[same...].prefix(piece.count)))
+            {
+                same += piece.count
+            } else {
+                try (other ?? begin()).append(piece)
+            }
+        }
+        return try other ?? (same == expected.count ? nil : begin())
+    }
+
+    private static func isEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+        guard left.count == right.count, let start = left.baseAddress, let other = right.baseAddress else {
+            return left.isEmpty && right.isEmpty
+        }
+        return memcmp(start, other, left.count) == 0
+    }
+
+    /// Writes a source listing that the other one does not say by itself.
+    private static func write(
+        source: UnsafeRawBufferPointer, _ listing: UnsafeRawBufferPointer, isDifference: Bool,
+        _ owned: UnsafeRawBufferPointer, in manifest: Descriptor
+    ) throws {
+        if !isDifference, isEqual(source, listing) {
             // Nothing was relocated, of an image without the right to write: one file.
             try manifest.link(
                 StoreLayout.Name.listing, to: manifest, as: StoreLayout.Name.sourceListing)
@@ -142,7 +224,7 @@ public enum ListingFiles {
 
     /// Writes a listing as a difference from the one that an earlier version has whole; whether that is of use.
     private static func writeDifference(
-        of listing: Bytes, from earlier: Descriptor, in manifest: Descriptor
+        of listing: UnsafeRawBufferPointer, from earlier: Descriptor, in manifest: Descriptor
     ) throws -> Bool {
         guard blocks(listing.count) > 1 else { return false }
         let base = StoreLayout.Name.listingBase
@@ -150,8 +232,8 @@ public enum ListingFiles {
         let name = isBased ? base : StoreLayout.Name.listing
         // An earlier version's damage is no reason to refuse this one. A quarter: the whole one may be kept for this one
         // alone, some day, and lines that have nothing in common make a third.
-        guard let text = try? earlier.open(beneath: name).readAll(limit: .max),
-            let difference = Difference.made(of: listing, from: text),
+        guard let text = try? MappedFile(earlier.open(beneath: name)),
+            let difference = withExtendedLifetime(text, { Difference.made(of: listing, from: text.bytes) }),
             blocks(difference.count) * 4 <= blocks(listing.count)
         else { return false }
         // A file has only so many names.
@@ -174,8 +256,14 @@ public enum ListingFiles {
 
     /// Writes a file that nobody will write to again.
     static func write(_ name: String, _ contents: Bytes, in manifest: Descriptor) throws {
+        try contents.withUnsafeBytes { try write(name, $0, in: manifest) }
+    }
+
+    private static func write(
+        _ name: String, _ contents: UnsafeRawBufferPointer, in manifest: Descriptor
+    ) throws {
         let file = try manifest.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)
-        try contents.withUnsafeBytes { try file.write($0) }
+        try file.write(contents)
         try file.setMode(0o444)
     }
 

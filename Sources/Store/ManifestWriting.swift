@@ -11,12 +11,11 @@ struct ManifestWriting: @unchecked Sendable {
     let earlier: Descriptor?
     /// That of some store path, whose report may be the same: of most images in which nothing was relocated it is.
     let latest: Descriptor?
-    let tree: Tree
     /// The tree's ``Tree/sortedNodes``.
-    let nodes: [(path: TreePath, node: Tree.Node)]
+    let nodes: Tree.SortedNodes
     let staging: Staging
     /// The listing of the tree as it came.
-    let sourceListing: Bytes
+    let sourceListing: SourceListing
     /// What relocation did, as JSON.
     let report: @Sendable () throws -> Bytes
     let registration: Registration
@@ -25,13 +24,15 @@ struct ManifestWriting: @unchecked Sendable {
     ///
     /// - Returns: The metadata with what is found out here, and the objects that the tree needs.
     func write(_ known: Metadata) throws -> (Metadata, [ObjectUse]) {
-        let listing = TreeListing.render(tree, sortedNodes: nodes, mode: \.storedMode) { id in
-            (staging[id].size, staging[id].digest)
-        }
         var metadata = known
-        metadata.listingDigest = Digest(hashing: listing).hex
         (metadata.size, metadata.fileCount) = try measure()
-        try ListingFiles.write(listing, source: sourceListing, in: directory, earlier: earlier)
+        metadata.listingDigest = try ListingFiles.write(
+            { write in
+                try TreeListing.render(
+                    nodes, mode: \.storedMode, content: { (staging[$0].size, staging[$0].digest) },
+                    write: write)
+            }, source: sourceListing.write, in: directory, earlier: earlier
+        ).hex
         try ListingFiles.write(
             StoreLayout.Name.metadata,
             JSON.encode(RegisteredMetadata(metadata: metadata, registration: registration)), in: directory)
@@ -46,10 +47,10 @@ struct ManifestWriting: @unchecked Sendable {
     private func measure() throws -> (size: Int, files: Int) {
         var size = 0
         var files = 0
-        for (path, node) in nodes {
-            guard case .file(let id) = node.kind else { continue }
+        for index in nodes.indices {
+            guard case .file(let id) = nodes.node(at: index).kind else { continue }
             let (sum, overflow) = size.addingReportingOverflow(staging[id].size)
-            guard !overflow else { throw StoreError.tooLarge(path, limit: .max) }
+            guard !overflow else { throw StoreError.tooLarge(nodes.path(at: index), limit: .max) }
             size = sum
             files += 1
         }
@@ -58,7 +59,8 @@ struct ManifestWriting: @unchecked Sendable {
 
     private func uses() -> [ObjectUse] {
         ObjectUses.unique(
-            nodes.lazy.compactMap { _, node in
+            nodes.indices.lazy.compactMap { index in
+                let node = nodes.node(at: index)
                 guard case .file(let id) = node.kind else { return nil }
                 let key = ObjectKey(
                     digest: staging[id].digest, mode: node.storedMode, attributes: node.attributes)

@@ -10,24 +10,21 @@ internal import StoreLayout
 final class Materializer: @unchecked Sendable {
     // Several threads use it. What changes meanwhile is guarded by the monitors.
 
+    // An image has many files: what is known of each object is a few numbers, and names are made when they are used.
+
     /// What files of one key are links to.
-    private enum Source {
-        case object(number: Int)
-        case staged(name: String, number: Int)
-
-        /// Which object of the key it is, or will be.
-        var number: Int {
-            switch self {
-            case .object(let number), .staged(_, let number): number
-            }
+    private struct Source {
+        /// The first node that has the key.
+        let node: Int32
+        /// Where the bytes are: an object that the store has, the content's own staged file, or a copy of it.
+        enum Origin {
+            case object
+            case content
+            case copy(number: Int32)
         }
-    }
-
-    /// An object to be: its name in the staging directory, and where it will be below `objects`.
-    private struct NewObject {
-        let staged: String
-        let directory: String
-        let path: String
+        let origin: Origin
+        /// Which object of the key it is, or will be.
+        let number: Int32
     }
 
     /// What is known of the objects of some directories: threads that have others do not wait for each other.
@@ -35,21 +32,21 @@ final class Materializer: @unchecked Sendable {
         // All but the number is guarded by the monitor.
         let number: Int
         let monitor = Monitor()
-        var sources: [ObjectKey: Source] = [:]
+        /// The last source of each key, with the key's hash.
+        var sources: [(source: Source, hash: UInt32)] = []
+        var table = NumberTable()
         /// Staged files that have become an object's, by number: another mode needs a copy.
-        var claimed: Set<Int> = []
-        var copies = 0
-        var made: [NewObject] = []
+        var claimed: Set<Int32> = []
+        var copies: Int32 = 0
+        /// Objects to be, as their sources.
+        var made: [Source] = []
 
         init(number: Int) { self.number = number }
-
-        func known(_ key: ObjectKey, _ number: Int) -> Source? {
-            guard let known = sources[key], known.number >= number else { return nil }
-            return known
-        }
     }
 
     private let staging: Staging
+    /// The tree's nodes.
+    private let nodes: Tree.SortedNodes
     private let objects: Descriptor
     private let parts = (0..<16).map(Part.init)
     private let monitor = Monitor()
@@ -58,8 +55,9 @@ final class Materializer: @unchecked Sendable {
     /// Directories that get their mode when all is in its place, each with it.
     private var late: [(path: TreePath, mode: UInt16)] = []
 
-    init(staging: Staging, objects: Descriptor) throws {
-        self.staging = staging
+    /// - Parameter nodes: The tree's ``Tree/sortedNodes``.
+    init(_ nodes: Tree.SortedNodes, staging: Staging, objects: Descriptor) throws {
+        (self.nodes, self.staging) = (nodes, staging)
         self.objects = objects
         directories = Set(try objects.list().map(\.text))
     }
@@ -67,17 +65,13 @@ final class Materializer: @unchecked Sendable {
     /// One thread where another would take longer to begin than what it could do; `nil` for as many as there are processors.
     private static func threads(for count: Int) -> Int? { count < 256 ? 1 : nil }
 
-    /// Makes a tree in the empty directory `top`, which stays writable itself.
-    ///
-    /// - Parameter nodes: The tree's ``Tree/sortedNodes``.
-    func materialize(_ nodes: [(path: TreePath, node: Tree.Node)], in top: Descriptor) throws {
-        let children = Self.children(in: nodes)
+    /// Makes the tree in the empty directory `top`, which stays writable itself.
+    func materialize(in top: Descriptor) throws {
+        let children = Children(nodes)
         // A list rather than recursion: an image chooses the depth.
         let queue = WorkQueue([0])
         try queue.run(threads: Self.threads(for: nodes.count)) { number in
-            for directory in try self.fill(number, of: nodes, children[number] ?? [], in: top) {
-                queue.add(directory)
-            }
+            for directory in try self.fill(number, children[number], in: top) { queue.add(directory) }
         }
         // The deepest first.
         for (path, mode) in late.sorted(by: { $1.path < $0.path }) {
@@ -87,35 +81,40 @@ final class Materializer: @unchecked Sendable {
         }
     }
 
-    /// What is in each directory: numbers of nodes, by the number of the directory's.
-    private static func children(in nodes: [(path: TreePath, node: Tree.Node)]) -> [Int: [Int]] {
-        var directories: [TreePath: Int] = [:]
-        var children: [Int: [Int]] = [:]
-        // Most have the parent of the one before them.
-        var recent = (path: TreePath.root, number: 0)
-        for (number, (path, node)) in nodes.enumerated() {
-            if case .directory = node.kind { directories[path] = number }
-            if !path.isChild(of: recent.path) {
-                // The root is in none.
-                guard let parent = path.parent, let found = directories[parent] else { continue }
-                recent = (parent, found)
+    /// What is in each directory: numbers of nodes, by the number of the directory's, in order.
+    private struct Children {
+        /// Those of one directory after those of another.
+        private var numbers: [Int32]
+        /// Where those of each node begin; one more says where the last ones end.
+        private var starts: [Int32]
+
+        init(_ nodes: Tree.SortedNodes) {
+            let parents = nodes.parents()
+            starts = [Int32](repeating: 0, count: nodes.count + 1)
+            // The root, the first, is in none.
+            for parent in parents.dropFirst() { starts[Int(parent) + 1] += 1 }
+            for index in nodes.indices { starts[index + 1] += starts[index] }
+            var next = starts
+            numbers = [Int32](repeating: 0, count: max(0, nodes.count - 1))
+            for (number, parent) in parents.enumerated().dropFirst() {
+                numbers[Int(next[Int(parent)])] = Int32(number)
+                next[Int(parent)] += 1
             }
-            children[recent.number, default: []].append(number)
         }
-        return children
+
+        subscript(number: Int) -> ArraySlice<Int32> { numbers[Int(starts[number])..<Int(starts[number + 1])] }
     }
 
     /// Makes all that is in a directory; the directories among it.
-    private func fill(
-        _ number: Int, of nodes: [(path: TreePath, node: Tree.Node)], _ children: [Int], in top: Descriptor
-    ) throws -> [Int] {
+    private func fill(_ number: Int, _ children: ArraySlice<Int32>, in top: Descriptor) throws -> [Int] {
         let (path, node) = nodes[number]
         var directories: [Int] = []
         let directory =
             path.bytes.isEmpty ? top : try top.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
-        for child in children {
-            let (childPath, childNode) = nodes[child]
-            let name = childPath.name
+        let nameStart = path.bytes.isEmpty ? 0 : path.bytes.count + 1
+        for child in children.lazy.map(Int.init) {
+            let name = nodes.withPath(at: child) { Bytes($0[nameStart...]) }
+            let childNode = nodes.node(at: child)
             switch childNode.kind {
             case .directory:
                 try directory.makeDirectory(name, mode: 0o700)
@@ -124,7 +123,7 @@ final class Materializer: @unchecked Sendable {
                 try directory.makeSymlink(name, target: target)
                 try directory.setTimes(StoreLayout.modificationTime, of: name)
             case .file(let id):
-                try place(childNode, id, in: directory, as: name)
+                try place(child, childNode, id, in: directory, as: name)
             }
         }
         for attribute in node.attributes { try directory.setAttribute(attribute) }
@@ -140,6 +139,28 @@ final class Materializer: @unchecked Sendable {
         return directories
     }
 
+    /// The key of a node that is a file.
+    private func key(of number: Int32) -> ObjectKey? {
+        let node = nodes.node(at: Int(number))
+        guard case .file(let id) = node.kind else { return nil }
+        return key(of: node, id)
+    }
+
+    private func key(of node: Tree.Node, _ id: ContentID) -> ObjectKey {
+        ObjectKey(digest: staging[id].digest, mode: node.storedMode, attributes: node.attributes)
+    }
+
+    /// The name that a source has in the staging directory; `nil` for an object of the store.
+    private func stagedName(_ source: Source, in part: Part) -> String? {
+        switch source.origin {
+        case .object: return nil
+        case .copy(let number): return "copy-\(part.number)-\(number)"
+        case .content:
+            guard case .file(let id) = nodes.node(at: Int(source.node)).kind else { return nil }
+            return staging.fileName(of: id)
+        }
+    }
+
     private func part(of key: ObjectKey) -> Part {
         parts[Int(key.digest.start >> 56) % parts.count]
     }
@@ -147,8 +168,14 @@ final class Materializer: @unchecked Sendable {
     /// The inodes that no other store path has.
     func newInodes() throws -> Set<Inode> {
         var inodes: Set<Inode> = []
-        for object in parts.lazy.flatMap(\.made) {
-            if let status = try staging.directory.status(of: object.staged) { inodes.insert(Inode(status)) }
+        for part in parts {
+            for object in part.made {
+                if let name = stagedName(object, in: part),
+                    let status = try staging.directory.status(of: name)
+                {
+                    inodes.insert(Inode(status))
+                }
+            }
         }
         return inodes
     }
@@ -158,61 +185,65 @@ final class Materializer: @unchecked Sendable {
     /// Their bytes must be on disk.
     func commitObjects() throws {
         let count = parts.reduce(0) { $0 + $1.made.count }
-        try inParallel(parts, threads: Self.threads(for: count)) { try self.commit($0.made) }
+        try inParallel(parts, threads: Self.threads(for: count)) { try self.commit($0) }
     }
 
     /// Moves objects of directories that no other thread fills.
     ///
     /// The kernel lets one thread at a time rename files across directories, so each gets its new name and then loses the
     /// old one.
-    private func commit(_ made: [NewObject]) throws {
+    private func commit(_ part: Part) throws {
         var directories = directories
-        for object in made {
-            if directories.insert(object.directory).inserted { try objects.makeDirectory(object.directory) }
+        for object in part.made {
+            guard let key = key(of: object.node), let staged = stagedName(object, in: part) else { continue }
+            let path = key.path(number: Int(object.number))
+            if directories.insert(key.directoryName).inserted { try objects.makeDirectory(key.directoryName) }
             do {
-                try staging.directory.link(object.staged, to: objects, as: object.path)
-                try staging.directory.unlink(object.staged)
+                try staging.directory.link(staged, to: objects, as: path)
+                try staging.directory.unlink(staged)
             } catch let error as SystemError where error.code == EMLINK {
                 // It has all the names that it can have.
-                try staging.directory.rename(object.staged, to: objects, as: object.path)
+                try staging.directory.rename(staged, to: objects, as: path)
             }
         }
     }
 
     /// Takes back what ``commitObjects()`` did, as far as it got: nothing had these names before.
     func withdrawObjects() {
-        let made = parts.flatMap(\.made)
-        for object in made {
+        var directories: Set<String> = []
+        for object in parts.lazy.flatMap(\.made) {
+            guard let key = key(of: object.node) else { continue }
             // The reason for withdrawing is what is reported; an object too many is collected later.
-            try? objects.unlink(object.path)
+            try? objects.unlink(key.path(number: Int(object.number)))
+            directories.insert(key.directoryName)
         }
         // Only those that are empty now can be removed.
-        for directory in Set(made.map(\.directory)) { try? objects.removeDirectory(directory) }
+        for directory in directories { try? objects.removeDirectory(directory) }
     }
 
     private func place(
-        _ node: Tree.Node, _ id: ContentID, in directory: Descriptor, as name: Bytes
+        _ number: Int, _ node: Tree.Node, _ id: ContentID, in directory: Descriptor, as name: Bytes
     ) throws {
         guard staging[id].size > 0 else {
             // Never linked: an empty file saves nothing, and would be the first to run out of links.
             let file = try directory.makeFile(name)
             return try finish(file, node)
         }
-        let key = ObjectKey(digest: staging[id].digest, mode: node.storedMode, attributes: node.attributes)
-        var source = try source(of: key, number: 0, node, id)
+        let key = key(of: node, id)
+        let part = part(of: key)
+        var source = try source(of: key, in: part, number: 0, Int32(number), node, id)
         while true {
             do {
-                switch source {
-                case .object(let number):
-                    try objects.link(
-                        key.path(number: number), to: directory, as: name)
-                case .staged(let staged, _):
+                if let staged = stagedName(source, in: part) {
                     try staging.directory.link(staged, to: directory, as: name)
+                } else {
+                    try objects.link(key.path(number: Int(source.number)), to: directory, as: name)
                 }
                 return
             } catch let error as SystemError where error.code == EMLINK {
                 // The object has all the links that the file system allows: the next one takes over.
-                source = try self.source(of: key, number: source.number + 1, node, id)
+                source = try self.source(
+                    of: key, in: part, number: source.number + 1, Int32(number), node, id)
             }
         }
     }
@@ -221,50 +252,59 @@ final class Materializer: @unchecked Sendable {
     ///
     /// - Parameter number: Which of the key's objects, at least: those before have all the links that they can have.
     private func source(
-        of key: ObjectKey, number: Int, _ node: Tree.Node, _ id: ContentID
+        of key: ObjectKey, in part: Part, number: Int32, _ place: Int32, _ node: Tree.Node, _ id: ContentID
     ) throws -> Source {
-        let part = part(of: key)
-        if let known = part.monitor.withLock({ part.known(key, number) }) { return known }
+        let hash = UInt32(truncatingIfNeeded: key.hashValue)
+        if let known = part.monitor.withLock({ known(key, hash, in: part) }), known.source.number >= number {
+            return known.source
+        }
         // Nobody is kept waiting for the disk: two threads may look for the same object.
-        let path = key.path(number: number)
-        let isThere = try directories.contains(key.directoryName) && objects.status(of: path) != nil
-        var isFinished = false
+        let isThere =
+            try directories.contains(key.directoryName)
+            && objects.status(of: key.path(number: Int(number))) != nil
+        var isFinished = true
         let source = try part.monitor.withLock { () -> Source in
-            if let known = part.known(key, number) {
-                isFinished = true
-                return known
-            }
-            var source = Source.object(number: number)
-            if isThere {
-                isFinished = true
+            let known = known(key, hash, in: part)
+            if let known, known.source.number >= number { return known.source }
+            var origin = Source.Origin.object
+            if !isThere { (origin, isFinished) = try claim(id, for: node, in: part) }
+            let source = Source(node: place, origin: origin, number: number)
+            if !isThere { part.made.append(source) }
+            if let known {
+                part.sources[Int(known.place)].source = source
             } else {
-                let staged: String
-                (staged, isFinished) = try claim(id, for: node, in: part)
-                part.made.append(NewObject(staged: staged, directory: key.directoryName, path: path))
-                source = .staged(name: staged, number: number)
+                part.sources.append((source, hash))
+                let sources = part.sources
+                part.table.insert(Int32(sources.count - 1), hash: hash) { sources[Int($0)].hash }
             }
-            part.sources[key] = source
             return source
         }
-        if case .staged(let staged, _) = source, !isFinished {
+        if !isFinished, let staged = stagedName(source, in: part) {
             try finish(try staging.directory.open(beneath: staged), node)
         }
         return source
     }
 
+    /// The last source of a key, and its place; `nil` where there is none yet.
+    private func known(_ key: ObjectKey, _ hash: UInt32, in part: Part) -> (place: Int32, source: Source)? {
+        let place = part.table.find(hash) { place in
+            let (source, itsHash) = part.sources[Int(place)]
+            return itsHash == hash && self.key(of: source.node) == key
+        }
+        return place.map { ($0, part.sources[Int($0)].source) }
+    }
+
     /// A staged file that becomes a new object, and whether it is what it will be in the store.
-    private func claim(_ id: ContentID, for node: Tree.Node, in part: Part) throws -> (
-        name: String, isFinished: Bool
-    ) {
-        if staging[id].isStaged, part.claimed.insert(staging[id].file).inserted {
+    private func claim(_ id: ContentID, for node: Tree.Node, in part: Part) throws -> (Source.Origin, Bool) {
+        if staging[id].isStaged, part.claimed.insert(Int32(staging[id].file)).inserted {
             let isFinished = node.attributes.isEmpty && staging[id].finishedMode == node.storedMode
-            return (staging.fileName(of: id), isFinished)
+            return (.content, isFinished)
         }
         part.copies += 1
         let staged = "copy-\(part.number)-\(part.copies)"
         let copy = try staging.directory.open(beneath: staged, flags: O_WRONLY | O_CREAT | O_EXCL)
         try copy.append(contentsOf: staging.open(id))
-        return (staged, false)
+        return (.copy(number: part.copies), false)
     }
 
     private func finish(_ file: Descriptor, _ node: Tree.Node) throws {

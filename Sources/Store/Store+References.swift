@@ -138,11 +138,11 @@ extension Store {
         try area.makeDirectory("manifest", mode: 0o700, existing: false)
         let manifest = try area.directory(beneath: "manifest")
         let listing = try ListingFiles.readPresent(StoreLayout.Name.listing, in: source)
+        let sourceListing = try ListingFiles.readPresent(
+            StoreLayout.Name.sourceListing, in: source, listing: listing, digest: metadata.tree)
         try ListingFiles.write(
-            listing,
-            source: ListingFiles.readPresent(
-                StoreLayout.Name.sourceListing, in: source, listing: listing, digest: metadata.tree),
-            in: manifest, earlier: earlierManifest(of: metadata))
+            listing.withUnsafeBytes, source: sourceListing.withUnsafeBytes, in: manifest,
+            earlier: earlierManifest(of: metadata))
         let registration = Registration(number: try nextNumber(), registered: Timestamp.now)
         try ListingFiles.write(
             StoreLayout.Name.metadata,

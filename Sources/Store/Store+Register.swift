@@ -22,7 +22,8 @@ extension Store {
     /// - Throws: ``StoreError/aliasClash(name:owner:)`` before anything is changed, and others.
     @discardableResult
     public func register(
-        _ area: ImportArea, tree: Tree, storePath: StorePath, metadata: Metadata, sourceListing: Bytes,
+        _ area: ImportArea, tree: Tree, storePath: StorePath, metadata: Metadata,
+        sourceListing: SourceListing,
         report: @escaping @Sendable () throws -> Bytes, source: ImportedSource? = nil,
         location: String? = nil, label: Labeller? = nil
     ) throws -> Metadata {
@@ -40,7 +41,7 @@ extension Store {
             let earlier = try earlierManifest(of: metadata)
             let writing = ManifestWriting(
                 directory: try area.directory.directory(beneath: "manifest"), earlier: earlier,
-                latest: try earlier ?? latestManifest(), tree: tree, nodes: nodes, staging: area.staging,
+                latest: try earlier ?? latestManifest(), nodes: nodes, staging: area.staging,
                 sourceListing: sourceListing, report: report, registration: registration)
             let manifest = BackgroundTask { [metadata] in try writing.write(metadata) }
             // Nobody may write into a directory that is going to be removed.
@@ -49,8 +50,8 @@ extension Store {
             try area.directory.makeDirectory("tree", mode: 0o755, existing: false)
             let top = try area.directory.directory(beneath: "tree")
             let objects = try root.directory(beneath: StoreLayout.Name.objects)
-            let materializer = try Materializer(staging: area.staging, objects: objects)
-            try materializer.materialize(nodes, in: top)
+            let materializer = try Materializer(nodes, staging: area.staging, objects: objects)
+            try materializer.materialize(in: top)
             if let label {
                 var labelling = TreeLabelling(
                     temporary: try temporary(), own: try materializer.newInodes(), label: label)

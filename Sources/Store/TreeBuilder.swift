@@ -37,7 +37,7 @@ public final class TreeBuilder: TreeSink {
     private var totalSize = 0
     private var current: OpenFile?
     /// Where files and links to them were put since the last ``finish()``.
-    private var placed: [(path: TreePath, content: ContentID)] = []
+    private var placed: [Tree.Place] = []
     /// Places after which it is looked which have the same contents.
     private var placedLimit = 1 << 14
 
@@ -152,9 +152,9 @@ public final class TreeBuilder: TreeSink {
     }
 
     private func insert(_ node: Tree.Node, at place: TreePath) {
-        tree.insert(node, at: place)
-        guard case .file(let id) = node.kind else { return }
-        placed.append((place, id))
+        let place = tree.insert(node, at: place)
+        guard case .file = node.kind else { return }
+        placed.append(place)
         guard placed.count >= placedLimit else { return }
         shareContents()
         // Where most wait, they are not looked at each time.
@@ -163,13 +163,12 @@ public final class TreeBuilder: TreeSink {
 
     /// Gives files whose contents turned out to be the same the same in the tree, as far as that is known.
     private func shareContents() {
-        placed.removeAll { path, id in
+        placed.removeAll { place in
+            // Something else may have taken the place: if that is a file, it is looked at here all the same.
+            guard let id = tree.content(at: place) else { return true }
             guard id.number < staging.count else { return false }
             let first = staging[id].id
-            // Something else may have taken the place.
-            guard first != id, var node = tree[path], node.kind == .file(id) else { return true }
-            node.kind = .file(first)
-            tree.insert(node, at: path)
+            if first != id { tree.setContent(first, at: place) }
             return true
         }
     }
@@ -300,7 +299,7 @@ public final class TreeBuilder: TreeSink {
     private func place(_ path: TreePath) throws -> TreePath {
         try checkNoFileIsOpen()
         entries += 1
-        guard entries <= Self.entryLimit, tree.nodes.count < Self.entryLimit else {
+        guard entries <= Self.entryLimit, tree.count < Self.entryLimit else {
             throw StoreError.tooManyEntries(limit: Self.entryLimit)
         }
         return try resolveParent(of: path)

@@ -90,5 +90,10 @@ import Testing
         }
         #expect(staging[ids[2]].digest == Digest(hashing: Self.bytes.prefix(Self.step)))
         #expect(staging[ids[2]].isRelocated == false)
+        // What came is known all the same.
+        for (id, size) in zip(ids, [Self.bytes.count, 1, Self.step, 500]) {
+            let (itsSize, digest) = staging.original(id)
+            #expect(itsSize == size && digest == Digest(hashing: Self.bytes.prefix(size)))
+        }
     }
 }

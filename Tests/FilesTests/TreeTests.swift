@@ -112,7 +112,8 @@ import Testing
                     }
                 }
                 expected[.root] = .directory
-                try #require(tree.nodes.mapValues(\.kind) == expected)
+                try #require(
+                    Dictionary(uniqueKeysWithValues: tree.nodes.map { ($0.key, $0.value.kind) }) == expected)
                 for (path, kind) in expected {
                     let children = Set(expected.keys.filter { $0.isChild(of: path) })
                     try #require(tree.children(of: path) == children)

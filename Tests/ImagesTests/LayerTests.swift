@@ -37,6 +37,25 @@ import Testing
         #expect(sink.entries["gone"] == .file(mode: 0o644, bytes: Array("2\n".utf8), attributes: []))
     }
 
+    /// A directory that the last layer has, too, loses what each of the others put into it.
+    @Test func whatAnyLowerLayerHasIsHidden() throws {
+        let fixture = try Fixture()
+        try fixture.run(
+            lower + "; mkdir -p b/d/sub b/e; echo 2 > b/d/sub/mid; echo 2 > b/e/x; tar -C b -cf b.tar ."
+                + "; mkdir -p c/d/sub; echo 3 > c/d/sub/new; : > c/.wh.e"
+                + "; touch c/d/.wh..wh..opq; tar -C c -cf c.tar .")
+        try fixture.makeLayout("oci", layers: ["a.tar", "b.tar", "c.tar"])
+        #expect(
+            try fixture.read("oci").names == [".", "d", "d/sub", "d/sub/new", "gone", "keep"])
+    }
+
+    @Test func whiteoutsOfTheFirstLayerHideNothing() throws {
+        let fixture = try Fixture()
+        try fixture.run(lower + "; touch a/.wh.keep a/d/.wh..wh..opq; tar -C a -cf a.tar .")
+        try fixture.makeLayout("one", layers: ["a.tar"])
+        #expect(try fixture.read("one").names == [".", "d", "d/old", "gone", "keep"])
+    }
+
     @Test func aChangedBlobIsRefused() throws {
         let fixture = try Fixture()
         try fixture.run(lower)

@@ -110,8 +110,9 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
             figures.pathScanSeconds += scan
             if onlyELF {
                 _ = staging.add(
-                    known.file, size: known.size, digest: known.digest, scanner: scanner, head: known.head,
-                    hashStates: known.hashStates)
+                    known.file, size: known.size, digest: known.digest, scanner: scanner,
+                    head: Array(known.head),
+                    hashStates: area.staging.hashStates(of: id))
             }
             figures.referenceScanSeconds +=
                 seconds {
@@ -128,7 +129,7 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
     }
 
     let sortedNodes = tree.sortedNodes
-    let listing = TreeListing.render(tree, sortedNodes: sortedNodes) {
+    let listing = TreeListing.render(tree) {
         (area.staging[$0].size, area.staging[$0].digest)
     }
     let identity = StorePath.Identity(

@@ -80,7 +80,7 @@ extension Store {
             metadata: Metadata(
                 storePath: storePath, identity: identity, source: "test:\(name)", exposure: exposure,
                 aliases: aliases),
-            sourceListing: listing, report: { Array("{}\n".utf8) }, label: label)
+            sourceListing: SourceListing(listing), report: { Array("{}\n".utf8) }, label: label)
     }
 
     func status(_ path: String) throws -> stat? { try root.status(of: path) }

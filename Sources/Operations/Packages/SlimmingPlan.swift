@@ -63,7 +63,7 @@ struct SlimmingPlan {
         return isELF(staging[id].head)
     }
 
-    private static func isELF(_ head: Bytes) -> Bool { head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) }
+    private static func isELF(_ head: FileHead) -> Bool { head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) }
 
     // MARK: - Needs
 
