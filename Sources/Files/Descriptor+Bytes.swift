@@ -10,9 +10,11 @@ extension Descriptor {
 
     /// Opens the path `name` below this directory without following links in any component.
     ///
-    /// - Parameter flags: open(2) flags; close-on-exec is added.
-    public func open(beneath name: Bytes, flags: Int32 = O_RDONLY) throws -> Descriptor {
-        let number = Self.withCString(name) { sxs_openat_beneath(self.number, $0, flags, 0, 0) }
+    /// - Parameters:
+    ///   - flags: open(2) flags; close-on-exec is added.
+    ///   - mode: Permission bits of a file that is created; the umask applies.
+    public func open(beneath name: Bytes, flags: Int32 = O_RDONLY, mode: UInt32 = 0) throws -> Descriptor {
+        let number = Self.withCString(name) { sxs_openat_beneath(self.number, $0, flags, mode, 0) }
         guard number >= 0 else { throw SystemError("open", path(of: name.displayed)) }
         return Descriptor(taking: number, path: path(of: name.displayed))
     }

@@ -34,6 +34,35 @@ extension Descriptor {
         }
     }
 
+    /// Gives `name`, which may be that of an image, another name.
+    public func link(_ name: Bytes, to directory: Descriptor, as newName: String) throws {
+        guard name.withCString({ linkat(number, $0, directory.number, newName, 0) }) == 0 else {
+            throw SystemError("link \(path(of: name)) to", directory.path(of: newName))
+        }
+    }
+
+    /// Gives `name` another name, both of which may be those of an image.
+    public func link(_ name: Bytes, to directory: Descriptor, as newName: Bytes) throws {
+        let result = name.withCString { name in
+            newName.withCString { linkat(number, name, directory.number, $0, 0) }
+        }
+        guard result == 0 else {
+            throw SystemError("link \(path(of: name)) to", directory.path(of: newName))
+        }
+    }
+
+    /// Removes a file or link, whose name may be that of an image; one that is gone already is fine.
+    public func unlink(_ name: Bytes) throws {
+        guard name.withCString({ unlinkat(number, $0, 0) }) != 0, errno != ENOENT else { return }
+        throw SystemError("remove", path(of: name))
+    }
+
+    /// Removes an empty directory, whose name may be that of an image.
+    public func removeDirectory(_ name: Bytes) throws {
+        guard name.withCString({ unlinkat(number, $0, AT_REMOVEDIR) }) != 0 else { return }
+        throw SystemError("remove directory", path(of: name))
+    }
+
     /// Renames `name`, replacing what is at the new place, whose name may be that of an image.
     public func rename(_ name: String, to directory: Descriptor, as newName: Bytes) throws {
         let result = newName.withCString { renameat(number, name, directory.number, $0) }

@@ -1,6 +1,10 @@
-private import Glibc
+internal import Glibc
 
-/// Contents of an image's files while it is imported: numbered files in one directory, without the image's names.
+/// Contents of an image's files while it is imported: files of one directory.
+///
+/// Most are made where they belong, in a tree of directories that are made for them and nothing else: while contents come,
+/// it has no link that could lead elsewhere. What cannot be made there, because something else has the name, is a numbered
+/// file without a name of the image.
 ///
 /// A content is written once. It may then be patched (same length) or replaced, and is known by size and digest. Digests of
 /// what was patched are taken together, after all patches: ``hashPatched()``.
@@ -26,6 +30,11 @@ public final class Staging {
         public let head: FileHead
         private let firstID: Int32
         private let fileNumber: Int32
+        /// The number of its directory in the tree; -1 for a numbered file.
+        fileprivate var home: Int32 = -1
+        /// The name there, and how long it is.
+        fileprivate var name = TextStore.Place()
+        fileprivate var nameLength: UInt8 = 0
         /// The permission bits of the file, where it is what it will be in the store, times included.
         public fileprivate(set) var finishedMode: UInt16?
         /// Whether the bytes are the import's own, and may be changed: otherwise they are an object's of the store, of
@@ -44,6 +53,8 @@ public final class Staging {
         public var id: ContentID { ContentID(Int(firstID)) }
         /// The number that its file is called after.
         public var file: Int { Int(fileNumber) }
+        /// Whether its file is where it belongs; others are numbered.
+        public var isInTree: Bool { home >= 0 }
 
         fileprivate init(
             _ id: ContentID, file: Int, size: Int, digest: Digest, scanner: PathScanner, head: Bytes,
@@ -129,21 +140,124 @@ public final class Staging {
         details[place] = noted
     }
 
+    // MARK: - Numbered files
+
     /// The number of a file that is yet to be made, as ``fileName(_:)`` in ``directory``.
     public func reserveFile() throws -> Int {
         defer { fileCount += 1 }
-        if fileCount % Self.run == 0 {
-            try directory.makeDirectory(String(fileCount / Self.run), mode: 0o700)
-        }
+        try directory.makeDirectory(Self.directoryName(of: fileCount), mode: 0o700)
         return fileCount
     }
 
-    /// Files that come after each other into one directory: threads that make files in one wait for each other, and the
-    /// kernel looks through all of a block's names for each that comes and each that goes.
+    /// A number for a file that is rather made elsewhere: the directory of ``fileName(_:)`` may not be there.
+    public func reserveNumber() -> Int {
+        defer { fileCount += 1 }
+        return fileCount
+    }
+
+    /// The highest number of a file, and one.
+    public var numberLimit: Int { fileCount }
+
+    /// Files that come after each other into one directory: the kernel looks through all of a block's names for each that
+    /// comes and each that goes.
     private static let run = 64
 
-    /// The name of a file in ``directory``.
+    /// The name of a numbered file in ``directory``.
     public static func fileName(_ number: Int) -> String { "\(number / run)/\(number % run)" }
+
+    /// The name of its directory in ``directory``.
+    public static func directoryName(of number: Int) -> String { String(number / run) }
+
+    // MARK: - Files where they belong
+
+    /// The name of the tree in ``directory``.
+    public static let treeName = "tree"
+
+    /// The place of a file in the tree.
+    public struct Place: Sendable {
+        fileprivate let home: Int32
+        /// Its path in the tree.
+        public let path: TreePath
+
+        /// Its path in ``Staging/directory``.
+        public var name: Bytes { Staging.name(of: path) }
+    }
+
+    /// Directories of the tree that were made, each after the one that it is in.
+    public private(set) var homes: [TreePath] = []
+    private var homeNumbers: [TreePath: Int32] = [:]
+    /// The directory that a place was asked for in last: the next is in the same, mostly. -1 where it could not be made.
+    private var recentHome: (path: TreePath, number: Int32)?
+    private var names = TextStore()
+
+    /// Where a file at a path of the tree can be made: its directory is there. `nil` where a file is in the way.
+    public func place(at path: TreePath) throws -> Place? {
+        if let recentHome, path.isChild(of: recentHome.path) {
+            return recentHome.number < 0 ? nil : Place(home: recentHome.number, path: path)
+        }
+        guard let parent = path.parent else { return nil }
+        let home = try makeHome(at: parent)
+        recentHome = (parent, home ?? -1)
+        return home.map { Place(home: $0, path: path) }
+    }
+
+    /// Makes a directory of the tree, and those that it is in; `nil` where a file is in the way.
+    @discardableResult
+    public func makeHome(at path: TreePath) throws -> Int32? {
+        var missing: [TreePath] = []
+        var next: TreePath? = path
+        while let path = next, homeNumbers[path] == nil {
+            missing.append(path)
+            next = path.parent
+        }
+        for path in missing.reversed() {
+            do {
+                try directory.makeDirectory(Self.name(of: path), mode: 0o700)
+            } catch let error as SystemError where [EEXIST, ENOTDIR].contains(error.code) {
+                return nil
+            }
+            homeNumbers[path] = Int32(homes.count)
+            homes.append(path)
+        }
+        return homeNumbers[path]
+    }
+
+    /// The path in ``directory`` of what is at a path of the tree.
+    public static func name(of path: TreePath) -> Bytes {
+        var name = Bytes(treeName.utf8)
+        guard !path.bytes.isEmpty else { return name }
+        name.reserveCapacity(name.count + 1 + path.bytes.count)
+        name.append(UInt8(ascii: "/"))
+        name += path.bytes
+        return name
+    }
+
+    private func setPlace(_ place: Place, of id: ContentID) {
+        let start = homes[Int(place.home)].bytes.isEmpty ? 0 : homes[Int(place.home)].bytes.count + 1
+        place.path.bytes.withUnsafeBytes { path in
+            let name = UnsafeRawBufferPointer(rebasing: path[start...])
+            self[id].name = names.add(name, UnsafeRawBufferPointer(start: nil, count: 0))
+            self[id].nameLength = UInt8(name.count)
+        }
+        self[id].home = place.home
+    }
+
+    /// The path of a content's file in the tree; `nil` for a numbered one.
+    public func path(of id: ContentID) -> TreePath? {
+        let content = self[id]
+        guard content.isInTree else { return nil }
+        return homes[Int(content.home)].appending(names.bytes(content.name, count: Int(content.nameLength)))
+    }
+
+    /// Makes numbered files of those in the tree for which `stays` is false.
+    public func takeOut(unless stays: (Content) -> Bool) throws {
+        for place in 0..<known.count where known[place].isInTree && !stays(known[place]) {
+            let (id, number) = (known[place].id, known[place].file)
+            try directory.makeDirectory(Self.directoryName(of: number), mode: 0o700)
+            try directory.rename(fileName(of: id), to: directory, as: Self.fileName(number))
+            known[place].home = -1
+        }
+    }
 
     /// Registers contents whose bytes are in a file of the directory.
     ///
@@ -153,9 +267,10 @@ public final class Staging {
     ///   - object: The equal object there was, by its path in the store's directory of them; `nil` where the bytes are the
     ///     import's own.
     ///   - finishedMode: The permission bits that it has got already, with the times.
+    ///   - place: Where the file is; `nil` for a numbered one.
     public func add(
         _ file: Int, size: Int, digest: Digest, scanner: PathScanner, head: Bytes, object: String? = nil,
-        hashStates: [Hasher256] = [], finishedMode: UInt16? = nil
+        hashStates: [Hasher256] = [], finishedMode: UInt16? = nil, place given: Place? = nil
     ) -> ContentID {
         let keepsOffsets = offsetCount + scanner.offsets.count <= Self.offsetLimit
         if keepsOffsets { offsetCount += scanner.offsets.count }
@@ -170,6 +285,7 @@ public final class Staging {
             Content(
                 id, file: file, size: size, digest: digest, scanner: scanner, head: head,
                 isStaged: object == nil, finishedMode: finishedMode))
+        if let given { setPlace(given, of: id) }
         return id
     }
 
@@ -193,8 +309,10 @@ public final class Staging {
         return scanner.offsets
     }
 
-    /// The name of a content's file in ``directory``.
-    public func fileName(of id: ContentID) -> String { Self.fileName(self[id].file) }
+    /// The path of a content's file in ``directory``.
+    public func fileName(of id: ContentID) -> Bytes {
+        path(of: id).map(Self.name) ?? Bytes(Self.fileName(self[id].file).utf8)
+    }
 
     /// Gives a staged content's file other permission bits for now.
     public func setMode(_ mode: UInt32, of id: ContentID) throws {

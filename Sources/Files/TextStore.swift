@@ -4,8 +4,8 @@
 struct TextStore: Sendable {
     /// Where a text begins.
     struct Place: Sendable {
-        fileprivate let block: UInt32
-        fileprivate let offset: UInt32
+        fileprivate var block: UInt32 = 0
+        fileprivate var offset: UInt32 = 0
     }
 
     /// Memory that is written once.

@@ -5,8 +5,8 @@ final class ContentBatch: @unchecked Sendable {
     // One thread at a time has it.
 
     /// Bytes and files after which it is handed on; the last file may lie beyond.
-    private static let fullSize = 512 << 10
-    private static let fullCount = 256
+    private static let fullSize = 1 << 20
+    private static let fullCount = 512
     /// Bytes that a file may have to be small.
     static let fileLimit = 256 << 10
 

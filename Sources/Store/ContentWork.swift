@@ -147,9 +147,22 @@ final class ContentWork: @unchecked Sendable {
         }
     }
 
-    /// Makes the file of a content that is written as it comes, and perhaps read again.
-    func makeFile(for file: File) throws -> Descriptor {
-        try staging.open(beneath: Staging.fileName(file.number), flags: O_RDWR | O_CREAT | O_EXCL)
+    /// Makes a content's file where it belongs, or as a numbered one where something has that place.
+    ///
+    /// - Parameters:
+    ///   - file: Told which it is.
+    ///   - mode: Its permission bits.
+    func makeFile(for file: inout File, flags: Int32, mode: UInt32 = 0o600) throws -> Descriptor {
+        if let place = file.place {
+            do {
+                return try staging.open(beneath: place.name, flags: flags | O_CREAT | O_EXCL, mode: mode)
+            } catch let error as SystemError where error.code == EEXIST {
+                file.place = nil
+            }
+        }
+        try staging.makeDirectory(Staging.directoryName(of: file.number), mode: 0o700)
+        return try staging.open(
+            beneath: Staging.fileName(file.number), flags: flags | O_CREAT | O_EXCL, mode: mode)
     }
 
     /// Takes a file whose bytes are all in the staging directory.
@@ -166,7 +179,7 @@ final class ContentWork: @unchecked Sendable {
             let mode = isVariable ? nil : try finish(file, descriptor, hasMode: false)
             outcome = .content(file, findings, object: nil, finishedMode: mode)
         } else {
-            try staging.unlink(Staging.fileName(file.number))
+            try staging.unlink(file.place?.name ?? Bytes(Staging.fileName(file.number).utf8))
         }
         monitor.withLock { outcomes[file.id] = outcome }
     }
@@ -190,7 +203,7 @@ final class ContentWork: @unchecked Sendable {
                     _ = staging.add(
                         file.number, size: findings.size, digest: findings.digest, scanner: findings.scanner,
                         head: findings.head, object: object, hashStates: findings.hashStates,
-                        finishedMode: mode)
+                        finishedMode: mode, place: file.place)
                     if source != id { outcomes[source] = .same(id) }
                 case nil:
                     // It is registered, or it is not known yet.
@@ -208,20 +221,22 @@ final class ContentWork: @unchecked Sendable {
 
     /// What relocation may change stays a content of its own, for the change depends on the file's name.
     private func take(_ scan: Scan, _ hash: Message.Hash) throws -> Outcome {
-        let (file, bytes, digest) = (scan.file, scan.bytes, hash.digest)
+        var file = scan.file
+        let (bytes, digest) = (scan.bytes, hash.digest)
         let findings = Findings(
             size: bytes.count, digest: digest, scanner: scan.scanner, head: scan.head, hashStates: hash.states
         )
         if scan.isVariable {
-            return .content(
-                file, findings, object: nil, finishedMode: try write(bytes, of: file, isWhole: false))
+            let mode = try write(bytes, of: &file, isWhole: false)
+            return .content(file, findings, object: nil, finishedMode: mode)
         }
         let key = ObjectKey(digest: digest, mode: file.mode, attributes: file.attributes)
         if let other = monitor.withLock({ claim(file, findings, key) }) { return .same(other) }
         if let objects, isSought(findings, key) {
-            if try borrow(key, from: objects, for: file) {
-                let object = key.path()
-                return .content(file, findings, object: object, finishedMode: nil)
+            // What has attributes may get others yet, and the object may not.
+            if !file.attributes.isEmpty { file.place = nil }
+            if try borrow(key, from: objects, for: &file) {
+                return .content(file, findings, object: key.path(), finishedMode: file.mode)
             }
             let other = monitor.withLock { () -> ContentID? in
                 stored[key] = nil
@@ -229,7 +244,8 @@ final class ContentWork: @unchecked Sendable {
             }
             if let other { return .same(other) }
         }
-        return .content(file, findings, object: nil, finishedMode: try write(bytes, of: file, isWhole: true))
+        let mode = try write(bytes, of: &file, isWhole: true)
+        return .content(file, findings, object: nil, finishedMode: mode)
     }
 
     /// Says whose the contents are, if another has them; otherwise they are this file's from now on.
@@ -253,10 +269,18 @@ final class ContentWork: @unchecked Sendable {
 
     /// Gives a file the bytes of an equal object, if there is one: by a further link, so that whoever collects garbage
     /// meanwhile leaves it.
-    private func borrow(_ key: ObjectKey, from objects: Descriptor, for file: File) throws -> Bool {
+    private func borrow(_ key: ObjectKey, from objects: Descriptor, for file: inout File) throws -> Bool {
         do {
-            try objects.link(
-                key.path(), to: staging, as: Staging.fileName(file.number))
+            if let place = file.place {
+                do {
+                    try objects.link(key.path(), to: staging, as: place.name)
+                    return true
+                } catch let error as SystemError where error.code == EEXIST {
+                    file.place = nil
+                }
+            }
+            try staging.makeDirectory(Staging.directoryName(of: file.number), mode: 0o700)
+            try objects.link(key.path(), to: staging, as: Staging.fileName(file.number))
             return true
         } catch let error as SystemError where [ENOENT, EMLINK].contains(error.code) {
             // One with all the links it can have is written like a new one, and becomes the next of its key.
@@ -268,11 +292,10 @@ final class ContentWork: @unchecked Sendable {
     ///
     /// - Parameter isWhole: Whether nothing will change them, so that the file can be made what it will be in the store.
     /// - Returns: The permission bits, where it is.
-    private func write(_ bytes: UnsafeRawBufferPointer, of file: File, isWhole: Bool) throws -> UInt16? {
+    private func write(_ bytes: UnsafeRawBufferPointer, of file: inout File, isWhole: Bool) throws -> UInt16?
+    {
         let hasMode = isWhole && file.attributes.isEmpty
-        let descriptor = try staging.open(
-            beneath: Staging.fileName(file.number), flags: O_WRONLY | O_CREAT | O_EXCL,
-            mode: hasMode ? UInt32(file.mode) : 0o600)
+        let descriptor = try makeFile(for: &file, flags: O_WRONLY, mode: hasMode ? UInt32(file.mode) : 0o600)
         try descriptor.write(bytes)
         return isWhole ? try finish(file, descriptor, hasMode: hasMode) : nil
     }

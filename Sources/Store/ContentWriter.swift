@@ -12,8 +12,10 @@ final class ContentWriter {
     struct File: Sendable {
         /// The identifier of its contents.
         let id: ContentID
-        /// The number that is the name of its file in the staging directory.
+        /// The number of its file in the staging directory.
         let number: Int
+        /// Where that is rather made; `nil` for a numbered file.
+        var place: Staging.Place?
         /// Permission bits that it will have in the store.
         let mode: UInt16
         let attributes: [ExtendedAttribute]
@@ -76,11 +78,15 @@ final class ContentWriter {
     }
 
     /// A file begins.
-    func begin(mode: UInt16, attributes: [ExtendedAttribute], isVariable: Bool) throws -> File {
+    ///
+    /// - Parameter path: Where it belongs.
+    func begin(at path: TreePath, mode: UInt16, attributes: [ExtendedAttribute], isVariable: Bool) throws
+        -> File
+    {
         defer { begun += 1 }
         return File(
-            id: ContentID(staging.count + begun), number: try staging.reserveFile(), mode: mode,
-            attributes: attributes, isVariable: isVariable)
+            id: ContentID(staging.count + begun), number: staging.reserveNumber(),
+            place: try staging.place(at: path), mode: mode, attributes: attributes, isVariable: isVariable)
     }
 
     // MARK: Small files
@@ -113,7 +119,9 @@ final class ContentWriter {
     ///
     /// - Parameter size: Its size, if that is known.
     func spill(_ file: File, size: Int?) throws -> LargeFile {
-        let large = LargeFile(file, try work.makeFile(for: file), size: size)
+        var file = file
+        let descriptor = try work.makeFile(for: &file, flags: O_RDWR)
+        let large = LargeFile(file, descriptor, size: size)
         guard let batch, !batch.pending.isEmpty else { return large }
         try append(batch.pending, to: large)
         batch.drop()

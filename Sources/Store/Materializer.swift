@@ -2,9 +2,9 @@ internal import Files
 internal import Glibc
 internal import StoreLayout
 
-/// Makes a tree's files below a temporary directory, linking to objects that the store has already.
+/// Makes a tree of what is in a staging directory, linking to objects that the store has already.
 ///
-/// New objects stay in the staging directory until all is written out; ``commitObjects()`` then moves them.
+/// Most files are where they belong. New objects get their names when all is written out, by ``commitObjects()``.
 ///
 /// Directories are filled on as many threads as there are processors.
 final class Materializer: @unchecked Sendable {
@@ -16,13 +16,13 @@ final class Materializer: @unchecked Sendable {
     private struct Source {
         /// The first node that has the key.
         let node: Int32
-        /// Where the bytes are: an object that the store has, the content's own staged file, or a copy of it.
+        /// Where the bytes are: an object that the store has, the content's own staged file, or a copy of it or another name.
         enum Origin {
             case object
             case content
             case copy(number: Int32)
         }
-        let origin: Origin
+        var origin: Origin
         /// Which object of the key it is, or will be.
         let number: Int32
     }
@@ -32,8 +32,8 @@ final class Materializer: @unchecked Sendable {
         // All but the number is guarded by the monitor.
         let number: Int
         let monitor = Monitor()
-        /// The last source of each key, with the key's hash.
-        var sources: [(source: Source, hash: UInt32)] = []
+        /// The last source of each key, with the key's hash, and how many files asked for it.
+        var sources: [(source: Source, hash: UInt32, uses: Int32)] = []
         var table = NumberTable()
         /// Staged files that have become an object's, by number: another mode needs a copy.
         var claimed: Set<Int32> = []
@@ -48,6 +48,10 @@ final class Materializer: @unchecked Sendable {
     /// The tree's nodes.
     private let nodes: Tree.SortedNodes
     private let objects: Descriptor
+    /// By node, whether it is in the tree already: a file with its contents, or a directory.
+    private var isThere: [Bool]
+    /// The node whose place a content's file has, by the file's number; -1 for files that are numbered.
+    private var owners: [Int32]
     private let parts = (0..<16).map(Part.init)
     private let monitor = Monitor()
     /// The directories of objects that there are: who fills them has the store for itself.
@@ -59,14 +63,17 @@ final class Materializer: @unchecked Sendable {
     init(_ nodes: Tree.SortedNodes, staging: Staging, objects: Descriptor) throws {
         (self.nodes, self.staging) = (nodes, staging)
         self.objects = objects
+        isThere = Array(repeating: false, count: nodes.count)
+        owners = Array(repeating: -1, count: staging.numberLimit)
         directories = Set(try objects.list().map(\.text))
     }
 
     /// One thread where another would take longer to begin than what it could do; `nil` for as many as there are processors.
     private static func threads(for count: Int) -> Int? { count < 256 ? 1 : nil }
 
-    /// Makes the tree in the empty directory `top`, which stays writable itself.
+    /// Makes the tree in `top`, that of the staging directory, which stays writable itself.
     func materialize(in top: Descriptor) throws {
+        try settle()
         let children = Children(nodes)
         // A list rather than recursion: an image chooses the depth.
         let queue = WorkQueue([0])
@@ -78,6 +85,34 @@ final class Materializer: @unchecked Sendable {
             let directory = try top.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
             try directory.setMode(UInt32(mode))
             try directory.setTimes(StoreLayout.modificationTime)
+        }
+    }
+
+    /// Finds out what is where it belongs, and takes away what is not.
+    private func settle() throws {
+        var made: [TreePath: Bool] = [:]
+        for path in staging.homes { made[path] = false }
+        for number in nodes.indices {
+            let (path, node) = nodes[number]
+            switch node.kind {
+            case .directory:
+                guard made[path] != nil else { continue }
+                made[path] = true
+                isThere[number] = true
+            case .file(let id):
+                let content = staging[id]
+                guard content.isInTree, staging.path(of: id) == path else { continue }
+                // An object's other name has what the object has.
+                guard content.isStaged || content.finishedMode == node.storedMode && node.attributes.isEmpty
+                else { continue }
+                isThere[number] = true
+                owners[content.file] = Int32(number)
+            case .symlink: break
+            }
+        }
+        try staging.takeOut { owners[$0.file] >= 0 }
+        for path in staging.homes.reversed() where made[path] == false {
+            try staging.directory.removeDirectory(Staging.name(of: path))
         }
     }
 
@@ -117,7 +152,7 @@ final class Materializer: @unchecked Sendable {
             let childNode = nodes.node(at: child)
             switch childNode.kind {
             case .directory:
-                try directory.makeDirectory(name, mode: 0o700)
+                if !isThere[child] { try directory.makeDirectory(name, mode: 0o700) }
                 directories.append(child)
             case .symlink(let target):
                 try directory.makeSymlink(name, target: target)
@@ -139,6 +174,12 @@ final class Materializer: @unchecked Sendable {
         return directories
     }
 
+    /// The contents of a node that is a file.
+    private func content(of number: Int32) -> ContentID? {
+        guard case .file(let id) = nodes.node(at: Int(number)).kind else { return nil }
+        return id
+    }
+
     /// The key of a node that is a file.
     private func key(of number: Int32) -> ObjectKey? {
         let node = nodes.node(at: Int(number))
@@ -151,13 +192,11 @@ final class Materializer: @unchecked Sendable {
     }
 
     /// The name that a source has in the staging directory; `nil` for an object of the store.
-    private func stagedName(_ source: Source, in part: Part) -> String? {
+    private func stagedName(_ source: Source, in part: Part) -> Bytes? {
         switch source.origin {
         case .object: return nil
-        case .copy(let number): return "copy-\(part.number)-\(number)"
-        case .content:
-            guard case .file(let id) = nodes.node(at: Int(source.node)).kind else { return nil }
-            return staging.fileName(of: id)
+        case .copy(let number): return Bytes("copy-\(part.number)-\(number)".utf8)
+        case .content: return content(of: source.node).map(staging.fileName)
         }
     }
 
@@ -188,23 +227,34 @@ final class Materializer: @unchecked Sendable {
         try inParallel(parts, threads: Self.threads(for: count)) { try self.commit($0) }
     }
 
-    /// Moves objects of directories that no other thread fills.
-    ///
-    /// The kernel lets one thread at a time rename files across directories, so each gets its new name and then loses the
-    /// old one.
+    /// Gives objects of directories that no other thread fills their names.
     private func commit(_ part: Part) throws {
         var directories = directories
         for object in part.made {
             guard let key = key(of: object.node), let staged = stagedName(object, in: part) else { continue }
             let path = key.path(number: Int(object.number))
             if directories.insert(key.directoryName).inserted { try objects.makeDirectory(key.directoryName) }
-            do {
+            let isInTree = content(of: object.node).map { staging[$0].isInTree } ?? false
+            if case .content = object.origin, isInTree {
+                // It keeps its name in the tree, and has few others.
                 try staging.directory.link(staged, to: objects, as: path)
-                try staging.directory.unlink(staged)
-            } catch let error as SystemError where error.code == EMLINK {
-                // It has all the names that it can have.
-                try staging.directory.rename(staged, to: objects, as: path)
+            } else {
+                try move(staged, to: path)
             }
+        }
+    }
+
+    /// Makes an object of a file that nothing else needs.
+    ///
+    /// The kernel lets one thread at a time rename files across directories, so it gets its new name and then loses the old
+    /// one.
+    private func move(_ name: Bytes, to path: String) throws {
+        do {
+            try staging.directory.link(name, to: objects, as: path)
+            try staging.directory.unlink(name)
+        } catch let error as SystemError where error.code == EMLINK {
+            // It has all the names that it can have.
+            try staging.directory.rename(name, to: objects, as: path)
         }
     }
 
@@ -226,12 +276,21 @@ final class Materializer: @unchecked Sendable {
     ) throws {
         guard staging[id].size > 0 else {
             // Never linked: an empty file saves nothing, and would be the first to run out of links.
-            let file = try directory.makeFile(name)
-            return try finish(file, node)
+            return try finish(
+                isThere[number] ? directory.open(beneath: name) : directory.makeFile(name), node)
         }
+        // Another name of an object.
+        if isThere[number], !staging[id].isStaged { return }
         let key = key(of: node, id)
         let part = part(of: key)
         var source = try source(of: key, in: part, number: 0, Int32(number), node, id)
+        if isThere[number] {
+            // What claimed it has the same key.
+            let file = Int32(staging[id].file)
+            if part.monitor.withLock({ part.claimed.contains(file) }) { return }
+            // The store has it by now, or another of the image's files became the same.
+            try directory.unlink(name)
+        }
         while true {
             do {
                 if let staged = stagedName(source, in: part) {
@@ -255,9 +314,8 @@ final class Materializer: @unchecked Sendable {
         of key: ObjectKey, in part: Part, number: Int32, _ place: Int32, _ node: Tree.Node, _ id: ContentID
     ) throws -> Source {
         let hash = UInt32(truncatingIfNeeded: key.hashValue)
-        if let known = part.monitor.withLock({ known(key, hash, in: part) }), known.source.number >= number {
-            return known.source
-        }
+        let used = try part.monitor.withLock { try use(key, hash, in: part) }
+        if let used, used.number >= number { return used }
         // Nobody is kept waiting for the disk: two threads may look for the same object.
         let isThere =
             try directories.contains(key.directoryName)
@@ -273,7 +331,7 @@ final class Materializer: @unchecked Sendable {
             if let known {
                 part.sources[Int(known.place)].source = source
             } else {
-                part.sources.append((source, hash))
+                part.sources.append((source, hash, 1))
                 let sources = part.sources
                 part.table.insert(Int32(sources.count - 1), hash: hash) { sources[Int($0)].hash }
             }
@@ -285,10 +343,31 @@ final class Materializer: @unchecked Sendable {
         return source
     }
 
+    /// Files that ask for a file of the tree before it gets another name for its object, while it can have one more.
+    private static let spareAfter: Int32 = 1000
+
+    /// The last source of a key, for one file more; `nil` where there is none yet.
+    private func use(_ key: ObjectKey, _ hash: UInt32, in part: Part) throws -> Source? {
+        guard let (place, source) = known(key, hash, in: part) else { return nil }
+        part.sources[Int(place)].uses += 1
+        guard case .content = source.origin, part.sources[Int(place)].uses == Self.spareAfter,
+            let id = content(of: source.node), staging[id].isInTree
+        else { return source }
+        part.copies += 1
+        var spare = source
+        spare.origin = .copy(number: part.copies)
+        let made = part.made.firstIndex { $0.node == source.node && $0.number == source.number }
+        guard let made, let name = stagedName(spare, in: part) else { return source }
+        try staging.directory.link(staging.fileName(of: id), to: staging.directory, as: name)
+        part.made[made] = spare
+        part.sources[Int(place)].source = spare
+        return spare
+    }
+
     /// The last source of a key, and its place; `nil` where there is none yet.
     private func known(_ key: ObjectKey, _ hash: UInt32, in part: Part) -> (place: Int32, source: Source)? {
         let place = part.table.find(hash) { place in
-            let (source, itsHash) = part.sources[Int(place)]
+            let (source, itsHash, _) = part.sources[Int(place)]
             return itsHash == hash && self.key(of: source.node) == key
         }
         return place.map { ($0, part.sources[Int($0)].source) }
@@ -296,7 +375,7 @@ final class Materializer: @unchecked Sendable {
 
     /// A staged file that becomes a new object, and whether it is what it will be in the store.
     private func claim(_ id: ContentID, for node: Tree.Node, in part: Part) throws -> (Source.Origin, Bool) {
-        if staging[id].isStaged, part.claimed.insert(Int32(staging[id].file)).inserted {
+        if staging[id].isStaged, isFor(node, id), part.claimed.insert(Int32(staging[id].file)).inserted {
             let isFinished = node.attributes.isEmpty && staging[id].finishedMode == node.storedMode
             return (.content, isFinished)
         }
@@ -305,6 +384,12 @@ final class Materializer: @unchecked Sendable {
         let copy = try staging.directory.open(beneath: staged, flags: O_WRONLY | O_CREAT | O_EXCL)
         try copy.append(contentsOf: staging.open(id))
         return (.copy(number: part.copies), false)
+    }
+
+    /// Whether a content's file may become what a node needs: one that has another node's place, only what that needs.
+    private func isFor(_ node: Tree.Node, _ id: ContentID) -> Bool {
+        let owner = owners[staging[id].file]
+        return owner < 0 || key(of: owner) == key(of: node, id)
     }
 
     private func finish(_ file: Descriptor, _ node: Tree.Node) throws {

@@ -47,15 +47,15 @@ extension Store {
             // Nobody may write into a directory that is going to be removed.
             defer { _ = try? manifest.value() }
 
-            try area.directory.makeDirectory("tree", mode: 0o755, existing: false)
-            let top = try area.directory.directory(beneath: "tree")
+            let staging = area.staging.directory
+            let top = try staging.directory(beneath: Staging.treeName)
             let objects = try root.directory(beneath: StoreLayout.Name.objects)
             let materializer = try Materializer(nodes, staging: area.staging, objects: objects)
             try materializer.materialize(in: top)
             if let label {
                 var labelling = TreeLabelling(
                     temporary: try temporary(), own: try materializer.newInodes(), label: label)
-                try labelling.giveAll(to: Bytes("tree".utf8), in: area.directory)
+                try labelling.giveAll(to: Staging.name(of: .root), in: staging)
             }
             let uses: [ObjectUse]
             (metadata, uses) = try manifest.value()
@@ -114,10 +114,10 @@ extension Store {
                 undo.append { try? aliases.unlink(alias.name) }
             }
             try setAside(base, in: trees, as: "old-tree", area.directory)
-            try area.directory.rename("tree", to: trees, as: base)
+            try area.staging.directory.rename(Staging.treeName, to: trees, as: base)
             undo.append {
                 try? top.setMode(0o755)
-                try? trees.rename(base, to: area.directory, as: "tree")
+                try? trees.rename(base, to: area.staging.directory, as: Staging.treeName)
             }
             // Only now: to move a directory, its owner must be able to write to it.
             try top.setMode(UInt32(mode))

@@ -112,7 +112,8 @@ public final class TreeBuilder: TreeSink {
         let isVariable = [".pyc", ".jar"].contains { place.bytes.suffix(4).elementsEqual($0.utf8) }
         let open = OpenFile(
             path: place, mode: mode & 0o777, attributes: kept,
-            content: try writer.begin(mode: mode & 0o555, attributes: kept, isVariable: isVariable))
+            content: try writer.begin(
+                at: place, mode: mode & 0o555, attributes: kept, isVariable: isVariable))
         current = open
         if let size, size > ContentBatch.fileLimit { open.large = try writer.spill(open.content, size: size) }
     }

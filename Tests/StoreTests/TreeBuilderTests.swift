@@ -104,7 +104,7 @@ import Testing
         }
         try builder.finish()
         #expect(area.staging.contents.count == 8)
-        #expect(try area.staging.directory.directory(beneath: "0").list().count == 8)
+        #expect(try area.staging.directory.directory(beneath: Staging.treeName).list().count == 8)
         #expect(builder.tree["plain-a"]?.kind == builder.tree["plain-b"]?.kind)
         #expect(builder.tree["script-a"]?.kind != builder.tree["script-b"]?.kind)
     }
@@ -150,9 +150,7 @@ import Testing
     @Test func whatCannotBeWrittenIsToldAtTheEndAtTheLatest() throws {
         for number in 0..<600 { try builder.file(try TreePath(parsing: "f\(number)".utf8), "\(number)") }
         // The directory goes in which the next files are to be made.
-        for name in ["0", "1", "2"] where try area.staging.directory.status(of: name) != nil {
-            try area.staging.directory.removeTree(name)
-        }
+        try area.staging.directory.removeTree(Staging.treeName)
         #expect(throws: SystemError.self) {
             for number in 600..<5000 {
                 try builder.file(try TreePath(parsing: "f\(number)".utf8), "\(number)")
