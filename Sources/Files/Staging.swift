@@ -186,11 +186,11 @@ public final class Staging {
     /// Directories of the tree that were made, each after the one that it is in.
     public private(set) var homes: [TreePath] = []
     private var homeNumbers: [TreePath: Int32] = [:]
-    /// The directory that a place was asked for in last: the next is in the same, mostly. -1 where it could not be made.
+    /// The directory that a place was asked for in last, for the next is in the same, mostly; -1 where it could not be made.
     private var recentHome: (path: TreePath, number: Int32)?
     private var names = TextStore()
 
-    /// Where a file at a path of the tree can be made: its directory is there. `nil` where a file is in the way.
+    /// Where a file at a path of the tree can be made, in a directory that is there; `nil` where a file is in the way.
     public func place(at path: TreePath) throws -> Place? {
         if let recentHome, path.isChild(of: recentHome.path) {
             return recentHome.number < 0 ? nil : Place(home: recentHome.number, path: path)
