@@ -25,7 +25,7 @@ struct SegmentedArray<Element: Sendable>: Sendable {
     }
 
     subscript(index: Int) -> Element {
-        get { segments[index >> Self.shift][index & (Self.length - 1)] }
+        _read { yield segments[index >> Self.shift][index & (Self.length - 1)] }
         _modify { yield &segments[index >> Self.shift][index & (Self.length - 1)] }
     }
 }

@@ -114,8 +114,8 @@ public final class Staging {
 
     /// The content of an identifier that this staging area gave out.
     public private(set) subscript(id: ContentID) -> Content {
-        get { known[Int(places[id.number])] }
-        set { known[Int(places[id.number])] = newValue }
+        _read { yield known[Int(places[id.number])] }
+        _modify { yield &known[Int(places[id.number])] }
     }
 
     /// The computation of the digest of a content's bytes as they came, at every step; empty where it was not kept.

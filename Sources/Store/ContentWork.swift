@@ -111,8 +111,8 @@ final class ContentWork: @unchecked Sendable {
     private var waitingSize = 0
 
     /// Bytes that wait at most, and files that are open meanwhile, and what else waits to be registered after them.
-    private static let waitingSizeLimit = 48 << 20
-    private static let waitingCountLimit = 64
+    private static let waitingSizeLimit = 96 << 20
+    private static let waitingCountLimit = 128
     private static let waitingLimit = 4096
 
     /// Takes a file whose bytes are all in the staging directory, and are not hashed.
