@@ -141,5 +141,26 @@ public enum Schema {
             name:
                 "where images were; manifests may have no source listing, and registrations beside metadata",
             sql: "ALTER TABLE package ADD COLUMN location TEXT;"),
+        Migration(
+            name: "the packages of a generation in one row; which of them caches for desktops are made from",
+            sql: """
+                CREATE TABLE generation_list (
+                    profile TEXT NOT NULL,
+                    number INTEGER NOT NULL,
+                    base_names TEXT NOT NULL,
+                    cache_sources TEXT,
+                    PRIMARY KEY (profile, number),
+                    FOREIGN KEY (profile, number) REFERENCES generation (profile, number) ON DELETE CASCADE
+                ) STRICT;
+                DROP INDEX generation_package_by_name;
+                INSERT INTO generation_list (profile, number, base_names)
+                SELECT profile, number, json_group_array(base_name)
+                FROM (SELECT * FROM generation_package ORDER BY profile, number, position)
+                GROUP BY profile, number;
+                DROP TABLE generation_package;
+                CREATE VIEW generation_package AS
+                SELECT profile, number, key AS position, value AS base_name
+                FROM generation_list CROSS JOIN json_each(base_names);
+                """),
     ]
 }

@@ -64,7 +64,7 @@ extension Descriptor {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 8)
         defer { buffer.deallocate() }
         while true {
-            let count = try directory.forEachNewEntry(buffer) { child, type in
+            let count = try directory.forEachNewEntry(buffer) { child, type, _ in
                 if type != UInt8(DT_DIR), try directory.remove(child, flags: 0) { return }
                 if depth >= Self.deepest, try directory.moveUp(child, to: top, addingTo: queue) { return }
                 if let below = try directory.openToEmpty(child) {
@@ -86,11 +86,12 @@ extension Descriptor {
     /// Bytes of an entry as getdents64(2) gives it, at most: 19, a name, and what aligns it.
     private static let longestEntry = 280
 
-    /// Calls `body` with some names in this directory, which nobody else lists, and their types.
+    /// Calls `body` with some names in this directory, which nobody else lists, their types and inodes.
     ///
     /// - Returns: Bytes of the buffer that were filled; 0 at the end.
     private func forEachNewEntry(
-        _ buffer: UnsafeMutableRawBufferPointer, _ body: (UnsafePointer<CChar>, UInt8) throws -> Void
+        _ buffer: UnsafeMutableRawBufferPointer,
+        _ body: (UnsafePointer<CChar>, UInt8, UInt64) throws -> Void
     ) throws -> Int {
         guard let start = buffer.baseAddress else { return 0 }
         let count = sxs_getdents(number, start, UInt(buffer.count))
@@ -101,9 +102,10 @@ extension Descriptor {
             let length = Int(buffer.load(fromByteOffset: offset + 16, as: UInt16.self))
             let name = (start + offset + 19).assumingMemoryBound(to: CChar.self)
             let type = buffer[offset + 18]
+            let inode = buffer.load(fromByteOffset: offset, as: UInt64.self)
             offset += length
             let isItself = name[0] == 0x2e && (name[1] == 0 || name[1] == 0x2e && name[2] == 0)
-            if !isItself { try body(name, type) }
+            if !isItself { try body(name, type, inode) }
         }
         return Int(count)
     }
@@ -175,25 +177,19 @@ extension Descriptor {
         // A second description: the offset of this one is not disturbed.
         let copy = openat(number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard copy >= 0 else { throw SystemError("open directory", path) }
-        guard let stream = fdopendir(copy) else {
-            close(copy)
-            throw SystemError("list", path)
-        }
-        defer { closedir(stream) }
-        // Source: readdir(3); d_name is the last member, ended by a NUL.
-        guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { return }
-        while true {
-            sxs_set_errno(0)
-            guard let entry = readdir(stream) else {
-                guard errno == 0 else { throw SystemError("list", path) }
-                return
-            }
-            let name = UnsafeRawPointer(entry) + offset
-            let length = strlen(name.assumingMemoryBound(to: CChar.self))
-            let bytes = UnsafeRawBufferPointer(start: name, count: length)
-            if bytes[0] == 0x2e, length == 1 || (length == 2 && bytes[1] == 0x2e) { continue }
-            try body(bytes, entry.pointee.d_type, UInt64(entry.pointee.d_ino))
-        }
+        try Descriptor(taking: copy, path: path).forEachEntryOnce(body)
+    }
+
+    /// The same for a directory that was just opened, and that nobody else lists: it is not opened again.
+    func forEachEntryOnce(_ body: (UnsafeRawBufferPointer, UInt8, UInt64) throws -> Void) throws {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 << 10, alignment: 8)
+        defer { buffer.deallocate() }
+        while try forEachNewEntry(
+            buffer,
+            { name, type, inode in
+                try body(UnsafeRawBufferPointer(start: name, count: strlen(name)), type, inode)
+            }) > 0
+        {}
     }
 
     /// Bytes that can still be written on this file system, by others than its administrator.

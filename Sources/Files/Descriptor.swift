@@ -328,6 +328,15 @@ extension Descriptor {
         return result
     }
 
+    /// The same of a directory that was just opened, in no order: it is not opened again, and can be listed once.
+    public func listOnce() throws -> [Listed] {
+        var result: [Listed] = []
+        try forEachEntryOnce { name, type, inode in
+            result.append(Listed(name: Array(name), inode: inode, type: type))
+        }
+        return result
+    }
+
     /// What the names of directories begin with that are moved aside while much is removed.
     static let asidePrefix = ".removed."
 

@@ -12,6 +12,8 @@ struct DesktopFiles {
     private let store: Store
     /// The generation's packages, those that win over others first.
     private let packages: [GenerationPackage]
+    /// Base names of packages that may have files of their own for the caches of all.
+    let cacheSources: Set<String>
     /// By path below `usr/share`: the package that shows it.
     private var owners: [TreePath: GenerationPackage] = [:]
     /// By command: the package that shows it.
@@ -28,9 +30,19 @@ struct DesktopFiles {
     /// Files that are made for all packages of a generation: one package's own would hide the others.
     private static let caches = ["gschemas.compiled", "icon-theme.cache", "mimeinfo.cache"]
 
-    init(of packages: [GenerationPackage], session: Session, store: Store) {
+    private static let schemas: TreePath = "usr/share/glib-2.0/schemas"
+    private static let types: TreePath = "usr/share/mime/packages"
+
+    /// Looks at the packages of a generation.
+    ///
+    /// - Parameter parent: The generation that it is made from, of which much is known.
+    init(
+        of packages: [GenerationPackage], parent: Generation?, session: Session, store: Store
+    ) throws {
         self.session = session
         self.store = store
+        cacheSources = try store.cacheSources(
+            in: [Self.schemas, Self.types], among: packages.map(\.baseName), like: parent)
         self.packages = packages.filter(\.isPreferred) + packages.filter { !$0.isPreferred }
         for package in self.packages.reversed() {
             for command in package.exposure.commands { commandOwners[command.name] = package.baseName }
@@ -141,11 +153,11 @@ struct DesktopFiles {
     /// The caches that a generation needs, with what they are made from.
     private func caches(_ shown: [TreePath]) throws -> [DesktopCache] {
         var caches: [DesktopCache] = []
-        let schemas = try gather("usr/share/glib-2.0/schemas") { name in
+        let schemas = try gather(Self.schemas) { name in
             [".gschema.xml", ".enums.xml", ".gschema.override"].contains { name.hasSuffix($0) }
         }
         if !schemas.isEmpty { caches.append(.schemas(schemas)) }
-        let types = try gather("usr/share/mime/packages") { $0.hasSuffix(".xml") }
+        let types = try gather(Self.types) { $0.hasSuffix(".xml") }
         if !types.isEmpty {
             caches.append(.types(types.map { ("packages/" + $0.name, $0.target) }))
         }
@@ -184,8 +196,7 @@ struct DesktopFiles {
     ) throws -> [DesktopCache.Input] {
         var found: [String: String] = [:]
         // Of a thousand packages few have any: no other tree is opened.
-        let candidates = try store.mayHave(directory, among: packages.map(\.baseName))
-        for package in packages.reversed() where candidates.contains(package.baseName) {
+        for package in packages.reversed() where cacheSources.contains(package.baseName) {
             let top = try store.tree(of: package.baseName)
             guard try top.status(of: directory.bytes) != nil else { continue }
             for entry in try top.open(beneath: directory.bytes, flags: O_RDONLY | O_DIRECTORY).list() {

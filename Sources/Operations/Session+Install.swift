@@ -244,11 +244,14 @@ extension Session {
     ) throws -> Generation {
         try installProgram(in: store)
         let shown = try members.map { try withEarlierCommands($0.shown, in: store) }
+        let desktop = try DesktopFiles(
+            of: shown, parent: parent.flatMap { try store.generation($0, of: profile) }, session: self,
+            store: store)
         return try store.makeGeneration(
             profile: profile, packages: shown, parent: parent,
-            files: DesktopFiles(of: shown, session: self, store: store).files()
-                + ServiceFiles(of: shown, session: self, store: store).files(),
-            extensions: extensions, command: command, host: host, preparedOn: preparedOn)
+            files: desktop.files() + ServiceFiles(of: shown, session: self, store: store).files(),
+            extensions: extensions, cacheSources: desktop.cacheSources.sorted(), command: command,
+            host: host, preparedOn: preparedOn)
     }
 
     /// What is kept of the host in a generation; nothing where it has no os-release that can be read, for only a

@@ -6,17 +6,10 @@ public import StoreLayout
 private struct ParentGeneration {
     let directory: Descriptor
     private let packages: [String: GenerationPackage]
-    /// What the index has of it, in its order.
-    let registered: [Registered]
+    /// Those of its packages that are registered.
+    let registered: Set<String>
 
-    /// A package of the index's rows of a generation.
-    struct Registered {
-        let baseName: String
-        /// Whether it has rows of its own.
-        let isKnown: Bool
-    }
-
-    init(_ directory: Descriptor, registered: [Registered]) throws {
+    init(_ directory: Descriptor, registered: Set<String>) throws {
         self.directory = directory
         self.registered = registered
         packages = Dictionary(
@@ -56,6 +49,7 @@ extension Store {
     ///   - parent: The generation it is made from.
     ///   - files: What it shows besides its packages' links, or in place of one.
     ///   - extensions: What is merged over `/usr` while it is the active one.
+    ///   - cacheSources: What ``cacheSources(in:among:like:)`` found; `nil` where nobody asked.
     ///   - command: The command that makes it.
     ///   - host: What the os-release of the host it is made for says.
     ///   - preparedOn: Where that is another than it is made on: what that one's says. Such a generation stays though nobody
@@ -63,8 +57,8 @@ extension Store {
     /// - Throws: ``StoreError/collision(path:owners:)`` and others, before anything is changed.
     public func makeGeneration(
         profile: ProfileName, packages: [GenerationPackage], parent: Int?, files: [GenerationFile] = [],
-        extensions: [GenerationExtension] = [], command: String, host: [String: String] = [:],
-        preparedOn: [String: String]? = nil
+        extensions: [GenerationExtension] = [], cacheSources: [String]? = nil, command: String,
+        host: [String: String] = [:], preparedOn: [String: String]? = nil
     ) throws -> Generation {
         try withWriterLock(command: command) {
             if let wrong = extensions.first(where: { !$0.isValid }) {
@@ -105,7 +99,7 @@ extension Store {
                 // The directory may get to the disk later: see `lostGeneration(of:)`. The switch waits for it.
                 if preparedOn != nil { try directory.synchronize() }
                 try database.transaction {
-                    try insert(generation, packages.map(\.baseName), like: old?.registered)
+                    try insert(generation, packages.map(\.baseName), cacheSources: cacheSources)
                 }
             } catch {
                 // The reason for undoing is what is reported; what stays is adopted by the next writer.
@@ -118,21 +112,18 @@ extension Store {
 
     private func parentGeneration(_ number: Int, of profile: ProfileName) throws -> ParentGeneration {
         let sql = """
-            SELECT base_name, package.id FROM generation_package LEFT JOIN package USING (base_name)
-            WHERE profile = ? AND number = ? ORDER BY position
+            SELECT base_name FROM generation_package CROSS JOIN package USING (base_name)
+            WHERE profile = ? AND number = ?
             """
-        let registered = try database.query(sql, [.text(profile.text), .integer(number)]) { row in
-            ParentGeneration.Registered(baseName: row.text(0), isKnown: row.optionalInteger(1) != nil)
-        }
-        return try ParentGeneration(generationDirectory(number, of: profile), registered: registered)
+        let registered = try database.query(sql, [.text(profile.text), .integer(number)]) { $0.text(0) }
+        return try ParentGeneration(generationDirectory(number, of: profile), registered: Set(registered))
     }
 
     /// Refuses packages that are not in the index; those of the parent were asked for in one query.
     private func checkAreRegistered(
         _ packages: [GenerationPackage], beside parent: ParentGeneration?
     ) throws {
-        let known = Set(parent?.registered.filter(\.isKnown).map(\.baseName) ?? [])
-        for package in packages where !known.contains(package.baseName) {
+        for package in packages where parent?.registered.contains(package.baseName) != true {
             guard try self.package(baseName: package.baseName) != nil else {
                 throw StoreError.unknownPackage(package.baseName)
             }
@@ -170,57 +161,43 @@ extension Store {
 
     /// Enters a generation into the index; part of a transaction.
     ///
+    /// All its packages are one row: a row for each, and an entry of an index by name, had a change of one write into a page
+    /// for nearly each of the others.
+    ///
     /// - Parameters:
     ///   - packages: Base names of its packages, in their order.
-    ///   - parent: The rows of its parent: those that begin and end it alike are copied in the index.
-    private func insert(
-        _ generation: Generation, _ packages: [String], like parent: [ParentGeneration.Registered]?
-    ) throws {
-        let profile = DatabaseValue.text(generation.profile.text)
+    ///   - cacheSources: Those of them that caches for desktops are made from; `nil` where that is not known.
+    func insert(_ generation: Generation, _ packages: [String], cacheSources: [String]? = nil) throws {
+        let key = [DatabaseValue.text(generation.profile.text), .integer(generation.number)]
         // One of this number may have been deleted a moment ago.
-        try database.run(
-            "DELETE FROM deleted_generation WHERE profile = ? AND number = ?",
-            [profile, .integer(generation.number)])
+        try database.run("DELETE FROM deleted_generation WHERE profile = ? AND number = ?", key)
         try database.run(
             "INSERT INTO generation (profile, number, parent, created, command) VALUES (?, ?, ?, ?, ?)",
-            [
-                profile, .integer(generation.number), .optional(generation.parent),
-                .integer(generation.created), .text(generation.command),
-            ])
-        let old = parent ?? []
-        let least = min(old.count, packages.count)
-        let first = (0..<least).first { old[$0].baseName != packages[$0] } ?? least
-        let last =
-            (0..<(least - first)).first {
-                old[old.count - 1 - $0].baseName != packages[packages.count - 1 - $0]
-            } ?? least - first
-        let copy = { (from: Int, count: Int, place: Int) in
-            guard count > 0 else { return }
-            // A row costs a third of what it costs when its name goes through here.
-            let sql = """
-                INSERT INTO generation_package (profile, number, position, base_name)
-                SELECT profile, ?, position + ?, base_name FROM generation_package
-                WHERE profile = ? AND number = ? AND position >= ? AND position < ?
-                """
-            try self.database.run(
-                sql,
-                [
-                    .integer(generation.number), .integer(place - from), profile,
-                    .optional(generation.parent), .integer(from), .integer(from + count),
-                ])
-        }
-        try copy(0, first, 0)
-        for position in first..<(packages.count - last) {
-            try database.run(
-                "INSERT INTO generation_package (profile, number, position, base_name) VALUES (?, ?, ?, ?)",
-                [profile, .integer(generation.number), .integer(position), .text(packages[position])])
-        }
-        try copy(old.count - last, last, packages.count - last)
+            key + [.optional(generation.parent), .integer(generation.created), .text(generation.command)])
+        try database.run(
+            "INSERT INTO generation_list (profile, number, base_names, cache_sources) VALUES (?, ?, ?, ?)",
+            key + [.text(Self.jsonList(packages)), .optional(cacheSources.map(Self.jsonList))])
     }
 
-    /// Enters a generation that has no rows to copy.
-    func insert(_ generation: Generation, _ packages: [String]) throws {
-        try insert(generation, packages, like: nil)
+    /// Texts as SQLite reads them again with `json_each`.
+    static func jsonList(_ texts: [String]) -> String {
+        var list: Bytes = [UInt8(ascii: "[")]
+        list.reserveCapacity(texts.count * 64 + 2)
+        for text in texts {
+            if list.count > 1 { list.append(UInt8(ascii: ",")) }
+            list.append(UInt8(ascii: "\""))
+            for byte in text.utf8 {
+                switch byte {
+                case UInt8(ascii: "\""), UInt8(ascii: "\\"): list += [UInt8(ascii: "\\"), byte]
+                // Only what a damaged file has instead of a name.
+                case 0..<0x20: list += "\\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8
+                default: list.append(byte)
+                }
+            }
+            list.append(UInt8(ascii: "\""))
+        }
+        list.append(UInt8(ascii: "]"))
+        return String(decoding: list, as: UTF8.self)
     }
 
     // MARK: - Files of a generation

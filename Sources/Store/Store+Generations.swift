@@ -115,7 +115,7 @@ extension Store {
     /// Names and versions of a generation's packages, by base name; those that are not registered are left out.
     public func names(of generation: Generation) throws -> [String: (name: String, version: String)] {
         let sql = """
-            SELECT base_name, name, version FROM generation_package JOIN package USING (base_name)
+            SELECT base_name, name, version FROM generation_package CROSS JOIN package USING (base_name)
             WHERE profile = ? AND number = ?
             """
         let key: [DatabaseValue] = [.text(generation.profile.text), .integer(generation.number)]

@@ -88,36 +88,24 @@ extension Store {
             profiles.append(profile.text)
             active.append(try currentNumber(of: profile))
         }
-        let numbers = Dictionary(uniqueKeysWithValues: profiles.enumerated().map { ($1, $0) })
-        let enter = { (name: UnsafeRawBufferPointer, profile: Int, number: Int, count: Int) in
+        let enter = { (name: UnsafeRawBufferPointer, profile: Int, number: Int) in
             // A generation may list what a crash or a hand removed.
             guard let index = names.number(of: name) else { return }
             let isActive = active[profile] == number
-            keepers[index].count += count
+            keepers[index].count += 1
             // The active one says most.
-            if keepers[index].count == count || isActive && !keepers[index].isActive {
+            if keepers[index].count == 1 || isActive && !keepers[index].isActive {
                 keepers[index].profile = profile
                 keepers[index].number = number
                 keepers[index].isActive = isActive
             }
         }
-        if gone.isEmpty {
-            let sql = """
-                SELECT base_name, profile, max(number), count(DISTINCT number) FROM generation_package
-                GROUP BY base_name, profile
-                """
-            try database.forEach(sql) {
-                guard let profile = numbers[$0.text(1)] else { return }
-                enter($0.textBytes(0), profile, $0.integer(2), $0.integer(3))
-            }
-        } else {
-            let isGone = Set(gone.map { "\($0.number) \($0.profile)" })
-            let sql =
-                "SELECT DISTINCT base_name, profile, number FROM generation_package ORDER BY number DESC"
-            try database.forEach(sql) { row in
-                guard let profile = numbers[row.text(1)], !isGone.contains("\(row.integer(2)) \(row.text(1))")
-                else { return }
-                enter(row.textBytes(0), profile, row.integer(2), 1)
+        let sql = "SELECT base_name, number FROM generation_package WHERE profile = ? ORDER BY number DESC"
+        for (index, profile) in profiles.enumerated() {
+            let isGone = Set(gone.lazy.filter { $0.profile.text == profile }.map(\.number))
+            try database.forEach(sql, [.text(profile)]) { row in
+                guard isGone.isEmpty || !isGone.contains(row.integer(1)) else { return }
+                enter(row.textBytes(0), index, row.integer(1))
             }
         }
         return (keepers, profiles)

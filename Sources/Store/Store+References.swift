@@ -28,27 +28,62 @@ extension Store {
         return place.map { stat($0, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR } ?? false
     }
 
-    /// Those of some store paths whose trees may have something at a path: names are followed, wherever links lead, and
-    /// nothing is opened.
+    /// Those of some store paths whose trees may have something at one of some paths: names are followed, wherever links
+    /// lead, and nothing is opened.
     ///
+    /// - Parameters:
+    ///   - paths: Where caches for desktops are made from files; the same in every call, for what is found is kept.
+    ///   - baseNames: The store paths.
+    ///   - generation: One of which that is known: it is not asked again.
     /// - Throws: ``StoreError/lostTree(baseName:place:source:)`` where a base does not have a tree.
-    public func mayHave(_ path: TreePath, among baseNames: [String]) throws -> Set<String> {
+    public func cacheSources(
+        in paths: [TreePath], among baseNames: [String], like generation: Generation?
+    ) throws -> Set<String> {
         let hasBases = try !bases().isEmpty
+        // What is in a base may be lost at any time, and is always asked for.
+        let known = hasBases ? nil : try generation.flatMap(knownCacheSources)
         var found: Set<String> = []
         var name = Array("\(StoreLayout.Name.store)/".utf8)
         let start = name.count
         for baseName in baseNames {
+            if let known, known.packages.contains(baseName) {
+                if known.sources.contains(baseName) { found.insert(baseName) }
+                continue
+            }
             name.removeSubrange(start...)
             name += baseName.utf8
             name.append(UInt8(ascii: "/"))
-            name += path.bytes
-            if try root.status(of: name) != nil {
+            let top = name.count
+            let isSource = try paths.contains { path in
+                name.removeSubrange(top...)
+                name += path.bytes
+                return try root.status(of: name) != nil
+            }
+            if isSource {
                 found.insert(baseName)
             } else if hasBases, try !isTreeThere(baseName) {
                 _ = try openTree(baseName)
             }
         }
         return found
+    }
+
+    /// The packages of a generation, and those of them that caches are made from; `nil` where that was not noted.
+    private func knownCacheSources(
+        of generation: Generation
+    ) throws -> (packages: Set<String>, sources: Set<String>)? {
+        let sql = """
+            SELECT value FROM generation_list CROSS JOIN json_each(cache_sources)
+            WHERE profile = ? AND number = ?
+            """
+        let key: [DatabaseValue] = [.text(generation.profile.text), .integer(generation.number)]
+        let isNoted = try database.query(
+            "SELECT cache_sources IS NOT NULL FROM generation_list WHERE profile = ? AND number = ?", key
+        ) { $0.integer(0) == 1 }.first
+        guard isNoted == true else { return nil }
+        return (
+            Set(try packageNames(of: generation)), Set(try database.query(sql, key) { $0.text(0) })
+        )
     }
 
     /// Opens the tree of a base name that is registered or was.

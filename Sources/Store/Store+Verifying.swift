@@ -117,10 +117,14 @@ extension Store {
                         return try contents.digest(of: file, status, buffer) == digest ? nil : .content
                     }
                 }
-                if case .success(let tree?) = tree, tree.pieces.isEmpty { examined.tree += tree.problems }
+                // What one thread does in one go is not handed to another.
+                if case .success(let tree?) = tree, tree.pieces.count <= 1 {
+                    for piece in tree.pieces { _ = tree.look(at: piece) }
+                    examined.tree += tree.problems
+                }
                 let begun = examined
                 results.withLock { $0[index] = tree.map { _ in begun } }
-                guard case .success(let tree?) = tree else { break }
+                guard case .success(let tree?) = tree, tree.pieces.count > 1 else { break }
                 for part in tree.pieces.reversed() { queue.add(.part(index, tree, part)) }
             case .part(let index, let tree, let range):
                 // What is known of one tree is dropped before that of many others is there.

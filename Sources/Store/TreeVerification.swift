@@ -97,20 +97,28 @@ final class TreeVerification: Sendable {
         directory entry: ListedEntry, in top: Descriptor, names: Set<Bytes>
     ) throws -> (isThere: Bool, problems: [TreeProblem]) {
         let isTop = entry.path.bytes.isEmpty
-        guard let status = isTop ? try top.status() : try top.status(of: entry.path.bytes) else {
-            return (false, [TreeProblem(path: entry.path, kind: .missing)])
+        let opened: Descriptor
+        do {
+            opened =
+                isTop
+                ? try top.directory(beneath: ".")
+                : try top.open(beneath: entry.path.bytes, flags: O_RDONLY | O_DIRECTORY)
+        } catch {
+            guard let status = isTop ? try top.status() : try top.status(of: entry.path.bytes) else {
+                return (false, [TreeProblem(path: entry.path, kind: .missing)])
+            }
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                return (false, [TreeProblem(path: entry.path, kind: .type)])
+            }
+            throw error
         }
-        guard status.st_mode & S_IFMT == S_IFDIR else {
-            return (false, [TreeProblem(path: entry.path, kind: .type)])
-        }
+        let status = try opened.status()
         var problems: [TreeProblem] = []
         func report(_ path: TreePath, _ kind: Problem.Kind) {
             problems.append(TreeProblem(path: path, kind: kind))
         }
         if status.st_mode & 0o7777 != mode_t(entry.mode) { report(entry.path, .mode) }
-        let opened =
-            isTop ? top : try top.open(beneath: entry.path.bytes, flags: O_RDONLY | O_DIRECTORY)
-        for child in try opened.list() where !names.contains(child.name) {
+        for child in try opened.listOnce() where !names.contains(child.name) {
             let path = entry.path.appending(child.name)
             report(path, Self.isBytecode(path, child.type) ? .bytecode : .extra)
         }

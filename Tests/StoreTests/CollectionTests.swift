@@ -344,7 +344,7 @@ import Testing
         let run = try Fixture.run(
             [
                 "python3", "-c",
-                "import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); d.executescript('DROP TABLE package_changes; DROP TABLE package_objects; DROP TABLE deleted_generation; DROP TABLE unfiled; ALTER TABLE package DROP COLUMN location'); d.execute('PRAGMA user_version=2'); d.commit()",
+                "import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); d.executescript('\(Fixture.earlierGenerations) DROP TABLE package_changes; DROP TABLE package_objects; DROP TABLE deleted_generation; DROP TABLE unfiled; ALTER TABLE package DROP COLUMN location'); d.execute('PRAGMA user_version=2'); d.commit()",
                 fixture.root + "/index.sqlite",
             ], output: fixture.path + "/output")
         #expect(run.status == 0, "\(run.text)")

@@ -20,6 +20,7 @@ import Testing
                     STRICT, WITHOUT ROWID;
                 INSERT INTO remote VALUES ('images', 'directory', '/srv/images'), ('b', 'directory', '/srv/a b');
                 DROP TABLE package_changes;
+                \(Fixture.earlierGenerations)
                 ALTER TABLE package DROP COLUMN location;
                 PRAGMA user_version = 5;
                 ''')

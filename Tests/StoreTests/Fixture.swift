@@ -19,6 +19,19 @@ final class Fixture {
         try? Descriptor.directory("/tmp").removeTree(String(path.dropFirst(5)))
     }
 
+    /// SQL that gives an index the tables of generations that it had before all packages of one were in one row.
+    static let earlierGenerations = """
+        DROP VIEW generation_package; \
+        CREATE TABLE generation_package (profile TEXT NOT NULL, number INTEGER NOT NULL, \
+        position INTEGER NOT NULL, base_name TEXT NOT NULL, PRIMARY KEY (profile, number, position), \
+        FOREIGN KEY (profile, number) REFERENCES generation (profile, number) ON DELETE CASCADE) \
+        STRICT, WITHOUT ROWID; \
+        INSERT INTO generation_package SELECT profile, number, key, value \
+        FROM generation_list, json_each(base_names); \
+        DROP TABLE generation_list; \
+        CREATE INDEX generation_package_by_name ON generation_package (base_name);
+        """
+
     func store() throws -> Store { try Store.open(root: root, forWriting: true) }
 
     /// Runs a program; its output and exit status.

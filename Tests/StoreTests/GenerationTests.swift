@@ -32,13 +32,64 @@ import Testing
     }
 
     @discardableResult
-    private func make(_ packages: [GenerationPackage], parent: Int? = nil) throws -> Generation {
+    private func make(
+        _ packages: [GenerationPackage], parent: Int? = nil, cacheSources: [String]? = nil
+    ) throws -> Generation {
         try store.withWriterLock(command: "test") {
             let made = try store.makeGeneration(
-                profile: mainProfile, packages: packages, parent: parent, command: "test")
+                profile: mainProfile, packages: packages, parent: parent, cacheSources: cacheSources,
+                command: "test")
             try store.activate(made.number, in: mainProfile)
             return made
         }
+    }
+
+    @Test func whatCachesAreMadeFromIsAskedOnceOfEachPackage() throws {
+        let paths: [TreePath] = ["usr/share/glib-2.0/schemas", "usr/share/mime/packages"]
+        let source = try store.add("source", exposure: Exposure()) { builder in
+            try builder.file("usr/share/mime/packages/x.xml", "x")
+        }.storePath
+        let packages = [
+            try package("a", commands: ["a"]), GenerationPackage(baseName: source, exposure: Exposure()),
+        ]
+        let names = packages.map(\.baseName)
+        #expect(try store.cacheSources(in: paths, among: names, like: nil) == [source])
+        let noted = try make(packages, cacheSources: [source])
+        // What is noted is not looked at again.
+        try store.root.directory(beneath: "store").removeTree(source)
+        #expect(try store.cacheSources(in: paths, among: names, like: noted) == [source])
+        #expect(try store.cacheSources(in: paths, among: [names[0]], like: noted).isEmpty)
+        #expect(try store.cacheSources(in: paths, among: names, like: nil).isEmpty)
+        // Another package is.
+        let other = try store.add("other", exposure: Exposure()) { builder in
+            try builder.file("usr/share/glib-2.0/schemas/x.gschema.xml", "x")
+        }.storePath
+        #expect(try store.cacheSources(in: paths, among: names + [other], like: noted) == [source, other])
+        // Of a generation of an older program nothing is noted.
+        let unknown = try make([packages[0]], parent: noted.number)
+        #expect(try store.cacheSources(in: paths, among: [other], like: unknown) == [other])
+    }
+
+    @Test func namesOfAGenerationsPackagesComeBackAsTheyWere() throws {
+        try make([try package("b", commands: ["b"]), try package("a", commands: ["a"])])
+        let generation = try #require(try store.currentGeneration(of: mainProfile))
+        #expect(
+            try store.packageNames(of: generation) == store.packages(of: generation).map(\.baseName))
+        #expect(try store.packageNames(of: generation).count == 2)
+        // As a damaged file may have them, which the next writer takes into the index.
+        let odd = ["a\"b", "back\\slash", "\u{1}\u{1f}\u{7f}", "é", ""]
+        let place = try store.root.directory(beneath: "profiles/default")
+        let next = try make([], parent: generation.number)
+        let lost = "generation-\(next.number + 1)"
+        try place.makeDirectory(lost)
+        let directory = try place.directory(beneath: lost)
+        let description = try place.open(beneath: "generation-\(next.number)/generation.json").readAll()
+        try directory.replaceFile("generation.json", contents: description)
+        try directory.replaceFile(
+            "packages", contents: ("sxs-packages 1\n" + odd.map { "package \($0)\n" }.joined()).utf8)
+        let last = try make([], parent: next.number)
+        let found = try #require(try store.generation(last.number - 1, of: mainProfile))
+        #expect(try store.packageNames(of: found) == odd)
     }
 
     @Test func whatNobodySwitchedToIsTakenBack() throws {

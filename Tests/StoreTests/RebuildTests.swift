@@ -191,6 +191,7 @@ import Testing
         let script = """
             import sqlite3, sys
             d = sqlite3.connect(sys.argv[1])
+            d.executescript("\(Fixture.earlierGenerations)")
             d.execute("DROP TABLE package_changes"); d.execute("DROP TABLE unfiled")
             d.execute("ALTER TABLE package DROP COLUMN location"); d.execute("PRAGMA user_version = 4"); d.commit()
             """
