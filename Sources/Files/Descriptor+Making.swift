@@ -13,11 +13,10 @@ extension Descriptor {
         return Descriptor(taking: result, path: path(of: name))
     }
 
-    /// Makes the directory `name`, which must not be there.
-    public func makeDirectory(_ name: Bytes, mode: UInt32) throws {
-        guard name.withCString({ mkdirat(number, $0, mode) }) == 0 else {
-            throw SystemError("create directory", path(of: name))
-        }
+    /// Makes the directory `name`; one that is there already is fine if `existing` is.
+    public func makeDirectory(_ name: Bytes, mode: UInt32, existing: Bool = false) throws {
+        guard name.withCString({ mkdirat(number, $0, mode) }) != 0 else { return }
+        guard existing, errno == EEXIST else { throw SystemError("create directory", path(of: name)) }
     }
 
     /// Makes a symbolic link.

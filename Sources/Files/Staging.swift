@@ -183,43 +183,79 @@ public final class Staging {
         public var name: Bytes { Staging.name(of: path) }
     }
 
-    /// Directories of the tree that were made, each after the one that it is in.
-    public private(set) var homes: [TreePath] = []
-    private var homeNumbers: [TreePath: Int32] = [:]
+    /// A directory of the tree, when files were first or again put into it.
+    private struct Home: Sendable {
+        let text: TextStore.Place
+        let length: UInt16
+        /// Whether it was made then.
+        let isNew: Bool
+    }
+
+    /// In this order; what is in a directory comes after it.
+    private var homes = SegmentedArray<Home>()
     /// The directory that a place was asked for in last, for the next is in the same, mostly; -1 where it could not be made.
     private var recentHome: (path: TreePath, number: Int32)?
     private var names = TextStore()
 
     /// Where a file at a path of the tree can be made, in a directory that is there; `nil` where a file is in the way.
     public func place(at path: TreePath) throws -> Place? {
-        if let recentHome, path.isChild(of: recentHome.path) {
-            return recentHome.number < 0 ? nil : Place(home: recentHome.number, path: path)
-        }
-        guard let parent = path.parent else { return nil }
-        let home = try makeHome(at: parent)
-        recentHome = (parent, home ?? -1)
-        return home.map { Place(home: $0, path: path) }
+        // The system takes no longer ones.
+        guard Self.name(of: path).count <= TreePath.longestPath, let parent = path.parent else { return nil }
+        if recentHome?.path != parent { recentHome = (parent, try makeHome(at: parent) ?? -1) }
+        guard let number = recentHome?.number, number >= 0 else { return nil }
+        return Place(home: number, path: path)
     }
 
-    /// Makes a directory of the tree, and those that it is in; `nil` where a file is in the way.
-    @discardableResult
-    public func makeHome(at path: TreePath) throws -> Int32? {
+    /// Makes the tree, with nothing in it.
+    public func makeTree() throws { _ = try makeHome(at: .root) }
+
+    /// Makes a directory of the tree, and those that it is in, as far as they are missing; `nil` where a file is in the way.
+    private func makeHome(at path: TreePath) throws -> Int32? {
         var missing: [TreePath] = []
         var next: TreePath? = path
-        while let path = next, homeNumbers[path] == nil {
-            missing.append(path)
-            next = path.parent
-        }
-        for path in missing.reversed() {
+        climbing: while let path = next {
             do {
                 try directory.makeDirectory(Self.name(of: path), mode: 0o700)
-            } catch let error as SystemError where [EEXIST, ENOTDIR].contains(error.code) {
-                return nil
+                add(path, isNew: true)
+                break
+            } catch let error as SystemError {
+                switch error.code {
+                case ENOENT:
+                    missing.append(path)
+                    next = path.parent
+                case EEXIST:
+                    let status = try directory.status(of: Self.name(of: path))
+                    guard let status, status.st_mode & S_IFMT == S_IFDIR else { return nil }
+                    if missing.isEmpty { add(path, isNew: false) }
+                    break climbing
+                case ENOTDIR: return nil
+                default: throw error
+                }
             }
-            homeNumbers[path] = Int32(homes.count)
-            homes.append(path)
         }
-        return homeNumbers[path]
+        for path in missing.reversed() {
+            try directory.makeDirectory(Self.name(of: path), mode: 0o700)
+            add(path, isNew: true)
+        }
+        return Int32(homes.count - 1)
+    }
+
+    private func add(_ home: TreePath, isNew: Bool) {
+        let text = home.bytes.withUnsafeBytes { names.add($0, UnsafeRawBufferPointer(start: nil, count: 0)) }
+        homes.append(Home(text: text, length: UInt16(home.bytes.count), isNew: isNew))
+    }
+
+    private func path(ofHome number: Int) -> TreePath {
+        let home = homes[number]
+        return TreePath(copying: names.bytes(home.text, count: Int(home.length)))
+    }
+
+    /// Removes directories of the tree for which `stays` is false; they are empty.
+    public func removeHomes(unless stays: (TreePath) -> Bool) throws {
+        for number in (0..<homes.count).reversed() where homes[number].isNew {
+            let path = path(ofHome: number)
+            if !stays(path) { try directory.removeDirectory(Self.name(of: path)) }
+        }
     }
 
     /// The path in ``directory`` of what is at a path of the tree.
@@ -233,7 +269,8 @@ public final class Staging {
     }
 
     private func setPlace(_ place: Place, of id: ContentID) {
-        let start = homes[Int(place.home)].bytes.isEmpty ? 0 : homes[Int(place.home)].bytes.count + 1
+        let length = Int(homes[Int(place.home)].length)
+        let start = length == 0 ? 0 : length + 1
         place.path.bytes.withUnsafeBytes { path in
             let name = UnsafeRawBufferPointer(rebasing: path[start...])
             self[id].name = names.add(name, UnsafeRawBufferPointer(start: nil, count: 0))
@@ -246,7 +283,8 @@ public final class Staging {
     public func path(of id: ContentID) -> TreePath? {
         let content = self[id]
         guard content.isInTree else { return nil }
-        return homes[Int(content.home)].appending(names.bytes(content.name, count: Int(content.nameLength)))
+        return path(ofHome: Int(content.home)).appending(
+            names.bytes(content.name, count: Int(content.nameLength)))
     }
 
     /// Makes numbered files of those in the tree for which `stays` is false.

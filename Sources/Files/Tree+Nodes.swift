@@ -50,6 +50,9 @@ extension Tree {
         /// Whether a directory is there.
         public func isDirectory(at index: Int) -> Bool { tree.isDirectory(order[index]) }
 
+        /// Whether a directory is at a path.
+        public func hasDirectory(_ path: TreePath) -> Bool { tree[path]?.kind == .directory }
+
         /// Calls `body` with a path's bytes.
         public func withPath<Result>(
             at index: Int, _ body: (UnsafeRawBufferPointer) throws -> Result

@@ -23,7 +23,7 @@ public final class ImportArea {
         (name, directory) = try temporary.makeHeldDirectory()
         try directory.makeDirectory("staging", mode: 0o700, existing: false)
         staging = Staging(try directory.directory(beneath: "staging"))
-        try staging.makeHome(at: .root)
+        try staging.makeTree()
         builder = TreeBuilder(staging: staging, objects: objects, minimumFree: minimumFree)
     }
 

@@ -48,7 +48,7 @@ final class Materializer: @unchecked Sendable {
     /// The tree's nodes.
     private let nodes: Tree.SortedNodes
     private let objects: Descriptor
-    /// By node, whether it is in the tree already: a file with its contents, or a directory.
+    /// By node, whether it is a file that is where it belongs.
     private var isThere: [Bool]
     /// The node whose place a content's file has, by the file's number; -1 for files that are numbered.
     private var owners: [Int32]
@@ -88,32 +88,23 @@ final class Materializer: @unchecked Sendable {
         }
     }
 
-    /// Finds out what is where it belongs, and takes away what is not.
+    /// Finds out which files are where they belong, and takes away what is not.
     private func settle() throws {
-        var made: [TreePath: Bool] = [:]
-        for path in staging.homes { made[path] = false }
         for number in nodes.indices {
-            let (path, node) = nodes[number]
-            switch node.kind {
-            case .directory:
-                guard made[path] != nil else { continue }
-                made[path] = true
-                isThere[number] = true
-            case .file(let id):
-                let content = staging[id]
-                guard content.isInTree, staging.path(of: id) == path else { continue }
-                // An object's other name has what the object has.
-                guard content.isStaged || content.finishedMode == node.storedMode && node.attributes.isEmpty
-                else { continue }
-                isThere[number] = true
-                owners[content.file] = Int32(number)
-            case .symlink: break
-            }
+            let node = nodes.node(at: number)
+            guard case .file(let id) = node.kind, staging[id].isInTree,
+                staging.path(of: id) == nodes.path(at: number)
+            else { continue }
+            // An object's other name has what the object has.
+            guard
+                staging[id].isStaged
+                    || staging[id].finishedMode == node.storedMode && node.attributes.isEmpty
+            else { continue }
+            isThere[number] = true
+            owners[staging[id].file] = Int32(number)
         }
         try staging.takeOut { owners[$0.file] >= 0 }
-        for path in staging.homes.reversed() where made[path] == false {
-            try staging.directory.removeDirectory(Staging.name(of: path))
-        }
+        try staging.removeHomes { nodes.hasDirectory($0) }
     }
 
     /// What is in each directory: numbers of nodes, by the number of the directory's, in order.
@@ -152,7 +143,7 @@ final class Materializer: @unchecked Sendable {
             let childNode = nodes.node(at: child)
             switch childNode.kind {
             case .directory:
-                if !isThere[child] { try directory.makeDirectory(name, mode: 0o700) }
+                try directory.makeDirectory(name, mode: 0o700, existing: true)
                 directories.append(child)
             case .symlink(let target):
                 try directory.makeSymlink(name, target: target)

@@ -153,6 +153,40 @@ import Testing
         #expect(try directory.list().map(\.name) == [[UInt8(ascii: "x")] + odd])
     }
 
+    /// The longest path is longer than what the system takes below the staging directory.
+    @Test func theLongestPathIsNotTooLong() throws {
+        for length in [4080, 4089, 4090, 4091, 4095] {
+            var name = ""
+            while name.utf8.count + 201 < length { name += String(repeating: "d", count: 200) + "/" }
+            let path = try TreePath(
+                parsing: (name + String(repeating: "f", count: length - name.utf8.count)).utf8)
+            #expect(path.bytes.count == length)
+            let base = try store.add("long-\(length)") { builder in
+                try builder.file(path, "\(length)")
+                try builder.file(try TreePath(parsing: (name + "other").utf8), "other")
+            }.storePath
+            #expect(try store.verify(try #require(try store.package(baseName: base))).isEmpty)
+        }
+    }
+
+    /// Directories that files were made in come and go, and come again.
+    @Test func directoriesThatAreGoneAreNotThere() throws {
+        let base = try add("gone") { builder in
+            for round in 0..<3 {
+                try builder.file("a/b/c/f", "\(round)")
+                try builder.file("a/g", "\(round)")
+                try builder.file("a/b/h", "\(round)")
+                try builder.file("i", "\(round)")
+                try builder.file("a/b/c/f2", "\(round)")
+                if round == 1 { try builder.remove("a") }
+            }
+            try builder.remove("a/b")
+        }
+        #expect(try names("\(base)/a") == ["g"])
+        #expect(try text(base, "a/g") == "2")
+        #expect(try names(base) == ["a", "i"])
+    }
+
     @Test func wideTreesTakeNoDescriptors() throws {
         let base = try add("wide") { builder in
             for number in 0..<3000 {
