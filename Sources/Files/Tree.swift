@@ -41,8 +41,8 @@ public struct ContentID: Hashable, Sendable {
 
 /// An image's tree in memory: what is where, without the contents of files.
 ///
-/// Nothing of an image is ever unpacked to the path it names: contents go to a flat staging directory, and
-/// this table says which belong where. So no symbolic link of an image can lead a write anywhere.
+/// This table says what is where, and resolves every link itself: the files of an image are made (``Staging``) where there
+/// are only directories and files, so no symbolic link of an image can lead a write anywhere.
 public struct Tree: Sendable {
     /// What a node is.
     public enum Kind: Hashable, Sendable {

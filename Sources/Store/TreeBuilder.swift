@@ -4,7 +4,8 @@ internal import StoreLayout
 
 /// Takes in an image: its tree in memory, its contents in a staging directory.
 ///
-/// Contents are hashed, scanned and written in one pass. Nothing is written to a path that an image names.
+/// Contents are hashed, scanned and written as they come, in a tree of their own that has no links (``Staging``): no link of
+/// an image is ever followed but in the tree in memory.
 public final class TreeBuilder: TreeSink {
     /// Entries that one image may have.
     public static let entryLimit = 16_000_000
