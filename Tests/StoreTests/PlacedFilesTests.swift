@@ -195,4 +195,53 @@ import Testing
         }
         #expect(try text(base, "d2999/f") == "2999")
     }
+
+    /// A generator whose numbers are the same in each run.
+    private struct Random: RandomNumberGenerator {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            // Source: splitmix64, Steele, Lea and Flood, 2014.
+            state &+= 0x9e37_79b9_7f4a_7c15
+            var value = (state ^ state >> 30) &* 0xbf58_476d_1ce4_e5b9
+            value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
+            return value ^ value >> 31
+        }
+    }
+
+    /// Whatever an image says, in any order: what is in the store is what its listing says, and nothing else.
+    @Test(arguments: 0..<120)
+    func anyOrderGivesWhatTheListingSays(seed: Int) throws {
+        var random = Random(state: UInt64(seed))
+        let names = ["a", "b", "a/b", "a/c", "b/a", "a/b/c", "b/a/c", "a/b/c/d", "e/f/g/h", "e/f", "e"]
+        let attribute = ExtendedAttribute(name: Array("user.x".utf8), value: [1])
+        let large = String(repeating: "l", count: 300_000)
+        func path() throws -> TreePath { try TreePath(parsing: names.randomElement(using: &random)!.utf8) }
+        // Two in turn: the second finds what the first has brought.
+        for round in 0..<2 {
+            let base = try add("image-\(seed)-\(round)") { builder in
+                try builder.file("z", "\(seed) \(round)")
+                for _ in 0..<Int.random(in: 5...60, using: &random) {
+                    let place = try path()
+                    let text = ["", "one", "two", "#!/usr/bin/x", "three"].randomElement(using: &random)!
+                    // Many are refused, such as a file in a file: then nothing has changed.
+                    switch Int.random(in: 0..<12, using: &random) {
+                    case 0: try? builder.directory(place, mode: 0o755, attributes: [])
+                    case 1:
+                        try? builder.symlink(
+                            place, target: Array(["a", "e/f", "../b"].randomElement(using: &random)!.utf8))
+                    case 2: try? builder.hardLink(place, to: try path())
+                    case 3: try? builder.remove(place)
+                    case 4: try? builder.removeChildren(of: place)
+                    case 5: try? builder.file(place, large + text)
+                    case 6: try? builder.file(place, text, attributes: [attribute])
+                    case 7: try? builder.file(place, text, mode: 0o755)
+                    case 8: try builder.finish()
+                    default: try? builder.file(place, text)
+                    }
+                }
+            }
+            #expect(try store.status("store/\(base)/z") != nil)
+        }
+    }
 }
