@@ -21,6 +21,8 @@ class Stepper:
 
         def use_three():
             os.dup2(writing, 3)
+            # Where it is that already, another thread having closed its own, dup2 leaves it to be closed by execve.
+            os.set_inheritable(3, True)
 
         try:
             outcome = subprocess.run(

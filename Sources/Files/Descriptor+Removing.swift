@@ -95,6 +95,8 @@ extension Descriptor {
     ) throws -> Int {
         guard let start = buffer.baseAddress else { return 0 }
         let count = sxs_getdents(number, start, UInt(buffer.count))
+        // One that was removed since it was opened has no entries, as readdir(3) says of it, too.
+        if count < 0, errno == ENOENT { return 0 }
         guard count >= 0 else { throw SystemError("list", path) }
         var offset = 0
         // Source: getdents64(2).
