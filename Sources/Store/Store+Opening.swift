@@ -85,8 +85,6 @@ extension Store {
         for attempt in 0... {
             do {
                 let database = try Database(path: path + "/" + name, mode: isOwn ? .readOnly : .guest)
-                // All is read as it is now: each time it looked again, a writer might just have begun.
-                if !isOwn { try database.execute("BEGIN") }
                 try check(database, path)
                 return database
             } catch let error as DatabaseError
