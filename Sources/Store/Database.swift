@@ -97,6 +97,11 @@ final class Database {
     private var prepared: [String: Statement] = [:]
     /// Whether the write-ahead log is emptied when this is closed, however short it is.
     var emptiesLog = false
+    /// Opens the same again, where a reader's connection may become of no use: it may not write, and a writer that has just
+    /// begun leaves what only those who may can put right.
+    var reopen: (() throws -> Database)?
+    /// What ``reopen`` gave: all is read there from then on.
+    private var replacement: Database?
 
     /// Opens a database.
     ///
@@ -266,6 +271,22 @@ final class Database {
 
     /// Runs one statement and looks at every row; it stays prepared.
     func forEach(_ sql: String, _ values: [DatabaseValue] = [], _ body: (Row) throws -> Void) throws {
+        if let replacement { return try replacement.forEach(sql, values, body) }
+        guard let reopen else { return try forEachHere(sql, values, body) }
+        var hasRow = false
+        do {
+            try forEachHere(sql, values) {
+                hasRow = true
+                try body($0)
+            }
+        } catch let error as DatabaseError where error.primaryCode == SQLITE_READONLY && !hasRow {
+            let other = try reopen()
+            replacement = other
+            try other.forEach(sql, values, body)
+        }
+    }
+
+    private func forEachHere(_ sql: String, _ values: [DatabaseValue], _ body: (Row) throws -> Void) throws {
         let statement = try prepare(sql)
         defer { statement.reset() }
         for (index, value) in values.enumerated() {

@@ -86,6 +86,7 @@ extension Store {
             do {
                 let database = try Database(path: path + "/" + name, mode: isOwn ? .readOnly : .guest)
                 try check(database, path)
+                if !isOwn { database.reopen = { try readableIndex(path, in: root) } }
                 return database
             } catch let error as DatabaseError
                 where [SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_IOERR].contains(error.primaryCode)
