@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -209,9 +210,12 @@ class SearchTests:
         self.add(store)
         options = store.options()
         for verb in (["plan", "jq"], ["search"], ["remote", "list"], ["list", "--json"], ["info", "jq"]):
-            with subprocess.Popen([str(self.program), *verb, "--root", str(store.root)], stdout=subprocess.PIPE,
+            # It has gone before the program begins, which may be done sooner than anybody closes anything.
+            reading, writing = os.pipe()
+            os.close(reading)
+            with subprocess.Popen([str(self.program), *verb, "--root", str(store.root)], stdout=writing,
                                   stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **options) as process:
-                process.stdout.close()
+                os.close(writing)
                 said = process.stderr.read()
                 process.wait(60)
             say(process.returncode == -13 and not said, f"{verb} ended with {process.returncode}: {said}")
