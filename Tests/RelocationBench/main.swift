@@ -78,7 +78,7 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
     let tree = area.builder.tree
     let staging = onlyELF ? Staging(area.staging.directory) : area.staging
     // Its files are those of the other, whose numbers it may not give out again.
-    if onlyELF { while try staging.reserveFile() < area.staging.contents.map(\.file).max() ?? 0 {} }
+    if onlyELF { while staging.reserveNumber() + 1 < area.staging.numberLimit {} }
     figures.allBytes = area.staging.contents.reduce(0) { $0 + $1.size }
 
     for number in 0..<area.staging.count {
@@ -89,11 +89,12 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
             if onlyELF { staging.add(sameAs: known.id) }
             continue
         }
+        let place = try area.staging.path(of: id).flatMap(staging.place)
         guard known.head.starts(with: ELFFile.magic) else {
             if onlyELF {
                 _ = staging.add(
                     known.file, size: known.size, digest: known.digest, scanner: PathScanner(), head: [],
-                    object: "")
+                    object: "", place: place)
             }
             continue
         }
@@ -112,7 +113,7 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
                 _ = staging.add(
                     known.file, size: known.size, digest: known.digest, scanner: scanner,
                     head: Array(known.head),
-                    hashStates: area.staging.hashStates(of: id))
+                    hashStates: area.staging.hashStates(of: id), place: place)
             }
             figures.referenceScanSeconds +=
                 seconds {
