@@ -41,6 +41,11 @@ public struct Message {
         public let digest: Digest
         /// The computation at each step; empty where it was not to be kept.
         public let states: [Hasher256]
+
+        /// What came of a message that was hashed as it came.
+        public init(digest: Digest, states: [Hasher256]) {
+            (self.digest, self.states) = (digest, states)
+        }
     }
 
     /// Whether this processor hashes messages together faster than one after the other.

@@ -57,11 +57,11 @@ public final class Staging {
         public var isInTree: Bool { home >= 0 }
 
         fileprivate init(
-            _ id: ContentID, file: Int, size: Int, digest: Digest, scanner: PathScanner, head: Bytes,
+            _ id: ContentID, file: Int, size: Int, digest: Digest, scanner: PathScanner, head: FileHead,
             isStaged: Bool, finishedMode: UInt16?
         ) {
             (firstID, fileNumber, self.size) = (Int32(id.number), Int32(file), size)
-            (self.head, self.isStaged, self.finishedMode) = (FileHead(head), isStaged, finishedMode)
+            (self.head, self.isStaged, self.finishedMode) = (head, isStaged, finishedMode)
             knownDigest = digest
             (hasPaths, isTruncated) = (scanner.hasHits, scanner.isTruncated)
         }
@@ -287,6 +287,22 @@ public final class Staging {
             names.bytes(content.name, count: Int(content.nameLength)))
     }
 
+    /// Whether a content's file is at a path of the tree.
+    public func isFile(of id: ContentID, at path: UnsafeRawBufferPointer) -> Bool {
+        let content = self[id]
+        guard content.isInTree else { return false }
+        let home = homes[Int(content.home)]
+        let start = home.length == 0 ? 0 : Int(home.length) + 1
+        guard path.count == start + Int(content.nameLength) else { return false }
+        return Tree.isEqual(
+            UnsafeRawBufferPointer(rebasing: path[..<Int(home.length)]),
+            names.bytes(home.text, count: Int(home.length)))
+            && (start == 0 || path[start - 1] == UInt8(ascii: "/"))
+            && Tree.isEqual(
+                UnsafeRawBufferPointer(rebasing: path[start...]),
+                names.bytes(content.name, count: Int(content.nameLength)))
+    }
+
     /// Makes numbered files of those in the tree for which `stays` is false.
     public func takeOut(unless stays: (Content) -> Bool) throws {
         for place in 0..<known.count where known[place].isInTree && !stays(known[place]) {
@@ -307,7 +323,7 @@ public final class Staging {
     ///   - finishedMode: The permission bits that it has got already, with the times.
     ///   - place: Where the file is; `nil` for a numbered one.
     public func add(
-        _ file: Int, size: Int, digest: Digest, scanner: PathScanner, head: Bytes, object: String? = nil,
+        _ file: Int, size: Int, digest: Digest, scanner: PathScanner, head: FileHead, object: String? = nil,
         hashStates: [Hasher256] = [], finishedMode: UInt16? = nil, place given: Place? = nil
     ) -> ContentID {
         let keepsOffsets = offsetCount + scanner.offsets.count <= Self.offsetLimit
@@ -349,7 +365,19 @@ public final class Staging {
 
     /// The path of a content's file in ``directory``.
     public func fileName(of id: ContentID) -> Bytes {
-        path(of: id).map(Self.name) ?? Bytes(Self.fileName(self[id].file).utf8)
+        let content = self[id]
+        guard content.isInTree else { return Bytes(Self.fileName(content.file).utf8) }
+        // At once: it is asked for with each object.
+        let home = homes[Int(content.home)]
+        var name = Bytes(Self.treeName.utf8)
+        name.reserveCapacity(name.count + Int(home.length) + Int(content.nameLength) + 2)
+        name.append(UInt8(ascii: "/"))
+        if home.length > 0 {
+            name.append(contentsOf: names.bytes(home.text, count: Int(home.length)))
+            name.append(UInt8(ascii: "/"))
+        }
+        name.append(contentsOf: names.bytes(content.name, count: Int(content.nameLength)))
+        return name
     }
 
     /// Gives a staged content's file other permission bits for now.
@@ -450,6 +478,6 @@ public final class Staging {
         try file.write(bytes, at: 0)
         return add(
             number, size: bytes.count, digest: Digest(hashing: bytes), scanner: PathScanner(),
-            head: Array(bytes.prefix(FileHead.limit)))
+            head: FileHead(bytes))
     }
 }

@@ -81,28 +81,19 @@ extension DynamicInfo {
 extension Relocator {
     /// Reads the headers of all ELF files, and finds the image's loader: the file that most programs name.
     mutating func survey(_ files: [ImagePaths.File]) throws {
+        let candidates = files.filter {
+            staging[$0.id].isStaged && staging[$0.id].head.starts(with: ELFFile.magic)
+        }
+        let survey = Survey(self)
+        let parts = stride(from: 0, to: candidates.count, by: 32).map {
+            candidates[$0..<min($0 + 32, candidates.count)]
+        }
+        try inParallel(parts) { try survey.read($0) }
+        facts = survey.facts
         var votes: [ImagePaths.Node: Int] = [:]
-        for file in files where staging[file.id].isStaged && staging[file.id].head.starts(with: ELFFile.magic)
-        {
-            let mapped = try MappedFile(staging.open(file.id))
-            // A damaged file is left as it is; the plan says so.
-            guard let elf = try? ELFFile(parsing: mapped.bytes), (try? elf.checkLayout()) != nil else {
-                continue
-            }
-            opened.add(mapped, elf, as: file.id)
-            let dynamic = elf.dynamic
-            let interpreter = elf.interpreter?.bytes
-            facts[file.id] = ELFFacts(
-                path: paths.path(file.node), machine: elf.machine, is64Bit: elf.is64Bit,
-                interpreter: interpreter, needed: dynamic?.needed.map(\.bytes) ?? [],
-                soname: dynamic?.soname?.bytes,
-                searchPath: (dynamic?.searchPaths ?? []).flatMap {
-                    $0.bytes.split(separator: UInt8(ascii: ":")).map(Array.init)
-                },
-                isShared: elf.type == .dynamic && dynamic != nil)
-            if let interpreter, let node = paths.find(interpreter).flatMap(paths.followed) {
-                votes[node, default: 0] += 1
-            }
+        for interpreter in facts.values.lazy.compactMap(\.interpreter) {
+            guard let node = paths.find(interpreter).flatMap(paths.followed) else { continue }
+            votes[node, default: 0] += 1
         }
         // The most votes; between equals the first in order of path, so that the choice is the tree's alone.
         let winner = votes.max { left, right in
@@ -120,6 +111,38 @@ extension Relocator {
             directories: strings.filter { $0.kind == .systemDirectory }.map(\.bytes),
             readsCache: strings.contains { $0.kind == .cache },
             pathFile: strings.first { $0.kind == .pathFile }.flatMap { pathFile($0.bytes) })
+    }
+
+    /// What several threads read of ELF files, each of other ones.
+    private final class Survey: @unchecked Sendable {
+        private let relocator: Relocator
+        private let monitor = Monitor()
+        private var found: [ContentID: ELFFacts] = [:]
+
+        init(_ relocator: Relocator) { self.relocator = relocator }
+
+        var facts: [ContentID: ELFFacts] { monitor.withLock { found } }
+
+        func read(_ files: ArraySlice<ImagePaths.File>) throws {
+            for file in files {
+                let mapped = try MappedFile(relocator.staging.open(file.id))
+                // A damaged file is left as it is; the plan says so.
+                guard let elf = try? ELFFile(parsing: mapped.bytes), (try? elf.checkLayout()) != nil else {
+                    continue
+                }
+                relocator.opened.add(mapped, elf, as: file.id)
+                let dynamic = elf.dynamic
+                let facts = ELFFacts(
+                    path: relocator.paths.path(file.node), machine: elf.machine, is64Bit: elf.is64Bit,
+                    interpreter: elf.interpreter?.bytes, needed: dynamic?.needed.map(\.bytes) ?? [],
+                    soname: dynamic?.soname?.bytes,
+                    searchPath: (dynamic?.searchPaths ?? []).flatMap {
+                        $0.bytes.split(separator: UInt8(ascii: ":")).map(Array.init)
+                    },
+                    isShared: elf.type == .dynamic && dynamic != nil)
+                monitor.withLock { found[file.id] = facts }
+            }
+        }
     }
 
     /// The file that musl's format for its path file stands for in the image.

@@ -6,6 +6,7 @@ internal import StoreLayout
 final class ContentWork: @unchecked Sendable {
     typealias File = ContentWriter.File
     typealias Findings = ContentWriter.Findings
+    typealias Scanned = ContentWriter.Scanned
 
     /// What became of a file's contents.
     private enum Outcome {
@@ -63,10 +64,12 @@ final class ContentWork: @unchecked Sendable {
     private func takeFiles(of batch: ContentBatch) throws {
         var done: [(ContentID, Outcome)] = []
         done.reserveCapacity(batch.files.count)
-        let scans = batch.files.map { file, range in Scan(file, batch.bytes(range)) }
-        let hashes = Message.hash(scans.map { Message($0.bytes, keepsStates: $0.isVariable) })
-        for (scan, hash) in zip(scans, hashes) {
-            done.append((scan.file.id, try take(scan, hash)))
+        let files = batch.files.map { file, range in Self.scan(file, batch.bytes(range)) }
+        let hashes = Message.hash(
+            zip(files, batch.files).map { Message(batch.bytes($1.range), keepsStates: $0.isVariable) })
+        for (number, hash) in hashes.enumerated() {
+            let bytes = batch.bytes(batch.files[number].range)
+            done.append((files[number].file.id, try take(files[number], hash, bytes)))
         }
         let isMuch = monitor.withLock {
             for (id, outcome) in done { outcomes[id] = outcome }
@@ -75,39 +78,18 @@ final class ContentWork: @unchecked Sendable {
         if isMuch { try hashWaiting() }
     }
 
-    /// What there is to know of a small file before it is hashed.
-    private struct Scan {
-        let file: File
-        let bytes: UnsafeRawBufferPointer
-        let scanner: PathScanner
-        let head: Bytes
-        let isVariable: Bool
-
-        init(_ file: File, _ bytes: UnsafeRawBufferPointer) {
-            (self.file, self.bytes, head) = (file, bytes, Bytes(bytes.prefix(64)))
-            var scanner = PathScanner()
-            scanner.update(bytes)
-            scanner.finish()
-            self.scanner = scanner
-            isVariable = file.isVariable || Findings.isVariable(scanner, head: head)
-        }
+    private static func scan(_ file: File, _ bytes: UnsafeRawBufferPointer) -> Scanned {
+        var scanner = PathScanner()
+        scanner.update(bytes)
+        scanner.finish()
+        return Scanned(file, size: bytes.count, scanner: scanner, head: FileHead(bytes))
     }
 
     // MARK: Large files
 
-    /// A large file that is written and not hashed.
-    private struct Waiting {
-        let file: File
-        let scanner: PathScanner
-        let head: Bytes
-        let size: Int
-        let descriptor: Descriptor
-
-        var isVariable: Bool { file.isVariable || Findings.isVariable(scanner, head: head) }
-    }
-
-    /// Those that there are, which are hashed together: read once more, but from memory, where they were just put.
-    private var waiting: [Waiting] = []
+    /// Large files that are written and not hashed, and are hashed together: read once more, but from memory, where they
+    /// were just put.
+    private var waiting: [(file: Scanned, descriptor: Descriptor)] = []
     private var waitingSize = 0
 
     /// Bytes that wait at most, and files that are open meanwhile, and what else waits to be registered after them.
@@ -116,13 +98,10 @@ final class ContentWork: @unchecked Sendable {
     private static let waitingLimit = 4096
 
     /// Takes a file whose bytes are all in the staging directory, and are not hashed.
-    func takeWritten(
-        _ file: File, _ scanner: PathScanner, head: Bytes, size: Int, in descriptor: Descriptor
-    ) throws {
+    func takeWritten(_ file: Scanned, in descriptor: Descriptor) throws {
         let isMuch = monitor.withLock {
-            waiting.append(
-                Waiting(file: file, scanner: scanner, head: head, size: size, descriptor: descriptor))
-            waitingSize += size
+            waiting.append((file, descriptor))
+            waitingSize += file.size
             return waitingSize >= Self.waitingSizeLimit || waiting.count >= Self.waitingCountLimit
         }
         if isMuch { try hashWaiting() }
@@ -137,13 +116,10 @@ final class ContentWork: @unchecked Sendable {
         guard !files.isEmpty else { return }
         let mappings = try files.map { try MappedFile($0.descriptor) }
         let hashes = withExtendedLifetime(mappings) {
-            Message.hash(zip(files, mappings).map { Message($1.bytes, keepsStates: $0.isVariable) })
+            Message.hash(zip(files, mappings).map { Message($1.bytes, keepsStates: $0.file.isVariable) })
         }
-        for (file, hash) in zip(files, hashes) {
-            let findings = Findings(
-                size: file.size, digest: hash.digest, scanner: file.scanner, head: file.head,
-                hashStates: hash.states)
-            try takeWritten(file.file, findings, in: file.descriptor)
+        for ((file, descriptor), hash) in zip(files, hashes) {
+            try takeWritten(file, hash, in: descriptor)
         }
     }
 
@@ -166,18 +142,18 @@ final class ContentWork: @unchecked Sendable {
     }
 
     /// Takes a file whose bytes are all in the staging directory.
-    func takeWritten(_ file: File, _ findings: Findings, in descriptor: Descriptor) throws {
-        let isVariable = file.isVariable || findings.isVariable
+    func takeWritten(_ scanned: Scanned, _ hash: Message.Hash, in descriptor: Descriptor) throws {
+        let (file, isVariable) = (scanned.file, scanned.isVariable)
         let other = monitor.withLock { () -> ContentID? in
             guard !isVariable else { return nil }
-            if let other = written[findings.digest] { return other }
-            written.set(file.id, for: findings.digest)
+            if let other = written[hash.digest] { return other }
+            written.set(file.id, for: hash.digest)
             return nil
         }
         var outcome = Outcome.same(other ?? file.id)
         if other == nil {
             let mode = isVariable ? nil : try finish(file, descriptor, hasMode: false)
-            outcome = .content(file, findings, object: nil, finishedMode: mode)
+            outcome = .content(file, scanned.findings(hash), object: nil, finishedMode: mode)
         } else {
             try staging.unlink(file.place?.name ?? Bytes(Staging.fileName(file.number).utf8))
         }
@@ -220,17 +196,16 @@ final class ContentWork: @unchecked Sendable {
     // MARK: One file
 
     /// What relocation may change stays a content of its own, for the change depends on the file's name.
-    private func take(_ scan: Scan, _ hash: Message.Hash) throws -> Outcome {
-        var file = scan.file
-        let (bytes, digest) = (scan.bytes, hash.digest)
-        let findings = Findings(
-            size: bytes.count, digest: digest, scanner: scan.scanner, head: scan.head, hashStates: hash.states
-        )
-        if scan.isVariable {
+    private func take(
+        _ scanned: Scanned, _ hash: Message.Hash, _ bytes: UnsafeRawBufferPointer
+    ) throws -> Outcome {
+        var file = scanned.file
+        let findings = scanned.findings(hash)
+        if scanned.isVariable {
             let mode = try write(bytes, of: &file, isWhole: false)
             return .content(file, findings, object: nil, finishedMode: mode)
         }
-        let key = ObjectKey(digest: digest, mode: file.mode, attributes: file.attributes)
+        let key = ObjectKey(digest: hash.digest, mode: file.mode, attributes: file.attributes)
         if let other = monitor.withLock({ claim(file, findings, key) }) { return .same(other) }
         if let objects, isSought(findings, key) {
             // What has attributes may get others yet, and the object may not.

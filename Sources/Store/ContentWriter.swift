@@ -28,16 +28,32 @@ final class ContentWriter {
         let size: Int
         let digest: Digest
         let scanner: PathScanner
-        /// The first bytes, at most 64.
-        let head: Bytes
+        let head: FileHead
         let hashStates: [Hasher256]
 
-        /// Whether relocation may change them, in a way that depends on the file's name.
-        var isVariable: Bool { Self.isVariable(scanner, head: head) }
+    }
 
-        /// The same, of a file that is not hashed yet.
-        static func isVariable(_ scanner: PathScanner, head: Bytes) -> Bool {
-            scanner.hasHits || scanner.isTruncated || head.starts(with: [0x7f, 0x45, 0x4c, 0x46])
+    /// A file whose bytes were all looked at, and are not hashed.
+    struct Scanned: Sendable {
+        let file: File
+        let size: Int
+        let scanner: PathScanner
+        let head: FileHead
+        /// Whether relocation may change them, in a way that depends on the file's name.
+        let isVariable: Bool
+
+        /// - Parameter scanner: It has seen all bytes.
+        init(_ file: File, size: Int, scanner: PathScanner, head: FileHead) {
+            (self.file, self.size, self.scanner, self.head) = (file, size, scanner, head)
+            isVariable =
+                file.isVariable || scanner.hasHits || scanner.isTruncated
+                || head.starts(with: [0x7f, 0x45, 0x4c, 0x46])
+        }
+
+        /// What is known when they are hashed, too.
+        func findings(_ hash: Message.Hash) -> Findings {
+            Findings(
+                size: size, digest: hash.digest, scanner: scanner, head: head, hashStates: hash.states)
         }
     }
 

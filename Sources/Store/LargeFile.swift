@@ -103,21 +103,16 @@ final class LargeFile: @unchecked Sendable {
     private func update(_ bytes: UnsafeRawBufferPointer) {
         hasher?.update(bytes)
         scanner.update(bytes)
-        if head.count < 64 { head.append(contentsOf: bytes.prefix(64 - head.count)) }
+        if head.count < FileHead.limit { head.append(contentsOf: bytes.prefix(FileHead.limit - head.count)) }
     }
 
     /// It is whole.
     func end(_ work: ContentWork) throws {
         scanner.finish()
         try descriptor.setSize(size)
-        guard var hasher else {
-            return try work.takeWritten(file, scanner, head: head, size: size, in: descriptor)
-        }
-        try work.takeWritten(
-            file,
-            ContentWriter.Findings(
-                size: size, digest: hasher.finalize(), scanner: scanner, head: head,
-                hashStates: hasher.states),
-            in: descriptor)
+        let file = ContentWriter.Scanned(file, size: size, scanner: scanner, head: FileHead(head))
+        guard var hasher else { return try work.takeWritten(file, in: descriptor) }
+        let digest = hasher.finalize()
+        try work.takeWritten(file, Message.Hash(digest: digest, states: hasher.states), in: descriptor)
     }
 }

@@ -92,8 +92,8 @@ final class Materializer: @unchecked Sendable {
     private func settle() throws {
         for number in nodes.indices {
             let node = nodes.node(at: number)
-            guard case .file(let id) = node.kind, staging[id].isInTree,
-                staging.path(of: id) == nodes.path(at: number)
+            guard case .file(let id) = node.kind,
+                nodes.withPath(at: number, { staging.isFile(of: id, at: $0) })
             else { continue }
             // An object's other name has what the object has.
             guard
@@ -184,10 +184,15 @@ final class Materializer: @unchecked Sendable {
 
     /// The name that a source has in the staging directory; `nil` for an object of the store.
     private func stagedName(_ source: Source, in part: Part) -> Bytes? {
+        content(of: source.node).flatMap { stagedName(source, $0, in: part) }
+    }
+
+    /// The same, for who has the content of the source's node.
+    private func stagedName(_ source: Source, _ id: ContentID, in part: Part) -> Bytes? {
         switch source.origin {
         case .object: return nil
         case .copy(let number): return Bytes("copy-\(part.number)-\(number)".utf8)
-        case .content: return content(of: source.node).map(staging.fileName)
+        case .content: return staging.fileName(of: id)
         }
     }
 
@@ -222,11 +227,14 @@ final class Materializer: @unchecked Sendable {
     private func commit(_ part: Part) throws {
         var directories = directories
         for object in part.made {
-            guard let key = key(of: object.node), let staged = stagedName(object, in: part) else { continue }
+            let node = nodes.node(at: Int(object.node))
+            guard case .file(let id) = node.kind, let staged = stagedName(object, id, in: part) else {
+                continue
+            }
+            let key = key(of: node, id)
             let path = key.path(number: Int(object.number))
             if directories.insert(key.directoryName).inserted { try objects.makeDirectory(key.directoryName) }
-            let isInTree = content(of: object.node).map { staging[$0].isInTree } ?? false
-            if case .content = object.origin, isInTree {
+            if case .content = object.origin, staging[id].isInTree {
                 // It keeps its name in the tree, and has few others.
                 try staging.directory.link(staged, to: objects, as: path)
             } else {

@@ -50,7 +50,7 @@ import Testing
             let file = try staging.reserveFile()
             try Data(bytes).write(to: directory.appending(path: Staging.fileName(file)))
             return staging.add(
-                file, size: size, digest: Digest(hashing: bytes), scanner: PathScanner(), head: [],
+                file, size: size, digest: Digest(hashing: bytes), scanner: PathScanner(), head: FileHead([]),
                 hashStates: Self.hashed(bytes, pieces: 10_000).states)
         }
         return (staging, ids, { try? FileManager.default.removeItem(at: directory) })

@@ -175,7 +175,8 @@ import Testing
             scanner.finish()
             let digest = Digest(hashing: Bytes())
             let id = staging.add(
-                try staging.reserveFile(), size: text.count, digest: digest, scanner: scanner, head: [])
+                try staging.reserveFile(), size: text.count, digest: digest, scanner: scanner,
+                head: FileHead([]))
             #expect(staging[id].hasPaths == !scanner.offsets.isEmpty)
             let found = text.withUnsafeBytes { staging.pathOffsets(of: id, in: $0) }
             #expect(found == scanner.offsets)

@@ -122,7 +122,7 @@ public final class RewriterCheck {
         try Data(file.bytes).write(to: url)
         let id = staging.add(
             number, size: file.bytes.count, digest: file.digest, scanner: file.scanner,
-            head: Array(file.bytes.prefix(64)))
+            head: FileHead(file.bytes))
         tree.insert(Tree.Node(kind: .file(id), mode: 0o755), at: path)
     }
 

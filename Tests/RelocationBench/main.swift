@@ -93,7 +93,8 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
         guard known.head.starts(with: ELFFile.magic) else {
             if onlyELF {
                 _ = staging.add(
-                    known.file, size: known.size, digest: known.digest, scanner: PathScanner(), head: [],
+                    known.file, size: known.size, digest: known.digest, scanner: PathScanner(),
+                    head: FileHead([]),
                     object: "", place: place)
             }
             continue
@@ -112,7 +113,7 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
             if onlyELF {
                 _ = staging.add(
                     known.file, size: known.size, digest: known.digest, scanner: scanner,
-                    head: Array(known.head),
+                    head: known.head,
                     hashStates: area.staging.hashStates(of: id), place: place)
             }
             figures.referenceScanSeconds +=

@@ -27,7 +27,7 @@ final class RelocationFixture {
         scanner.finish()
         let added = staging.add(
             file, size: bytes.count, digest: Digest(hashing: bytes), scanner: scanner,
-            head: Array(bytes.prefix(64)))
+            head: FileHead(bytes))
         tree.insert(Tree.Node(kind: .file(added), mode: mode), at: path)
     }
 
