@@ -122,7 +122,8 @@ public struct GenerationContents: Sendable {
         // What is between the first difference and the last is mostly the same, perhaps in another place.
         let (known, kept) = (Set(before), Set(after))
         return (
-            before.filter { !kept.contains($0) }.map(\.lines), after.filter { !known.contains($0) }.map(\.lines)
+            before.filter { !kept.contains($0) }.map(\.lines),
+            after.filter { !known.contains($0) }.map(\.lines)
         )
     }
 

@@ -69,7 +69,12 @@ struct GenerationExamination {
                 continue
             }
             let isActive = generation.number == active
-            try look(at: generation, with: names[generation.number] ?? [], isActive: isActive, path)
+            do {
+                try look(at: generation, with: names[generation.number] ?? [], isActive: isActive, path)
+            } catch let error as SystemError where error.code == ENOENT {
+                // As while another generation takes its links over, or it is deleted: then not on another look.
+                report("generation", path, "something of it is gone: \("\(error)".prefix { $0 != "\n" })")
+            }
         }
     }
 

@@ -82,7 +82,9 @@ struct GenerationLinks {
     ) throws {
         guard !links.isEmpty else { return }
         // Absent where the parent shows nothing there, or a link.
-        let old = parent.flatMap { try? $0.directory.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY) }
+        let old = parent.flatMap {
+            try? $0.directory.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
+        }
         var files: Set<Bytes> = []
         try old?.forEachEntry { name, type, _ in
             if type != UInt8(DT_LNK), type != UInt8(DT_DIR) { files.insert(Bytes(name)) }

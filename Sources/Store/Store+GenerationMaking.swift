@@ -47,7 +47,8 @@ extension Store {
             let listing = GenerationListing.text(packages, extensions: extensions)
             let profiles = try root.directory(beneath: StoreLayout.Name.profiles)
             // A parent that is gone or damaged only costs time: all is made anew.
-            let (old, donor) = try earlierGenerations(like: listing, of: profile, in: profiles, parent: parent)
+            let (old, donor) = try earlierGenerations(
+                like: listing, of: profile, in: profiles, parent: parent)
             try checkAreRegistered(packages, beside: old)
             let plan = try GenerationPlan(
                 packages, gone: (old?.gone ?? []) + (donor?.gone ?? []), files: files.map(\.path))
@@ -233,7 +234,8 @@ extension Store {
     }
 
     private func describe(
-        _ generation: Generation, _ listing: Bytes, on host: [String: String], preparedOn: [String: String]?, in directory: Descriptor
+        _ generation: Generation, _ listing: Bytes, on host: [String: String], preparedOn: [String: String]?,
+        in directory: Descriptor
     ) throws {
         let description = GenerationDescription(
             formatVersion: StoreLayout.formatVersion, profile: generation.profile.text,

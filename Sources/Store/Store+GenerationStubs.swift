@@ -21,7 +21,8 @@ extension Store {
     func earlierGeneration(
         _ number: Int, in profile: Descriptor, comparedWith contents: GenerationContents
     ) -> EarlierGeneration? {
-        guard let directory = try? profile.directory(beneath: "\(StoreLayout.Name.generationPrefix)\(number)"),
+        guard
+            let directory = try? profile.directory(beneath: "\(StoreLayout.Name.generationPrefix)\(number)"),
             let old = try? GenerationListing.contents(in: directory)
         else { return nil }
         return try? EarlierGeneration(number, in: directory, showing: old, comparedWith: contents)
@@ -35,7 +36,8 @@ extension Store {
     ///   - contents: What the one being made shows.
     ///   - kept: Further generations that stay as they are.
     func linkDonor(
-        for contents: GenerationContents, of profile: ProfileName, in directory: Descriptor, sparing kept: [Int?]
+        for contents: GenerationContents, of profile: ProfileName, in directory: Descriptor,
+        sparing kept: [Int?]
     ) throws -> EarlierGeneration? {
         let active = try currentGeneration(of: profile)
         let spared = Set((kept + [active?.number, active?.parent]).compactMap { $0 })
@@ -68,7 +70,8 @@ extension Store {
                 return false
             }
         }
-        guard let text = try? generation.open(beneath: StoreLayout.Name.generationDescription).readAll() else {
+        guard let text = try? generation.open(beneath: StoreLayout.Name.generationDescription).readAll()
+        else {
             return false
         }
         // Not decoded: the word may also be in its command, and then this is not the one.
@@ -154,7 +157,8 @@ extension Store {
         try linkRest(of: stub, to: new)
         try new.setMode(0o755)
         try root.synchronizeFileSystem()
-        try exchange(name, of: temporary, with: "\(StoreLayout.Name.generationPrefix)\(number)", of: directory)
+        try exchange(
+            name, of: temporary, with: "\(StoreLayout.Name.generationPrefix)\(number)", of: directory)
     }
 
     /// Exchanges two directories, on file systems that cannot do so in two steps.

@@ -194,7 +194,9 @@ extension Store {
             guard try generation(number, of: profile) != nil else {
                 throw StoreError.unknownGeneration(profile: profile.text, number: number)
             }
-            if try isStub(generationDirectory(number, of: profile)) { try restoreLinks(of: number, in: profile) }
+            if try isStub(generationDirectory(number, of: profile)) {
+                try restoreLinks(of: number, in: profile)
+            }
             let directory = try root.directory(beneath: "\(StoreLayout.Name.profiles)/\(profile)")
             let target = "\(StoreLayout.Name.generationPrefix)\(number)"
             let previous = try directory.readSymlink(StoreLayout.Name.current)

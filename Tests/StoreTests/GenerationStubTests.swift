@@ -282,7 +282,9 @@ import Testing
         #expect(try found() == [])
     }
 
-    @Test(arguments: ["rm -r bin", "rm -r share", "rm packages", "rm generation.json", "rm -r bin; touch bin"])
+    @Test(arguments: [
+        "rm -r bin", "rm -r share", "rm packages", "rm generation.json", "rm -r bin; touch bin",
+    ])
     func aGenerationThatIsDamagedGivesNoLinks(damage: String) throws {
         let packages = try packages(8)
         for count in 5...7 { try install(Array(packages[..<count])) }
@@ -460,7 +462,8 @@ import Testing
                     .init(name: "any\(pair)", path: "usr/bin/any\(pair)", needsLauncher: pair % 3 == 0),
                 ], data: ["usr/share/man/man\(number % 3)/own\(number)"])
             let isFile = number % 2 == 1 && pair % 3 == 0
-            exposure.data += isFile ? ["usr/share/d\(pair)"] : ["usr/share/d\(pair)/x", "usr/share/d\(pair)/\(number)"]
+            exposure.data +=
+                isFile ? ["usr/share/d\(pair)"] : ["usr/share/d\(pair)/x", "usr/share/d\(pair)/\(number)"]
             if pair % 4 == 2 { exposure.system = ["usr/lib/systemd/system/u\(pair).service"] }
             return try package("q\(number)", exposure)
         }
