@@ -157,28 +157,38 @@ extension Store {
         try linkRest(of: stub, to: new)
         try new.setMode(0o755)
         try root.synchronizeFileSystem()
-        try exchange(
-            name, of: temporary, with: "\(StoreLayout.Name.generationPrefix)\(number)", of: directory)
+        do {
+            try temporary.exchange(
+                name, with: "\(StoreLayout.Name.generationPrefix)\(number)", in: directory)
+        } catch let error as SystemError where Self.isRefused(error) {
+            try complete(stub, with: new, files)
+        }
     }
 
-    /// Exchanges two directories, on file systems that cannot do so in two steps.
-    private func exchange(
-        _ name: String, of temporary: Descriptor, with generation: String, of profile: Descriptor
-    ) throws {
-        do {
-            try temporary.exchange(name, with: generation, in: profile)
-        } catch let error as SystemError where [EINVAL, ENOSYS, EOPNOTSUPP].contains(error.code) {
-            // Then stubs are not made: the store was copied from another one.
-            let aside = Descriptor.temporaryName(for: generation)
-            try profile.rename(generation, to: temporary, as: aside)
-            do {
-                try temporary.rename(name, to: profile, as: generation)
-            } catch {
-                try temporary.rename(aside, to: profile, as: generation)
-                throw error
+    /// Whether a file system cannot exchange directories: the store was copied there from another one, or is a lower layer.
+    private static func isRefused(_ error: SystemError) -> Bool {
+        [EINVAL, ENOSYS, EOPNOTSUPP, EPERM, EXDEV].contains(error.code)
+    }
+
+    /// Puts the links into a stub where it is, which takes as long as to make them; at last it is none any more.
+    private func complete(_ stub: Descriptor, with new: Descriptor, _ files: [TreePath]) throws {
+        for start in [GenerationPlan.commands, GenerationPlan.data] {
+            _ = try makeDirectories(start, in: stub)
+            try Self.walk(new, from: start) { place, path, entry, isDirectory in
+                let directory = try makeDirectories(path, in: stub)
+                if isDirectory {
+                    _ = try makeDirectories(path.appending(entry.name), in: stub)
+                } else if try directory.status(of: entry.name) == nil {
+                    try linkOrCopy(entry.name, of: place, to: directory)
+                }
             }
-            try temporary.rename(aside, to: temporary, as: name)
         }
+        for file in files {
+            try stub.open(beneath: Self.place(file), flags: O_RDONLY | O_DIRECTORY).setTimes(
+                StoreLayout.modificationTime)
+        }
+        try root.synchronizeFileSystem()
+        try stub.unlink(StoreLayout.Name.stubMark)
     }
 
     // MARK: - What a stub has
