@@ -162,5 +162,7 @@ public enum Schema {
                 SELECT profile, number, key AS position, value AS base_name
                 FROM generation_list CROSS JOIN json_each(base_names);
                 """),
+        // Nothing of the index: programs from before would switch to one that has no commands.
+        Migration(name: "generations may be stubs, which have links only while they are wanted", sql: ""),
     ]
 }

@@ -61,6 +61,8 @@ public enum StoreLayout {
         public static let generationDescription = "generation.json"
         /// A generation's packages and what is shown of them, in its directory.
         public static let generationPackages = "packages"
+        /// The mark of a stub, in its directory: a generation whose links were taken over by a later one.
+        public static let stubMark = "stub"
         /// A generation's directory of commands.
         public static let commands = "bin"
         /// A generation's directory of manual pages and other data.

@@ -90,17 +90,29 @@ class Store:
                 if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
                     raise Failure(f"the object {name} is nobody's")
 
+    def programs(self, generation):
+        """The commands of a generation; of one whose links a later one took over, what they would lead to."""
+        if not (generation / "stub").exists():
+            return sorted((generation / "bin").iterdir())
+        found, base = [], None
+        for line in (generation / "packages").read_text().splitlines():
+            word, rest = line.split(" ", 1)
+            if word in ("package", "preferred"):
+                base = rest
+            elif word == "launch":
+                found.append(self.root / "shims" / base / rest.split("\t")[0])
+        return found
+
     def run_generations(self):
         """Runs a command of each generation of each profile; how many ran."""
         count = 0
         for profile in self.names("profiles"):
             for generation in self.names(f"profiles/{profile}"):
-                directory = self.root / "profiles" / profile / generation / "bin"
-                for command in sorted(os.listdir(directory)):
+                for program in self.programs(self.root / "profiles" / profile / generation):
                     result = subprocess.run(
-                        [str(directory / command), "--version"], stdin=subprocess.DEVNULL, capture_output=True,
+                        [str(program), "--version"], stdin=subprocess.DEVNULL, capture_output=True,
                         text=True, timeout=60, check=False, **self.options())
                     if result.returncode != 0:
-                        raise Failure(f"{profile}/{generation}/bin/{command}: {result.stdout}{result.stderr}")
+                        raise Failure(f"{profile}/{generation}: {program}: {result.stdout}{result.stderr}")
                     count += 1
         return count

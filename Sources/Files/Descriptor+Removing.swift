@@ -38,6 +38,9 @@ extension Descriptor {
         try removeTrees([name])
     }
 
+    /// The same for a name that may be no valid UTF-8.
+    public func removeTree(_ name: Bytes) throws { try removeEntries([name]) }
+
     /// Removes an entry, and leaves directories that are far below in it to a later moment.
     private func removeEntry(_ name: Bytes, addingTo queue: WorkQueue<Bytes>) throws {
         try name.withCString { text in

@@ -256,6 +256,11 @@ public final class Descriptor: @unchecked Sendable {
         guard futimens(number, times) == 0 else { throw SystemError("set times of", path) }
     }
 
+    /// Sets modification and access time to this moment.
+    public func touch() throws {
+        guard futimens(number, nil) == 0 else { throw SystemError("set times of", path) }
+    }
+
     /// Sets modification and access time of `name`, following no link.
     public func setTimes(_ seconds: Int, of name: String) throws {
         let times = [timespec(tv_sec: seconds, tv_nsec: 0), timespec(tv_sec: seconds, tv_nsec: 0)]

@@ -63,19 +63,43 @@ public struct GenerationContents: Sendable {
     public func difference(from old: GenerationContents) throws -> (gone: [String], new: [String]) {
         try old.withPackages { left in
             try withPackages { right in
-                let (left, right) = Self.differing(left, right)
+                let (gone, new) = Self.changes(from: left, to: right)
                 // Where one has more than the other, names are enough.
-                if left.isEmpty || right.isEmpty { return (Self.names(left), Self.names(right)) }
-                let (before, after) = (try old.packages(left), try packages(right))
-                // What is between the first difference and the last may still be the same.
-                let (known, kept) = (Self.byName(before), Self.byName(after))
+                if gone.isEmpty || new.isEmpty { return (gone.flatMap(Self.names), new.flatMap(Self.names)) }
                 return (
-                    before.filter { kept[$0.baseName] != $0 }.map(\.baseName),
-                    after.filter { known[$0.baseName] != $0 }.map(\.baseName)
+                    try gone.flatMap { try old.packages($0) }.map(\.baseName),
+                    try new.flatMap { try packages($0) }.map(\.baseName)
                 )
             }
         }
     }
+
+    /// Packages that one of two generations has and the other one has not, or shows in another way.
+    ///
+    /// - Throws: As ``difference(from:)``.
+    func changes(
+        from old: GenerationContents
+    ) throws -> (gone: [GenerationPackage], new: [GenerationPackage]) {
+        try old.withPackages { left in
+            try withPackages { right in
+                let (gone, new) = Self.changes(from: left, to: right)
+                return (try gone.flatMap { try old.packages($0) }, try new.flatMap { try packages($0) })
+            }
+        }
+    }
+
+    /// Bytes that say what one of two generations shows and the other one does not, of the one where these are more.
+    func distance(from old: GenerationContents) -> Int {
+        old.withPackages { left in
+            withPackages { right in
+                let (gone, new) = Self.changes(from: left, to: right)
+                return max(gone.reduce(0) { $0 + $1.count }, new.reduce(0) { $0 + $1.count })
+            }
+        }
+    }
+
+    /// Bytes that say what its packages show.
+    var size: Int { text.count - start }
 
     /// Base names of the packages.
     public func packageNames() -> [String] { withPackages(Self.names) }
@@ -89,8 +113,49 @@ public struct GenerationContents: Sendable {
         return names
     }
 
-    private static func byName(_ packages: [GenerationPackage]) -> [String: GenerationPackage] {
-        Dictionary(packages.map { ($0.baseName, $0) }, uniquingKeysWith: { first, _ in first })
+    /// What two texts say of one package each that is not the same in both, in their order.
+    private static func changes(
+        from left: UnsafeRawBufferPointer, to right: UnsafeRawBufferPointer
+    ) -> (gone: [UnsafeRawBufferPointer], new: [UnsafeRawBufferPointer]) {
+        let (left, right) = differing(left, right)
+        let (before, after) = (entries(left), entries(right))
+        // What is between the first difference and the last is mostly the same, perhaps in another place.
+        let (known, kept) = (Set(before), Set(after))
+        return (
+            before.filter { !kept.contains($0) }.map(\.lines),
+            after.filter { !known.contains($0) }.map(\.lines)
+        )
+    }
+
+    /// The lines of one package.
+    private struct Entry: Hashable {
+        let lines: UnsafeRawBufferPointer
+
+        static func == (left: Entry, right: Entry) -> Bool {
+            guard left.lines.count == right.lines.count else { return false }
+            guard let a = left.lines.baseAddress, let b = right.lines.baseAddress else { return true }
+            return memcmp(a, b, left.lines.count) == 0
+        }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(bytes: lines) }
+    }
+
+    /// The lines of packages, each for itself.
+    private static func entries(_ lines: UnsafeRawBufferPointer) -> [Entry] {
+        var entries: [Entry] = []
+        var (start, place) = (0, 0)
+        lines.forEachLine { line in
+            if place > start, GenerationListing.isPackage(line, at: 0) {
+                entries.append(Entry(lines: UnsafeRawBufferPointer(rebasing: lines[start..<place])))
+                start = place
+            }
+            place += line.count + 1
+            return true
+        }
+        if start < lines.count {
+            entries.append(Entry(lines: UnsafeRawBufferPointer(rebasing: lines[start...])))
+        }
+        return entries
     }
 
     /// The lines of two texts without those of packages that are the same at their beginnings, and at their ends.

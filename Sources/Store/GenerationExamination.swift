@@ -68,11 +68,19 @@ struct GenerationExamination {
                     isUnfinished ? .note : .error, isUnfinished ? .wait : .rebuildIndex)
                 continue
             }
-            try look(at: generation, with: names[generation.number] ?? [], path)
+            let isActive = generation.number == active
+            do {
+                try look(at: generation, with: names[generation.number] ?? [], isActive: isActive, path)
+            } catch let error as SystemError where error.code == ENOENT {
+                // As while another generation takes its links over, or it is deleted: then not on another look.
+                report("generation", path, "something of it is gone: \("\(error)".prefix { $0 != "\n" })")
+            }
         }
     }
 
-    private mutating func look(at generation: Generation, with names: [String], _ path: String) throws {
+    private mutating func look(
+        at generation: Generation, with names: [String], isActive: Bool, _ path: String
+    ) throws {
         let directory = try root.directory(beneath: path)
         let status = try directory.status()
         if status.st_mode & 0o022 != 0 {
@@ -114,14 +122,18 @@ struct GenerationExamination {
         } catch {
             report("generation", list, "no generation can be made of it: \("\(error)".prefix { $0 != "\n" })")
         }
-        try lookAtLinks(of: plan, in: directory, path)
+        let mark = StoreLayout.Name.stubMark
+        let isStub = try directory.status(of: mark) != nil
+        if isStub, isActive { report("link", path + "/" + mark, "it is the active generation, and a stub") }
+        try lookAtLinks(of: plan, isStub: isStub && !isActive, in: directory, path)
     }
 
     /// Looks at every directory of a generation: at what is there, and what should be.
     private mutating func lookAtLinks(
-        of plan: GenerationPlan?, in top: Descriptor, _ path: String
+        of plan: GenerationPlan?, isStub: Bool, in top: Descriptor, _ path: String
     ) throws {
-        var missing = Set(plan?.directories ?? [])
+        let isWanted = { (place: TreePath) in !isStub || !GenerationPlan.isDerived(place) }
+        var missing = Set((plan?.directories ?? []).filter(isWanted))
         var pending: [TreePath] = [.root]
         while let place = pending.popLast() {
             missing.remove(place)
@@ -143,7 +155,7 @@ struct GenerationExamination {
                     }
                 }
             }
-            for link in plan?.links[place] ?? [] where !names.contains(link.name) {
+            for link in plan?.links[place] ?? [] where isWanted(place) && !names.contains(link.name) {
                 report("link", "\(path)/\(place.appending(link.name.utf8))", "it is missing")
             }
         }

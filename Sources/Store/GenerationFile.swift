@@ -8,7 +8,7 @@ public struct GenerationFile: Sendable, Equatable {
         case bytes(Bytes)
         /// A file of what was derived under a key: see ``Store/derived(_:)``.
         case derived(Digest, TreePath)
-        /// A symbolic link with this target.
+        /// A symbolic link with this target; not in `share`, where links follow from packages.
         case link(Bytes)
     }
 

@@ -7,8 +7,8 @@ struct GenerationPlan {
     private(set) var directories = [commands, data]
     /// Links, grouped by directory as in ``directories``.
     private(set) var links: [TreePath: [Link]] = [:]
-    /// Files that are no links, grouped by directory.
-    private(set) var files: [TreePath: [GenerationFile]] = [:]
+    /// Paths of what is no link of a package, grouped by directory.
+    private(set) var files: [TreePath: [TreePath]] = [:]
     /// Commands that need a launcher, by package.
     private(set) var launchers: [(package: GenerationPackage, commands: [String])] = []
 
@@ -18,7 +18,7 @@ struct GenerationPlan {
         let name: String
         /// The index of the package that shows it.
         let package: Int
-        /// Whether a parent may have another link in its place.
+        /// Whether an earlier generation may have another link in its place.
         let isContested: Bool
         fileprivate let kind: Kind
 
@@ -54,8 +54,13 @@ struct GenerationPlan {
     /// The same as ``directories``, to look up.
     private var made: Set<TreePath> = [commands, data]
 
-    private static let commands = TreePath.root.appending(StoreLayout.Name.commands.utf8)
-    private static let data = TreePath.root.appending(StoreLayout.Name.data.utf8)
+    /// The directory of commands.
+    static let commands = TreePath.root.appending(StoreLayout.Name.commands.utf8)
+    /// The directory of data.
+    static let data = TreePath.root.appending(StoreLayout.Name.data.utf8)
+
+    /// Whether all links at a path, or below it, follow from a generation's packages: a stub has none of them.
+    static func isDerived(_ path: TreePath) -> Bool { path.isWithin(commands) || path.isWithin(data) }
 
     /// Directories from a generation up to the root of the store.
     private static let depth = 3
@@ -70,11 +75,11 @@ struct GenerationPlan {
     ///
     /// - Parameters:
     ///   - packages: The packages.
-    ///   - gone: Packages of the parent that are not among them, or not the same.
-    ///   - files: What is shown besides, and in place of a link of the same path.
+    ///   - gone: Packages of earlier generations, whose links are used again, that are not among them, or not the same.
+    ///   - files: Paths of what is shown besides, and in place of a link of the same path.
     /// - Throws: ``StoreError/collision(path:owners:)``, ``StoreError/invalidExposure(package:what:)``.
     init(
-        _ packages: [GenerationPackage], gone: [GenerationPackage] = [], files: [GenerationFile] = []
+        _ packages: [GenerationPackage], gone: [GenerationPackage] = [], files: [TreePath] = []
     ) throws {
         self.packages = packages.map(\.baseName)
         var claims: [TreePath: Claim] = [:]
@@ -110,10 +115,13 @@ struct GenerationPlan {
             }
             if !launched.isEmpty { launchers.append((package, launched)) }
         }
-        for file in files { claims[file.path] = nil }
+        for file in files { claims[file] = nil }
         try arrange(claims, packages, contested: Self.shown(by: gone))
         add(files)
     }
+
+    /// Whether a directory is to be made.
+    func hasDirectory(_ path: TreePath) -> Bool { made.contains(path) }
 
     /// Paths that packages show in a generation.
     private static func shown(by packages: [GenerationPackage]) -> Set<TreePath> {
@@ -193,11 +201,11 @@ struct GenerationPlan {
     }
 
     /// Adds files, but none below a link: a package that shows a whole directory has said what is in it.
-    private mutating func add(_ files: [GenerationFile]) {
+    private mutating func add(_ files: [TreePath]) {
         guard !files.isEmpty else { return }
         let linked = Set(links.flatMap { place, links in links.map { place.appending($0.name.utf8) } })
         for file in files {
-            guard let parent = file.path.parent else { continue }
+            guard let parent = file.parent else { continue }
             var above = Optional(parent)
             while let directory = above, !linked.contains(directory) { above = directory.parent }
             guard above == nil else { continue }

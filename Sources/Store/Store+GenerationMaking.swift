@@ -2,35 +2,6 @@ internal import Files
 internal import Glibc
 public import StoreLayout
 
-/// The generation that the next one is made from, as far as it can be used again.
-private struct ParentGeneration {
-    let directory: Descriptor
-    private let packages: [String: GenerationPackage]
-    /// Those of its packages that are registered.
-    let registered: Set<String>
-
-    init(_ directory: Descriptor, registered: Set<String>) throws {
-        self.directory = directory
-        self.registered = registered
-        packages = Dictionary(
-            try GenerationListing.read(in: directory).map { ($0.baseName, $0) },
-            uniquingKeysWith: { first, _ in first })
-    }
-
-    /// Whether it has a package and shows the same of it.
-    func has(_ package: GenerationPackage) -> Bool {
-        guard let old = packages[package.baseName] else { return false }
-        return old.exposure == package.exposure && old.isPreferred == package.isPreferred
-    }
-
-    /// Its packages that `others` lack, or of which they show something else.
-    func packages(missingFrom others: [GenerationPackage]) -> [GenerationPackage] {
-        var missing = packages
-        for package in others where has(package) { missing[package.baseName] = nil }
-        return Array(missing.values)
-    }
-}
-
 extension Store {
     /// Finds out whether a generation of these packages can be made; they need not be registered.
     ///
@@ -41,7 +12,8 @@ extension Store {
 
     /// Makes the next generation of a profile, and does not switch to it: if nobody does, the next writer takes it back.
     ///
-    /// What `parent` shows in the same place is not made again: it gets a further hard link, without an inode.
+    /// Where an earlier one shows nearly the same, and nobody goes back to it, its links are taken over: then it is a stub.
+    /// Else what `parent` shows in the same place is not made again: it gets a further hard link, without an inode.
     ///
     /// - Parameters:
     ///   - profile: The profile.
@@ -64,15 +36,22 @@ extension Store {
             if let wrong = extensions.first(where: { !$0.isValid }) {
                 throw StoreError.invalidExposure(package: wrong.fileName, what: wrong.location)
             }
+            let unshared = files.first { file in
+                if case .link = file.content { GenerationPlan.isDerived(file.path) } else { false }
+            }
+            if let unshared {
+                throw StoreError.invalidExposure(package: "the generation", what: "\(unshared.path)")
+            }
             var seen: Set<String> = []
             let packages = packages.filter { seen.insert($0.baseName).inserted }
-            // A parent that is gone or damaged only costs time: all is made anew.
-            let old = parent.flatMap { try? parentGeneration($0, of: profile) }
-            try checkAreRegistered(packages, beside: old)
-            let kept = packages.map { old?.has($0) ?? false }
-            let plan = try GenerationPlan(
-                packages, gone: old?.packages(missingFrom: packages) ?? [], files: files)
+            let listing = GenerationListing.text(packages, extensions: extensions)
             let profiles = try root.directory(beneath: StoreLayout.Name.profiles)
+            // A parent that is gone or damaged only costs time: all is made anew.
+            let (old, donor) = try earlierGenerations(
+                like: listing, of: profile, in: profiles, parent: parent)
+            try checkAreRegistered(packages, beside: old)
+            let plan = try GenerationPlan(
+                packages, gone: (old?.gone ?? []) + (donor?.gone ?? []), files: files.map(\.path))
             if try profiles.status(of: profile.text) == nil {
                 try profiles.makeDirectory(profile.text)
                 try profiles.directory(beneath: profile.text).setMode(0o755)
@@ -87,9 +66,16 @@ extension Store {
             let (name, new) = try temporary.makeHeldDirectory()
             // Swept by the next writer if it cannot be removed now; gone where all went well.
             defer { try? temporary.removeTree(name) }
-            try makeLinks(plan, in: new, like: old?.directory, sharing: kept)
+            let isTaken = try donor.map { try takeLinks(of: $0, in: directory, into: new) } ?? false
+            let contents = Dictionary(files.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+            try GenerationLinks(
+                plan: plan, parent: old.map { old in (old.directory, packages.map(old.has)) },
+                taken: isTaken ? donor.map { packages.map($0.has) } : nil
+            ).make(in: new, isComplete: true) { path, place in
+                if let file = contents[path] { try self.place(file, in: place) }
+            }
             try makeLinks(to: extensions, in: new)
-            try describe(generation, packages, extensions, on: host, preparedOn: preparedOn, in: new)
+            try describe(generation, listing, on: host, preparedOn: preparedOn, in: new)
             try new.setMode(0o755)
             try root.synchronizeFileSystem()
             let newName = "\(StoreLayout.Name.generationPrefix)\(generation.number)"
@@ -110,20 +96,25 @@ extension Store {
         }
     }
 
-    private func parentGeneration(_ number: Int, of profile: ProfileName) throws -> ParentGeneration {
-        let sql = """
-            SELECT base_name FROM generation_package CROSS JOIN package USING (base_name)
-            WHERE profile = ? AND number = ?
-            """
-        let registered = try database.query(sql, [.text(profile.text), .integer(number)]) { $0.text(0) }
-        return try ParentGeneration(generationDirectory(number, of: profile), registered: Set(registered))
+    /// The generation that one is made from, and another that it can take links from.
+    private func earlierGenerations(
+        like listing: Bytes, of profile: ProfileName, in profiles: Descriptor, parent: Int?
+    ) throws -> (parent: EarlierGeneration?, donor: EarlierGeneration?) {
+        guard try profiles.status(of: profile.text) != nil,
+            let contents = GenerationContents(listing, path: StoreLayout.Name.generationPackages)
+        else { return (nil, nil) }
+        let directory = try profiles.directory(beneath: profile.text)
+        return (
+            parent.flatMap { earlierGeneration($0, in: directory, comparedWith: contents) },
+            try linkDonor(for: contents, of: profile, in: directory, sparing: [parent])
+        )
     }
 
-    /// Refuses packages that are not in the index; those of the parent were asked for in one query.
+    /// Refuses packages that are not in the index; those of the parent are, since it keeps them.
     private func checkAreRegistered(
-        _ packages: [GenerationPackage], beside parent: ParentGeneration?
+        _ packages: [GenerationPackage], beside parent: EarlierGeneration?
     ) throws {
-        for package in packages where parent?.registered.contains(package.baseName) != true {
+        for package in packages where parent?.has(package) != true {
             guard try self.package(baseName: package.baseName) != nil else {
                 throw StoreError.unknownPackage(package.baseName)
             }
@@ -205,7 +196,7 @@ extension Store {
     /// Makes the launchers that a plan needs, where they are not there yet.
     ///
     /// - Parameter parent: A generation whose launchers were made with it, and are not looked at again.
-    private func makeLaunchers(_ plan: GenerationPlan, beside parent: ParentGeneration?) throws {
+    private func makeLaunchers(_ plan: GenerationPlan, beside parent: EarlierGeneration?) throws {
         let missing = plan.launchers.filter {
             $0.package.launchDescription != nil || parent?.has($0.package) != true
         }
@@ -233,40 +224,6 @@ extension Store {
         }
     }
 
-    /// Makes the directories and links of a plan.
-    ///
-    /// - Parameters:
-    ///   - directory: The new generation.
-    ///   - parent: A generation to share links with.
-    ///   - kept: By package, whether the parent has it and shows the same of it.
-    private func makeLinks(
-        _ plan: GenerationPlan, in directory: Descriptor, like parent: Descriptor?, sharing kept: [Bool]
-    ) throws {
-        for path in plan.directories {
-            try directory.makeDirectory(path.bytes, mode: 0o755)
-            let place = try directory.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
-            try place.setMode(0o755)
-            // Absent where the parent shows nothing there, or a link.
-            let old = parent.flatMap { try? $0.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY) }
-            for link in plan.links[path] ?? [] {
-                if let old, kept[link.package], !link.isContested,
-                    // Refused where a link has all the names it can have (EMLINK), is somebody else's, lies where
-                    // the parent has a directory, or the file system has no hard links of symbolic links.
-                    (try? old.link(link.name, to: place, as: link.name)) != nil
-                {
-                    continue
-                }
-                try place.makeSymlink(link.name, target: plan.target(of: link))
-            }
-            for file in plan.files[path] ?? [] { try self.place(file, in: place) }
-        }
-        // A cache that is older than its directory counts as outdated (GTK's of icons).
-        for path in plan.files.keys {
-            try directory.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY).setTimes(
-                StoreLayout.modificationTime)
-        }
-    }
-
     /// Makes the links that systemd's directories lead to.
     private func makeLinks(to extensions: [GenerationExtension], in directory: Descriptor) throws {
         guard !extensions.isEmpty else { return }
@@ -277,8 +234,8 @@ extension Store {
     }
 
     private func describe(
-        _ generation: Generation, _ packages: [GenerationPackage], _ extensions: [GenerationExtension],
-        on host: [String: String], preparedOn: [String: String]?, in directory: Descriptor
+        _ generation: Generation, _ listing: Bytes, on host: [String: String], preparedOn: [String: String]?,
+        in directory: Descriptor
     ) throws {
         let description = GenerationDescription(
             formatVersion: StoreLayout.formatVersion, profile: generation.profile.text,
@@ -287,7 +244,7 @@ extension Store {
             preparedOn: preparedOn, machine: MachineIdentity.current())
         let files = [
             (StoreLayout.Name.generationDescription, try JSON.encode(description)),
-            (StoreLayout.Name.generationPackages, GenerationListing.text(packages, extensions: extensions)),
+            (StoreLayout.Name.generationPackages, listing),
         ]
         for (name, text) in files {
             let file = try directory.open(beneath: name, flags: O_WRONLY | O_CREAT | O_EXCL)

@@ -74,7 +74,7 @@ extension Store {
     ///
     /// - Throws: ``StoreError/damagedDescription(path:reason:)``, `SystemError`.
     public func contents(of generation: Generation) throws -> GenerationContents {
-        try GenerationListing.contents(in: generationDirectory(generation.number, of: generation.profile))
+        try reading(generation) { try GenerationListing.contents(in: $0) }
     }
 
     /// The packages of a generation with what was shown of them, to make the next one from.
@@ -98,18 +98,36 @@ extension Store {
 
     /// What the os-release of the host that a generation was made on said; empty where that is not known.
     public func hostRelease(of generation: Generation) throws -> [String: String] {
-        let description = try JSON.decode(
-            GenerationDescription.self, from: StoreLayout.Name.generationDescription,
-            in: generationDirectory(generation.number, of: generation.profile))
+        let description = try description(of: generation)
         return description.hostRelease ?? description.host.map { ["PRETTY_NAME": $0] } ?? [:]
     }
 
     /// Of a generation that was prepared for another host: what the os-release said of the one it was prepared on.
     public func preparedOn(_ generation: Generation) throws -> [String: String]? {
-        try JSON.decode(
-            GenerationDescription.self, from: StoreLayout.Name.generationDescription,
-            in: generationDirectory(generation.number, of: generation.profile)
-        ).preparedOn
+        try description(of: generation).preparedOn
+    }
+
+    private func description(of generation: Generation) throws -> GenerationDescription {
+        try reading(generation) {
+            try JSON.decode(
+                GenerationDescription.self, from: StoreLayout.Name.generationDescription, in: $0)
+        }
+    }
+
+    /// Reads a generation's directory, again where it was replaced meanwhile: who only reads has no lock.
+    private func reading<Result>(
+        _ generation: Generation, _ body: (Descriptor) throws -> Result
+    ) throws -> Result {
+        var directory = try generationDirectory(generation.number, of: generation.profile)
+        while true {
+            do {
+                return try body(directory)
+            } catch let error as SystemError where error.code == ENOENT {
+                let now = try generationDirectory(generation.number, of: generation.profile)
+                guard try Inode(now.status()) != Inode(directory.status()) else { throw error }
+                directory = now
+            }
+        }
     }
 
     /// Names and versions of a generation's packages, by base name; those that are not registered are left out.
@@ -169,12 +187,16 @@ extension Store {
     }
 
     /// Switches a profile to one of its generations, in one step: there is no moment without a generation.
+    ///
+    /// A stub gets its links first.
     public func activate(_ number: Int, in profile: ProfileName) throws {
         try withWriterLock(command: "switch of \(profile) to \(number)") {
             guard try generation(number, of: profile) != nil else {
                 throw StoreError.unknownGeneration(profile: profile.text, number: number)
             }
-            _ = try generationDirectory(number, of: profile)
+            if try isStub(generationDirectory(number, of: profile)) {
+                try restoreLinks(of: number, in: profile)
+            }
             let directory = try root.directory(beneath: "\(StoreLayout.Name.profiles)/\(profile)")
             let target = "\(StoreLayout.Name.generationPrefix)\(number)"
             let previous = try directory.readSymlink(StoreLayout.Name.current)

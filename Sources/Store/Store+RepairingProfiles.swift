@@ -72,13 +72,17 @@ extension Store {
             shown[package.baseName] = exposure
         }
         let plan = try GenerationPlan(packages)
-        for path in plan.directories where try directory.status(of: path.bytes) == nil {
+        let isStub = try isStub(directory)
+        // Nobody switches to one that is a stub, which would give it links.
+        let isActive = (try? currentNumber(of: generation.profile)) == generation.number
+        let directories = plan.directories.filter { !isStub || isActive || !GenerationPlan.isDerived($0) }
+        for path in directories where try directory.status(of: path.bytes) == nil {
             result.note("\(place)/\(path)", "made again: a directory")
             guard !isDryRun else { continue }
             try directory.makeDirectory(path.bytes, mode: 0o755)
             try directory.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY).setMode(0o755)
         }
-        for path in plan.directories {
+        for path in directories {
             let inner = try? directory.open(beneath: path.bytes, flags: O_RDONLY | O_DIRECTORY)
             for link in plan.links[path] ?? [] {
                 let there = try inner?.status(of: link.name)
@@ -94,6 +98,9 @@ extension Store {
                 try inner.replaceSymlink(link.name, target: plan.target(of: link), through: temporary())
             }
         }
+        guard isStub, isActive else { return }
+        result.note("\(place)/\(StoreLayout.Name.stubMark)", "removed: the active generation is no stub")
+        if !isDryRun { try directory.unlink(StoreLayout.Name.stubMark) }
     }
 
     /// Whether a link is as it was made, or one that the generation has in its place.

@@ -207,21 +207,32 @@ extension Store {
         // Somebody else's directory: nothing there is trusted but to be text.
         guard let place = try? Descriptor.directory(path) else { return [] }
         let generations = (try? place.list())?.map(\.text).filter { Self.generationNumber($0) != nil } ?? []
-        let places =
-            generations.isEmpty ? [place] : generations.compactMap { try? place.directory(beneath: $0) }
-        return places.flatMap(Self.packagesOfForeignGeneration)
+        // Not blocked by a pipe of that name.
+        let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY
+        let name = StoreLayout.Name.generationPackages
+        guard !generations.isEmpty else {
+            return Self.packagesOfForeignGeneration {
+                try Descriptor.directory(path).open(beneath: name, flags: flags)
+            }
+        }
+        return generations.flatMap { generation in
+            Self.packagesOfForeignGeneration {
+                try place.open(beneath: "\(generation)/\(name)", flags: flags)
+            }
+        }
     }
 
-    private static func packagesOfForeignGeneration(_ place: Descriptor) -> [String] {
-        // Not blocked by a pipe of that name.
-        guard
-            let file = try? place.open(
-                beneath: StoreLayout.Name.generationPackages, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY),
-            let status = try? file.status(), status.st_mode & S_IFMT == S_IFREG,
-            let text = try? file.readAll(limit: textLimit),
-            let packages = GenerationListing.parse(text)?.packages
-        else { return [] }
-        return packages.map(\.baseName)
+    private static func packagesOfForeignGeneration(_ open: () throws -> Descriptor) -> [String] {
+        // By its path, and once more: another directory may take its place at any time (`takeLinks`).
+        for _ in 0..<3 {
+            guard let file = try? open() else { continue }
+            guard let status = try? file.status(), status.st_mode & S_IFMT == S_IFREG,
+                let text = try? file.readAll(limit: textLimit),
+                let packages = GenerationListing.parse(text)?.packages
+            else { return [] }
+            return packages.map(\.baseName)
+        }
+        return []
     }
 
     /// Removes links of `gcroots/auto` that lead nowhere.
