@@ -55,7 +55,7 @@ let package = Package(
                 "README.md", "relocation.md", "hints.md", "desktop.md", "extensions.md", "setup.md",
                 "matching.md", "selinux.md", "adopting.md", "garbage.md", "services.md", "repair.md",
                 "remotes.md", "publishing.md", "sharing.md", "configuration.md", "service.md",
-                "packages.md", "distributions.md",
+                "packages.md", "distributions.md", "speed.md", "speed.svg",
                 "decisions",
             ],
             resources: [
