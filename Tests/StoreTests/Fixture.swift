@@ -100,3 +100,16 @@ extension Store {
 }
 
 var mainProfile: ProfileName { get throws { try ProfileName("default") } }
+
+/// A generator whose numbers are the same in each run.
+struct RepeatableNumbers: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        // Source: splitmix64, Steele, Lea and Flood, 2014.
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var value = (state ^ state >> 30) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
+        return value ^ value >> 31
+    }
+}

@@ -439,19 +439,6 @@ import Testing
 
     // MARK: - Any sequence
 
-    /// A generator whose numbers are the same in each run.
-    private struct Random: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            // Source: splitmix64, Steele, Lea and Flood, 2014.
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var value = (state ^ state >> 30) &* 0xbf58_476d_1ce4_e5b9
-            value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-            return value ^ value >> 31
-        }
-    }
-
     /// Packages of which each two show the same: commands, units, a file where the other has a directory.
     private func pairs() throws -> [GenerationPackage] {
         try (0..<24).map { number in
@@ -471,7 +458,7 @@ import Testing
 
     @Test(arguments: 0..<6)
     func anySequenceGivesWhatAGenerationMadeOfNothingHas(seed: Int) throws {
-        var random = Random(state: UInt64(seed))
+        var random = RepeatableNumbers(state: UInt64(seed))
         let all = try pairs()
         var shown = Set((0..<24).filter { _ in Int.random(in: 0..<4, using: &random) > 0 })
         // Of each two, which wins.

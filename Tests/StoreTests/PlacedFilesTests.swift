@@ -196,23 +196,10 @@ import Testing
         #expect(try text(base, "d2999/f") == "2999")
     }
 
-    /// A generator whose numbers are the same in each run.
-    private struct Random: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            // Source: splitmix64, Steele, Lea and Flood, 2014.
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var value = (state ^ state >> 30) &* 0xbf58_476d_1ce4_e5b9
-            value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-            return value ^ value >> 31
-        }
-    }
-
     /// Whatever an image says, in any order: what is in the store is what its listing says, and nothing else.
     @Test(arguments: 0..<120)
     func anyOrderGivesWhatTheListingSays(seed: Int) throws {
-        var random = Random(state: UInt64(seed))
+        var random = RepeatableNumbers(state: UInt64(seed))
         let names = ["a", "b", "a/b", "a/c", "b/a", "a/b/c", "b/a/c", "a/b/c/d", "e/f/g/h", "e/f", "e"]
         let attribute = ExtendedAttribute(name: Array("user.x".utf8), value: [1])
         let large = String(repeating: "l", count: 300_000)
