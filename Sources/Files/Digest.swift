@@ -133,6 +133,9 @@ public struct Hasher256: Sendable {
         withUnsafeBytes(of: context.h) { $0.loadUnaligned(as: SIMD8<UInt32>.self) }
     }
 
+    /// Bytes so far.
+    var count: UInt64 { (UInt64(context.Nh) << 32 | UInt64(context.Nl)) >> 3 }
+
     /// Adds bytes.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
         SHA256_Update(&context, bytes.baseAddress, bytes.count)
@@ -173,20 +176,13 @@ public struct ResumableHasher: Sendable {
     static let most = 4096
 
     /// The computation after each step.
-    public private(set) var states: [Hasher256] = []
-    private var hasher = Hasher256()
+    public internal(set) var states: [Hasher256] = []
+    var hasher = Hasher256()
     /// Bytes since the last step.
-    private var pending = 0
+    var pending = 0
 
     /// Starts a computation over no bytes.
     public init() {}
-
-    /// Takes a computation up.
-    ///
-    /// - Parameter pending: Bytes since the last step.
-    init(_ hasher: Hasher256, states: [Hasher256], pending: Int) {
-        (self.hasher, self.states, self.pending) = (hasher, states, pending)
-    }
 
     /// Adds bytes.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {

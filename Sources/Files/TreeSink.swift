@@ -28,6 +28,9 @@ public enum Omission: String, Hashable, Sendable, CaseIterable, Codable {
 /// order, then ``endFile()``. A later entry of the same path replaces the earlier one. Attributes are as the
 /// image has them: the sink decides which count. A mode may have set-id bits: the sink takes them off.
 public protocol TreeSink: AnyObject {
+    /// What hashes contents, and could hash the image beside them; `nil` where nothing does.
+    var hasher: MessageHasher? { get }
+
     /// A directory.
     func directory(_ path: TreePath, mode: UInt16, attributes: [ExtendedAttribute]) throws
 
@@ -65,6 +68,9 @@ public protocol TreeSink: AnyObject {
 }
 
 extension TreeSink {
+    /// Nothing: by default contents are not hashed.
+    public var hasher: MessageHasher? { nil }
+
     /// Does nothing: by default each entry is done with when it has come.
     public func finish() throws {}
 }

@@ -12,6 +12,8 @@ final class BoundedSink: TreeSink {
         self.budget = budget
     }
 
+    var hasher: MessageHasher? { base.hasher }
+
     private func count(
         _ path: TreePath, target: Int = 0, _ attributes: [ExtendedAttribute] = []
     ) throws {

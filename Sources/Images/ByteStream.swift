@@ -11,16 +11,20 @@ protocol ByteStream: AnyObject {
 
 /// A range of a file, hashed as it is read if asked to.
 final class FileStream: ByteStream {
-    /// Bytes per read.
-    private static let bufferSize = 1 << 18
+    /// Bytes per read, and how many such are there at most where they are hashed.
+    private static let chunkSize = 1 << 17
+    private static let chunkCount = 16
 
     private let file: Descriptor
     private let start: Int
     private let end: Int
     private var position: Int
     private let image: String
-    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 64)
-    private var hasher: Hasher256?
+    /// Where bytes go that are not hashed.
+    private var buffer: UnsafeMutableRawBufferPointer?
+    /// What hashes the bytes if that was asked for, and those that were given last.
+    private let queue: DigestQueue?
+    private var current: DigestQueue.Chunk?
     /// Guards ``done``, which others look at while one reads.
     private let monitor = Monitor()
     private var passed = 0
@@ -29,33 +33,52 @@ final class FileStream: ByteStream {
     ///   - range: Where in the file.
     ///   - image: What errors call the file.
     ///   - hashing: Whether ``digest()`` will be asked for; skipping is then not possible.
-    init(_ file: Descriptor, range: Range<Int>, image: String, hashing: Bool = false) {
+    ///   - hasher: What hashes other bytes meanwhile.
+    init(
+        _ file: Descriptor, range: Range<Int>, image: String, hashing: Bool = false,
+        beside hasher: MessageHasher? = nil
+    ) {
         self.file = file
         self.image = image
         start = range.lowerBound
         position = range.lowerBound
         end = range.upperBound
-        hasher = hashing ? Hasher256() : nil
+        queue = hashing ? .beside(hasher, chunkSize: Self.chunkSize, chunkCount: Self.chunkCount) : nil
     }
 
-    deinit { buffer.deallocate() }
+    deinit {
+        queue?.close()
+        buffer?.deallocate()
+    }
 
     func next() throws -> UnsafeRawBufferPointer? {
+        if let current { queue?.put(current) }
+        current = nil
         guard position < end else { return nil }
-        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, end - position)])
+        let chunk = queue?.take()
+        let part = UnsafeMutableRawBufferPointer(rebasing: room(chunk).prefix(end - position))
         let count = try file.read(into: part, at: position)
         guard count > 0 else {
             throw ImageError.truncated(image: image, detail: "it ends at byte \(position), not at \(end)")
         }
-        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
         position += count
-        hasher?.update(bytes)
         note()
-        return bytes
+        guard let chunk else { return UnsafeRawBufferPointer(rebasing: part[..<count]) }
+        chunk.fill(count)
+        queue?.pass(chunk)
+        current = chunk
+        return chunk.bytes
+    }
+
+    private func room(_ chunk: DigestQueue.Chunk?) -> UnsafeMutableRawBufferPointer {
+        if let chunk { return chunk.buffer }
+        let room = buffer ?? .allocate(byteCount: Self.chunkSize, alignment: 64)
+        buffer = room
+        return room
     }
 
     func skip(_ count: Int) throws -> Bool {
-        guard hasher == nil, count <= end - position else { return false }
+        guard queue == nil, count <= end - position else { return false }
         position += count
         note()
         return true
@@ -67,33 +90,11 @@ final class FileStream: ByteStream {
     private func note() { monitor.withLock { passed = position - start } }
 
     /// SHA-256 of the whole range: reads what is left of it.
+    ///
+    /// - Precondition: It was asked for at the start, and was not asked for since.
     func digest() throws -> Digest {
+        guard let queue else { preconditionFailure("what passed by was not hashed") }
         while try next() != nil {}
-        var result = hasher ?? Hasher256()
-        return result.finalize()
-    }
-}
-
-/// A stream that is hashed as it passes.
-final class HashingStream: ByteStream {
-    private let base: any ByteStream
-    private var hasher = Hasher256()
-
-    init(_ base: any ByteStream) {
-        self.base = base
-    }
-
-    func next() throws -> UnsafeRawBufferPointer? {
-        let bytes = try base.next()
-        if let bytes { hasher.update(bytes) }
-        return bytes
-    }
-
-    func skip(_ count: Int) throws -> Bool { false }
-
-    /// SHA-256 of the whole stream: reads what is left of it.
-    func digest() throws -> Digest {
-        while try next() != nil {}
-        return hasher.finalize()
+        return queue.digest()
     }
 }

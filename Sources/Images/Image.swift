@@ -278,7 +278,7 @@ public final class Image {
         progress.begin("reading \(path)", total: size)
         defer { progress.end() }
         let writer = EntryWriter(sink, image: path, isLayered: false, budget: budget)
-        let stored = FileStream(file, range: 0..<size, image: path, hashing: isHashed)
+        let stored = FileStream(file, range: 0..<size, image: path, hashing: isHashed, beside: sink.hasher)
         let archive = try PlainArchive(stored, image: path, budget: budget) { progress.advance(to: $0) }
         defer { archive.stop() }
         let reader = TarReader(archive, image: path)

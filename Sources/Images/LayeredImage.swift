@@ -56,8 +56,10 @@ struct LayeredImage {
         report: @escaping (Int) -> Void
     ) throws {
         let name = "\(layer.name) of \(image)"
-        let blob = FileStream(layer.blob.file, range: layer.blob.range, image: name, hashing: true)
-        let archive = try PlainArchive(blob, image: name, budget: budget, hashing: true, report: report)
+        let blob = FileStream(
+            layer.blob.file, range: layer.blob.range, image: name, hashing: true, beside: writer.sink.hasher)
+        let archive = try PlainArchive(
+            blob, image: name, budget: budget, hashing: true, beside: writer.sink.hasher, report: report)
         defer { archive.stop() }
         writer.beginLayer(isLast: isLast)
         do {

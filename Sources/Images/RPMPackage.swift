@@ -88,7 +88,8 @@ struct RPMPackage: PackageContents {
 
     func read(into writer: EntryWriter, budget: ImageBudget, report: @escaping (Int) -> Void) throws {
         let start = payload.lowerBound
-        let stored = FileStream(file, range: payload, image: image, hashing: payloadDigest != nil)
+        let stored = FileStream(
+            file, range: payload, image: image, hashing: payloadDigest != nil, beside: writer.sink.hasher)
         let archive = try PlainArchive(stored, image: image, budget: budget) { report(start + $0) }
         defer { archive.stop() }
         do {

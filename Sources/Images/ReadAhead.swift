@@ -1,84 +1,77 @@
 internal import Files
 
-/// A stream that a thread of its own reads, some way ahead of whoever takes its bytes.
+/// A stream that a thread of its own reads, some way ahead of whoever takes its bytes, and that is hashed as it passes.
 ///
-/// Decompressing and hashing are then done while what came out is looked at and written.
+/// Decompressing is then done while what came out is looked at and written.
 final class ReadAheadStream: ByteStream {
-    /// Some bytes of the stream.
-    private final class Chunk: @unchecked Sendable {
-        // Whoever took it out of a queue has it alone.
-        static let size = 1 << 18
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 64)
-        var count = 0
-
-        deinit { buffer.deallocate() }
-
-        /// Takes as many bytes as there is room for; how many.
-        func append(_ bytes: UnsafeRawBufferPointer) -> Int {
-            let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(buffer.count - count))
-            UnsafeMutableRawBufferPointer(rebasing: buffer[count...]).copyMemory(from: part)
-            count += part.count
-            return part.count
-        }
-    }
-
     /// What the thread reads, and what is handed to and fro.
     private final class Work: @unchecked Sendable {
         // While the thread runs, it alone has the stream.
         let stream: any ByteStream
-        let full = BoundedQueue<Chunk>(limit: ReadAheadStream.chunkCount)
-        let empty = BoundedQueue<Chunk>(limit: ReadAheadStream.chunkCount)
+        let queue: DigestQueue
+        let full = BoundedQueue<DigestQueue.Chunk>(limit: ReadAheadStream.chunkCount)
 
-        init(_ stream: any ByteStream) {
-            self.stream = stream
-            for _ in 0..<ReadAheadStream.chunkCount { empty.put(Chunk()) }
+        init(_ stream: any ByteStream, _ queue: DigestQueue) {
+            (self.stream, self.queue) = (stream, queue)
         }
 
         func run() throws {
             defer { full.close() }
-            var chunk: Chunk?
+            var chunk: DigestQueue.Chunk?
             while let bytes = try stream.next() {
                 var rest = bytes
                 while !rest.isEmpty {
-                    guard let current = chunk ?? empty.take() else { return }
+                    guard let current = chunk ?? queue.take() else { return }
                     rest = UnsafeRawBufferPointer(rebasing: rest[current.append(rest)...])
                     chunk = current
-                    if current.count == Chunk.size {
-                        guard full.put(current) else { return }
+                    if current.isFull {
+                        guard give(current) else { return }
                         chunk = nil
                     }
                 }
             }
-            if let chunk { full.put(chunk) }
+            if let chunk { _ = give(chunk) }
+        }
+
+        private func give(_ chunk: DigestQueue.Chunk) -> Bool {
+            queue.pass(chunk)
+            return full.put(chunk)
         }
     }
 
-    /// Chunks that are read ahead at most.
+    /// Bytes of a chunk, and chunks that are read ahead, or wait to be hashed, at most.
+    private static let chunkSize = 1 << 18
     private static let chunkCount = 8
 
     private let work: Work
-    private let task: BackgroundTask<Void>
-    private var current: Chunk?
+    private let task: BackgroundTask<Void>?
+    private var current: DigestQueue.Chunk?
     private var isOver = false
 
     /// Begins to read.
     ///
-    /// - Parameter stream: Nobody else uses it until ``stop()``.
-    init(_ stream: any ByteStream) {
-        let work = Work(stream)
+    /// - Parameters:
+    ///   - stream: Nobody else uses it until ``stop()``.
+    ///   - hasher: What hashes other bytes meanwhile.
+    init(_ stream: any ByteStream, beside hasher: MessageHasher?) {
+        let work = Work(
+            stream, .beside(hasher, chunkSize: Self.chunkSize, chunkCount: Self.chunkCount))
         self.work = work
-        task = BackgroundTask { try work.run() }
+        let task = processorCount > 1 ? BackgroundTask { try work.run() } : nil
+        // Where there can be no thread, the one that takes the bytes reads them.
+        self.task = task?.hasThread == true ? task : nil
     }
 
     deinit { stop() }
 
     func next() throws -> UnsafeRawBufferPointer? {
         guard !isOver else { return nil }
-        // Where there can be no thread.
-        guard task.hasThread else { return try work.stream.next() }
-        if let current {
-            current.count = 0
-            work.empty.put(current)
+        if let current { work.queue.put(current) }
+        current = nil
+        guard let task else {
+            guard let bytes = try work.stream.next() else { return nil }
+            work.queue.update(bytes)
+            return bytes
         }
         current = work.full.take()
         guard let current else {
@@ -86,16 +79,22 @@ final class ReadAheadStream: ByteStream {
             try task.value()
             return nil
         }
-        return UnsafeRawBufferPointer(rebasing: current.buffer[..<current.count])
+        return current.bytes
     }
 
     func skip(_ count: Int) throws -> Bool { false }
 
+    /// SHA-256 of the whole stream: reads what is left of it.
+    func digest() throws -> Digest {
+        while try next() != nil {}
+        return work.queue.digest()
+    }
+
     /// Lets the thread end, whatever is left to be read.
     func stop() {
         isOver = true
-        guard task.hasThread else { return }
-        work.empty.close(droppingItems: true)
+        work.queue.close()
+        guard let task, task.hasThread else { return }
         work.full.close(droppingItems: true)
         // What it ran into no longer matters to anyone.
         try? task.value()
@@ -104,12 +103,11 @@ final class ReadAheadStream: ByteStream {
 
 /// The bytes of an archive without its compression, and their digest if it is asked for.
 ///
-/// Where both are wanted, they are done by a thread of their own.
+/// Where both are wanted, a thread of its own decompresses.
 final class PlainArchive: ByteStream {
     private let file: FileStream
     private let budget: ImageBudget
     private let isCompressed: Bool
-    private let hashed: HashingStream?
     private let ahead: ReadAheadStream?
     private let stream: any ByteStream
     private let report: ((Int) -> Void)?
@@ -120,21 +118,20 @@ final class PlainArchive: ByteStream {
     ///   - image: What errors call it.
     ///   - budget: What decompressed bytes count against.
     ///   - hashing: Whether ``digest()`` will be asked for.
+    ///   - hasher: What hashes other bytes meanwhile.
     ///   - report: Told how many bytes of the file are done, on the thread that takes the bytes.
     init(
         _ file: FileStream, image: String, budget: ImageBudget, hashing: Bool = false,
-        report: ((Int) -> Void)? = nil
+        beside hasher: MessageHasher? = nil, report: ((Int) -> Void)? = nil
     ) throws {
         self.file = file
         self.budget = budget
         self.report = report
         let (plain, isCompressed) = try Decompressor.plain(file, image: image)
         self.isCompressed = isCompressed
-        hashed = hashing ? HashingStream(plain) : nil
-        let whole: any ByteStream = hashed ?? plain
         // Where there is more to do than to decompress: to hand bytes from thread to thread has its price.
-        ahead = processorCount > 1 && hashing ? ReadAheadStream(whole) : nil
-        stream = ahead ?? whole
+        ahead = hashing ? ReadAheadStream(plain, beside: hasher) : nil
+        stream = ahead ?? plain
     }
 
     func next() throws -> UnsafeRawBufferPointer? {
@@ -156,9 +153,9 @@ final class PlainArchive: ByteStream {
     ///
     /// - Precondition: It was asked for at the start.
     func digest() throws -> Digest {
-        guard let hashed else { preconditionFailure("what passed by was not hashed") }
+        guard let ahead else { preconditionFailure("what passed by was not hashed") }
         while try next() != nil {}
-        stop()
-        return try hashed.digest()
+        defer { stop() }
+        return try ahead.digest()
     }
 }

@@ -15,6 +15,7 @@ final class ContentWork: @unchecked Sendable {
         case same(ContentID)
     }
 
+    let hasher = MessageHasher()
     private let staging: Descriptor
     private let objects: Descriptor?
     /// Guards all that follows.
@@ -56,6 +57,7 @@ final class ContentWork: @unchecked Sendable {
             } else {
                 try takeFiles(of: batch)
             }
+            try hashSome()
         } catch {
             monitor.withLock { failure = failure ?? error }
         }
@@ -65,17 +67,13 @@ final class ContentWork: @unchecked Sendable {
         var done: [(ContentID, Outcome)] = []
         done.reserveCapacity(batch.files.count)
         let files = batch.files.map { file, range in Self.scan(file, batch.bytes(range)) }
-        let hashes = Message.hash(
+        let hashes = hasher.hash(
             zip(files, batch.files).map { Message(batch.bytes($1.range), keepsStates: $0.isVariable) })
         for (number, hash) in hashes.enumerated() {
             let bytes = batch.bytes(batch.files[number].range)
             done.append((files[number].file.id, try take(files[number], hash, bytes)))
         }
-        let isMuch = monitor.withLock {
-            for (id, outcome) in done { outcomes[id] = outcome }
-            return outcomes.count >= Self.waitingLimit
-        }
-        if isMuch { try hashWaiting() }
+        monitor.withLock { for (id, outcome) in done { outcomes[id] = outcome } }
     }
 
     private static func scan(_ file: File, _ bytes: UnsafeRawBufferPointer) -> Scanned {
@@ -87,39 +85,90 @@ final class ContentWork: @unchecked Sendable {
 
     // MARK: Large files
 
-    /// Large files that are written and not hashed, and are hashed together: read once more, but from memory, where they
-    /// were just put.
-    private var waiting: [(file: Scanned, descriptor: Descriptor)] = []
-    private var waitingSize = 0
+    /// A large file that is written and not hashed: it is read once more, but from memory, where it was just put.
+    private final class Waiting: @unchecked Sendable {
+        // One thread at a time has it.
+        let file: Scanned
+        let descriptor: Descriptor
+        let mapping: MappedFile
+        let message: PendingMessage
 
-    /// Bytes that wait at most, and files that are open meanwhile, and what else waits to be registered after them.
-    private static let waitingSizeLimit = 96 << 20
+        init(_ file: Scanned, _ descriptor: Descriptor) throws {
+            (self.file, self.descriptor) = (file, descriptor)
+            mapping = try MappedFile(descriptor)
+            message = PendingMessage(Message(mapping.bytes, keepsStates: file.isVariable))
+        }
+    }
+
+    /// Large files that wait to be hashed together, but for those that some thread has.
+    private var waiting: [Waiting] = []
+    private var isHashing = false
+
+    /// Bytes that wait at most, and files, which are open meanwhile, and what else waits to be registered after them.
+    private static let waitingSizeLimit = 192 << 20
     private static let waitingCountLimit = 128
     private static let waitingLimit = 4096
 
     /// Takes a file whose bytes are all in the staging directory, and are not hashed.
     func takeWritten(_ file: Scanned, in descriptor: Descriptor) throws {
-        let isMuch = monitor.withLock {
-            waiting.append((file, descriptor))
-            waitingSize += file.size
-            return waitingSize >= Self.waitingSizeLimit || waiting.count >= Self.waitingCountLimit
-        }
-        if isMuch { try hashWaiting() }
+        let next = try Waiting(file, descriptor)
+        monitor.withLock { waiting.append(next) }
     }
 
-    /// Hashes what waits for it.
-    func hashWaiting() throws {
-        let files = monitor.withLock {
-            defer { (waiting, waitingSize) = ([], 0) }
+    /// Hashes something of what waits: where that is much, or where what waits in queues would have company.
+    private func hashSome() throws {
+        var (isMuch, isAll) = (false, false)
+        var rest = monitor.withLock { () -> [Waiting] in
+            guard !isHashing, !waiting.isEmpty else { return [] }
+            isAll = outcomes.count >= Self.waitingLimit
+            isMuch = isAll || Self.isMuch(waiting, share: 1)
+            guard isMuch || waiting.count >= 2 && hasher.isPressed else { return [] }
+            isHashing = true
+            defer { waiting = [] }
             return waiting
         }
-        guard !files.isEmpty else { return }
-        let mappings = try files.map { try MappedFile($0.descriptor) }
-        let hashes = withExtendedLifetime(mappings) {
-            Message.hash(zip(files, mappings).map { Message($1.bytes, keepsStates: $0.file.isVariable) })
+        guard !rest.isEmpty else { return }
+        defer {
+            monitor.withLock {
+                waiting = rest + waiting
+                isHashing = false
+            }
         }
-        for ((file, descriptor), hash) in zip(files, hashes) {
-            try takeWritten(file, hash, in: descriptor)
+        // The longest are gone on with first, so that several are left to the end.
+        repeat {
+            rest = try advance(rest)
+        } while isAll ? !rest.isEmpty : isMuch && Self.isMuch(rest, share: 2)
+    }
+
+    private static func isMuch(_ files: [Waiting], share: Int) -> Bool {
+        files.count >= waitingCountLimit / share
+            || files.reduce(0) { $0 + $1.message.count } >= waitingSizeLimit / share
+    }
+
+    /// Hashes some of the bytes of files.
+    ///
+    /// - Returns: Those that are not done.
+    private func advance(_ files: [Waiting]) throws -> [Waiting] {
+        hasher.advance(files.map(\.message))
+        return try files.filter { next in
+            guard let hash = next.message.hash else { return true }
+            try takeWritten(next.file, hash, in: next.descriptor)
+            return false
+        }
+    }
+
+    /// Hashes what waits for it, on all processors, when no other thread gives or takes anything any more.
+    func hashWaiting() throws {
+        try check()
+        let files = waiting.sorted { $0.message.count > $1.message.count }
+        waiting = []
+        let groupCount = min(processorCount, max(1, files.count / 4))
+        let groups = (0..<groupCount).map { group in
+            stride(from: group, to: files.count, by: groupCount).map { files[$0] }
+        }
+        try inParallel(groups, threads: groupCount) { group in
+            var rest = group
+            while !rest.isEmpty { rest = try self.advance(rest) }
         }
     }
 

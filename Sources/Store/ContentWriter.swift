@@ -73,7 +73,7 @@ final class ContentWriter {
 
     private static let threadLimit = min(processorCount, 8)
     /// Batches that wait at most.
-    private static let queueLimit = 4
+    private static let queueLimit = 2
 
     /// Creates a writer.
     ///
@@ -86,6 +86,9 @@ final class ContentWriter {
     }
 
     deinit { abandon() }
+
+    /// What hashes contents.
+    var hasher: MessageHasher { work.hasher }
 
     /// Lets nothing go on: nobody asks for it any more.
     func abandon() {
@@ -146,7 +149,7 @@ final class ContentWriter {
 
     /// The next bytes of a large file.
     func append(_ bytes: UnsafeRawBufferPointer, to large: LargeFile) throws {
-        guard processorCount > 1 else { return try large.append(bytes) }
+        guard processorCount > 1 else { return try large.append(bytes, work) }
         var rest = bytes
         while !rest.isEmpty {
             let current = piece ?? pool.take()
@@ -158,7 +161,7 @@ final class ContentWriter {
 
     /// The next bytes of a large file, all zeros.
     func appendHole(_ count: Int, to large: LargeFile) throws {
-        guard processorCount > 1 else { return try large.appendHole(count) }
+        guard processorCount > 1 else { return try large.appendHole(count, work) }
         try give(pieceOf: large)
         var rest = count
         while rest > 0 {

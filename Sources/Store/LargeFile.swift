@@ -17,8 +17,8 @@ final class LargeFile: @unchecked Sendable {
 
         /// Does what there is to do with the piece.
         func take(_ bytes: UnsafeRawBufferPointer, _ work: ContentWork) throws {
-            try large.append(bytes)
-            try large.appendHole(hole)
+            try large.append(bytes, work)
+            try large.appendHole(hole, work)
             if isLast { try large.end(work) }
         }
     }
@@ -43,7 +43,7 @@ final class LargeFile: @unchecked Sendable {
     private static let zeros = Bytes(repeating: 0, count: 64 << 10)
 
     /// Bytes that a file may have to be hashed when it is written: larger ones are rather not read again.
-    private static let lateLimit = 16 << 20
+    private static let lateLimit = 128 << 20
 
     /// - Parameters:
     ///   - descriptor: Where the bytes go.
@@ -82,26 +82,26 @@ final class LargeFile: @unchecked Sendable {
     }
 
     /// Adds bytes.
-    func append(_ bytes: UnsafeRawBufferPointer) throws {
-        update(bytes)
+    func append(_ bytes: UnsafeRawBufferPointer, _ work: ContentWork) throws {
+        update(bytes, work)
         // A hole before leaves the file's offset behind.
         try descriptor.write(bytes, at: size)
         size += bytes.count
     }
 
     /// Adds zeros, which take no room.
-    func appendHole(_ count: Int) throws {
+    func appendHole(_ count: Int, _ work: ContentWork) throws {
         var rest = count
         while rest > 0 {
             let length = min(rest, Self.zeros.count)
-            Self.zeros.withUnsafeBytes { update(UnsafeRawBufferPointer(rebasing: $0[..<length])) }
+            Self.zeros.withUnsafeBytes { update(UnsafeRawBufferPointer(rebasing: $0[..<length]), work) }
             rest -= length
         }
         size += count
     }
 
-    private func update(_ bytes: UnsafeRawBufferPointer) {
-        hasher?.update(bytes)
+    private func update(_ bytes: UnsafeRawBufferPointer, _ work: ContentWork) {
+        hasher?.update(bytes, beside: work.hasher)
         scanner.update(bytes)
         if head.count < FileHead.limit { head.append(contentsOf: bytes.prefix(FileHead.limit - head.count)) }
     }

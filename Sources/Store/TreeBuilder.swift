@@ -22,6 +22,9 @@ public final class TreeBuilder: TreeSink {
     /// Files named in ``stripped`` for one reason.
     public static let namedLimit = 1000
 
+    /// What hashes contents.
+    public var hasher: MessageHasher? { writer.hasher }
+
     private let writer: ContentWriter
     /// Bytes that stay free on the file system.
     private let minimumFree: Int

@@ -47,13 +47,17 @@ private final class MadeStream: ByteStream {
 
     @Test(arguments: [0, 1, 262_143, 262_144, 262_145, 5_000_000], [1000, 262_144, 1_000_000])
     func bytesAreTheSameInTheSameOrder(count: Int, chunk: Int) throws {
-        let stream = ReadAheadStream(MadeStream(count, chunk: chunk))
-        #expect(try all(stream) == MadeStream.bytes(count))
-        #expect(try stream.next() == nil)
+        for hasher in [nil, MessageHasher()] {
+            let stream = ReadAheadStream(MadeStream(count, chunk: chunk), beside: hasher)
+            #expect(try all(stream) == MadeStream.bytes(count))
+            #expect(try stream.next() == nil)
+            #expect(try stream.digest() == Digest(hashing: MadeStream.bytes(count)))
+        }
     }
 
     @Test func anErrorComesAfterTheBytesBeforeIt() throws {
-        let stream = ReadAheadStream(MadeStream(700_000, chunk: 100_000, breaks: true))
+        let stream = ReadAheadStream(
+            MadeStream(700_000, chunk: 100_000, breaks: true), beside: MessageHasher())
         var count = 0
         #expect(throws: MadeStream.Broken.self) {
             while let part = try stream.next() { count += part.count }
@@ -63,11 +67,11 @@ private final class MadeStream: ByteStream {
     }
 
     @Test func nobodyWaitsForWhatNobodyWants() throws {
-        let stream = ReadAheadStream(MadeStream(.max, chunk: 65_536))
+        let stream = ReadAheadStream(MadeStream(.max, chunk: 65_536), beside: MessageHasher())
         #expect(try stream.next()?.count == 262_144)
         stream.stop()
         #expect(try stream.next() == nil)
         // Released without having been read.
-        _ = ReadAheadStream(MadeStream(.max, chunk: 65_536))
+        _ = ReadAheadStream(MadeStream(.max, chunk: 65_536), beside: MessageHasher())
     }
 }

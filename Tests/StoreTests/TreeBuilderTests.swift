@@ -147,6 +147,44 @@ import Testing
         }
     }
 
+    /// Files that are hashed together, piece by piece, beside a stream that would rather not wait: what relocation changes in
+    /// them is hashed from the step before.
+    @Test func largeFilesAreHashedBesideWhatWaits() throws {
+        let queue = DigestQueue.beside(builder.hasher, chunkSize: 1 << 16, chunkCount: 2)
+        let unit = (0..<9_973).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 5) }
+        let stream = Bytes(repeating: 7, count: 1 << 16)
+        var expected: [ContentID: Bytes] = [:]
+        var passed = 0
+        for number in 0..<40 {
+            let size = [300_000, 1 << 20, 3 << 20, 262_145, 640 * 1024][number % 5] + number / 10
+            // Names that relocation may change for: their computations are kept.
+            let path = try TreePath(parsing: "lib/f\(number).jar".utf8)
+            var bytes = Bytes([UInt8(number)])
+            while bytes.count < size { bytes.append(contentsOf: unit) }
+            bytes.removeLast(bytes.count - size)
+            try builder.beginFile(path, mode: 0o644, attributes: [], size: size)
+            try bytes.withUnsafeBytes { try builder.append($0) }
+            try builder.endFile()
+            expected[ContentID(number)] = bytes
+            if number % 2 == 0, let chunk = queue.take() {
+                #expect(stream.withUnsafeBytes { chunk.append($0) } == stream.count)
+                queue.pass(chunk)
+                queue.put(chunk)
+                passed += stream.count
+            }
+        }
+        try builder.finish()
+        #expect(queue.digest() == Digest(hashing: Bytes(repeating: 7, count: passed)))
+        for (id, bytes) in expected { #expect(area.staging[id].digest == Digest(hashing: bytes)) }
+        for number in 0..<40 {
+            let (id, place) = (ContentID(number), (number * 77_777) % 262_000)
+            try area.staging.patch(id, with: [(place, [0xaa])])
+            expected[id]?[place] = 0xaa
+        }
+        try area.staging.hashPatched()
+        for (id, bytes) in expected { #expect(area.staging[id].digest == Digest(hashing: bytes)) }
+    }
+
     @Test func whatCannotBeWrittenIsToldAtTheEndAtTheLatest() throws {
         for number in 0..<600 { try builder.file(try TreePath(parsing: "f\(number)".utf8), "\(number)") }
         // The directory goes in which the next files are to be made.

@@ -4,41 +4,47 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* SHA-256 (FIPS 180-4) of many messages side by side: one in each 32-bit lane of the widest vectors. */
+/* SHA-256 (FIPS 180-4) of several messages side by side, by the processor's instructions for it. */
 
 #define SXS_SHA256_WORDS 8
 #define SXS_SHA256_BLOCK 64
 
-/* With fewer messages than these, one after the other by the processor's instructions for SHA-256 takes less: a lane has a
-   sixteenth of 4.2 GB/s, they have 2.1. */
-#define SXS_SHA256_LEAST 8
+/* Messages that are side by side at most: one alone takes 2.1 GB/s, two 3.2, three 3.5, four 3.9, eight 4.1. */
+#define SXS_SHA256_STREAMS 4
 
 struct sxs_sha256_state {
     uint32_t words[SXS_SHA256_WORDS];
 };
 
-/* Whether this processor can: it has AVX-512. */
-int sxs_sha256_has_lanes(void);
+/* Whether this processor can. */
+int sxs_sha256_has_streams(void);
 
-/* One message, or the rest of one. */
+/* One message, or a part of one. */
 struct sxs_sha256_job {
-    /* The bytes that are to come. */
+    /* The bytes that are to come. Out: those that were not taken. */
     const uint8_t *bytes;
     size_t count;
-    /* Bytes that came before: a multiple of SXS_SHA256_BLOCK. */
+    /* Bytes that came before: a multiple of SXS_SHA256_BLOCK. Out: those that came before what is left. */
     uint64_t before;
-    /* In: the state after those, which a new message has from the standard. Out: the digest's words, unless `is_left`. */
+    /* In: the state after those, which a new message has from the standard. Out: the digest's words, or the state after what
+       was taken of an open one. */
     struct sxs_sha256_state state;
-    /* Where the state goes after each `step` bytes of a new message, a multiple of SXS_SHA256_BLOCK, and how many times.
-       Out: where the next would go, and how many times there were not. */
+    /* Where the state goes after each `step` bytes of the message, a multiple of SXS_SHA256_BLOCK, and how many times. Out:
+       where the next would go, and how many times there were not. */
     struct sxs_sha256_state *steps;
     size_t step, step_count;
-    /* Out: whether too few others were left for it to be worth while. What has been done is in `state` and `before`, and
-       `bytes` and `count` are the rest. */
-    int is_left;
+    /* Whether more is to come later: nothing is put behind, and `count` is a multiple of SXS_SHA256_BLOCK. */
+    int is_open;
+    /* Out: whether nothing is left of it. */
+    int is_done;
+    /* What follows an open one, with `before` and `state` yet to be known; or NULL. */
+    struct sxs_sha256_job *next;
 };
 
-/* Hashes messages; changes the order of the list. Not to be called unless sxs_sha256_has_lanes(). */
-void sxs_sha256_many(struct sxs_sha256_job **jobs, size_t count);
+/* Hashes messages, and as much of others that keep them company as is done while they go on. Companions are open, not empty,
+   and fewer than SXS_SHA256_STREAMS. Returns how many messages are not done, as there may be new companions after some time:
+   the list begins with these then, and its order is another. Not to be called unless sxs_sha256_has_streams(). */
+size_t sxs_sha256_many(
+    struct sxs_sha256_job **jobs, size_t count, struct sxs_sha256_job **companions, size_t companion_count);
 
 #endif

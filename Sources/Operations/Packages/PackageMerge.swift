@@ -26,6 +26,8 @@ final class PackageMerge: TreeSink {
     /// Every package's files, as absolute paths.
     private(set) var files: [[Bytes]]
 
+    var hasher: MessageHasher? { builder.hasher }
+
     private static let merged: Set<Bytes> = Set(
         ["bin", "sbin", "lib", "lib32", "lib64", "libx32"].map { Array($0.utf8) })
     private static let usr: TreePath = "usr"
