@@ -115,7 +115,7 @@ public final class DigestQueue: @unchecked Sendable {
     /// Nobody looks at a chunk that passed any more: chunks come in the stream's order.
     public func put(_ chunk: Chunk) {
         monitor.withLock {
-            if hasCompany {
+            if hasCompany, !isClosed {
                 waiting.append(chunk)
             } else {
                 release(chunk)
@@ -149,6 +149,9 @@ public final class DigestQueue: @unchecked Sendable {
     public func close() {
         monitor.withLock {
             isClosed = true
+            // Memory is wanted elsewhere, however long somebody knows of the queue.
+            free = []
+            if !isLent { waiting = [] }
             monitor.broadcast()
         }
     }
@@ -189,12 +192,13 @@ public final class DigestQueue: @unchecked Sendable {
             }
             if count > 0 { waiting.first?.done += count }
             isLent = false
+            if isClosed { waiting = [] }
             monitor.broadcast()
         }
     }
 
     private func release(_ chunk: Chunk) {
         (chunk.count, chunk.done) = (0, 0)
-        free.append(chunk)
+        if !isClosed { free.append(chunk) }
     }
 }

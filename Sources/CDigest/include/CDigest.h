@@ -9,8 +9,8 @@
 #define SXS_SHA256_WORDS 8
 #define SXS_SHA256_BLOCK 64
 
-/* Messages that are side by side at most: one alone takes 2.1 GB/s, two 3.2, three 3.5, four 3.8; with eight 4.1, so many are rarely
-   there, and imports gained nothing. */
+/* Messages that are side by side at most: one alone takes 2.1 GB/s, two 3.2, three 3.5, four 3.8. Eight would take 4.1, but so
+   many are rarely there, and imports gained nothing. */
 #define SXS_SHA256_STREAMS 4
 
 struct sxs_sha256_state {
