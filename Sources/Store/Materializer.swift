@@ -71,9 +71,8 @@ final class Materializer: @unchecked Sendable {
     /// One thread where another would take longer to begin than what it could do; `nil` for as many as there are processors.
     private static func threads(for count: Int) -> Int? { count < 256 ? 1 : nil }
 
-    /// Makes the tree in `top`, that of the staging directory, which stays writable itself.
+    /// Makes the tree in `top`, that of the staging directory, which stays writable itself, after ``settle()``.
     func materialize(in top: Descriptor) throws {
-        try settle()
         let children = Children(nodes)
         // A list rather than recursion: an image chooses the depth.
         let queue = WorkQueue([0])
@@ -88,8 +87,9 @@ final class Materializer: @unchecked Sendable {
         }
     }
 
-    /// Finds out which files are where they belong, and takes away what is not.
-    private func settle() throws {
+    /// Finds out which files are where they belong, and takes away what is not: the last that changes the staging area, so
+    /// that others may read it from then on.
+    func settle() throws {
         for number in nodes.indices {
             let node = nodes.node(at: number)
             guard case .file(let id) = node.kind,

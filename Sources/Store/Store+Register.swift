@@ -43,14 +43,14 @@ extension Store {
                 directory: try area.directory.directory(beneath: "manifest"), earlier: earlier,
                 latest: try earlier ?? latestManifest(), nodes: nodes, staging: area.staging,
                 sourceListing: sourceListing, report: report, registration: registration)
-            let manifest = BackgroundTask { [metadata] in try writing.write(metadata) }
-            // Nobody may write into a directory that is going to be removed.
-            defer { _ = try? manifest.value() }
-
             let staging = area.staging.directory
             let top = try staging.directory(beneath: Staging.treeName)
             let objects = try root.directory(beneath: StoreLayout.Name.objects)
             let materializer = try Materializer(nodes, staging: area.staging, objects: objects)
+            try materializer.settle()
+            let manifest = BackgroundTask { [metadata] in try writing.write(metadata) }
+            // Nobody may write into a directory that is going to be removed.
+            defer { _ = try? manifest.value() }
             try materializer.materialize(in: top)
             if let label {
                 var labelling = TreeLabelling(
