@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Work on a thread of its own, whose result is asked for later.
@@ -82,4 +83,12 @@ final class ThreadBody: Sendable {
         Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
         return nil
     }
+}
+
+/// Lets this thread not take the processor from another when it is woken, but wait until there is one.
+///
+/// Source: sched(7), `SCHED_BATCH`.
+public func giveWayWhenWoken() {
+    // Where it cannot be, all else is as it was.
+    sxs_give_way_when_woken()
 }

@@ -29,6 +29,18 @@ public final class BoundedQueue<Item: Sendable>: @unchecked Sendable {
         }
     }
 
+    /// Adds an item, if there is room now.
+    ///
+    /// - Returns: `false` where it was not taken.
+    public func offer(_ item: Item) -> Bool {
+        monitor.withLock {
+            guard items.count < limit, !isClosed else { return false }
+            items.append(item)
+            monitor.signal(Self.hasItems)
+            return true
+        }
+    }
+
     /// Takes the oldest item, once there is one; `nil` where there will be none.
     public func take() -> Item? {
         monitor.withLock {

@@ -61,10 +61,9 @@ public final class WorkQueue<Item: Sendable>: @unchecked Sendable {
             monitor.withLock {
                 busy -= 1
                 if failure == nil { failure = thrown }
-                if busy == 0 { monitor.broadcast() }
+                if busy == 0 || failure != nil { monitor.broadcast() }
             }
         }
-        monitor.broadcast()
     }
 
     /// The next item; `nil` where there will be none.

@@ -21,7 +21,9 @@ final class ContentWork: @unchecked Sendable {
     /// Guards all that follows.
     private let monitor = Monitor()
     private var failure: (any Error)?
-    private var outcomes: [ContentID: Outcome] = [:]
+    /// What became of contents, since that was asked for last, and of how many more it is not registered yet.
+    private var news: [(id: ContentID, outcome: Outcome)] = []
+    private var unregistered = 0
     /// Of contents that nothing will change, the first: by digest those that are written, by object those that may be in
     /// the store.
     private var written = DigestTable()
@@ -30,6 +32,9 @@ final class ContentWork: @unchecked Sendable {
     private var modes: [UInt16: Bool] = [:]
     /// The directories of objects that the store has: in a new one, no object need be looked for.
     private let directories: Set<String>
+    /// What became of contents that are not registered, because one before them is not known yet; only for the thread that
+    /// registers them.
+    private var outcomes: [ContentID: Outcome] = [:]
 
     init(_ staging: Descriptor, _ objects: Descriptor?) {
         (self.staging, self.objects) = (staging, objects)
@@ -64,16 +69,32 @@ final class ContentWork: @unchecked Sendable {
     }
 
     private func takeFiles(of batch: ContentBatch) throws {
-        var done: [(ContentID, Outcome)] = []
-        done.reserveCapacity(batch.files.count)
         let files = batch.files.map { file, range in Self.scan(file, batch.bytes(range)) }
         let hashes = hasher.hash(
             zip(files, batch.files).map { Message(batch.bytes($1.range), keepsStates: $0.isVariable) })
-        for (number, hash) in hashes.enumerated() {
-            let bytes = batch.bytes(batch.files[number].range)
-            done.append((files[number].file.id, try take(files[number], hash, bytes)))
+        let findings = zip(files, hashes).map { $0.findings($1) }
+        // Once for all: to look at each under the lock, threads would wait for each other all the time.
+        var others: [ContentID?] = []
+        others.reserveCapacity(files.count)
+        let modes = monitor.withLock {
+            for (scanned, findings) in zip(files, findings) {
+                others.append(scanned.isVariable ? nil : claim(scanned.file, findings))
+            }
+            return self.modes
         }
-        monitor.withLock { for (id, outcome) in done { outcomes[id] = outcome } }
+        var done: [(ContentID, Outcome)] = []
+        done.reserveCapacity(files.count)
+        for (number, scanned) in files.enumerated() {
+            let outcome: Outcome
+            if let other = others[number] {
+                outcome = .same(other)
+            } else {
+                let bytes = batch.bytes(batch.files[number].range)
+                outcome = try take(scanned, findings[number], bytes, modes)
+            }
+            done.append((scanned.file.id, outcome))
+        }
+        monitor.withLock { news += done }
     }
 
     private static func scan(_ file: File, _ bytes: UnsafeRawBufferPointer) -> Scanned {
@@ -120,7 +141,7 @@ final class ContentWork: @unchecked Sendable {
         var (isMuch, isAll) = (false, false)
         var rest = monitor.withLock { () -> [Waiting] in
             guard !isHashing, !waiting.isEmpty else { return [] }
-            isAll = outcomes.count >= Self.waitingLimit
+            isAll = unregistered + news.count >= Self.waitingLimit
             isMuch = isAll || Self.isMuch(waiting, share: 1)
             guard isMuch || waiting.count >= 2 && hasher.isPressed else { return [] }
             isHashing = true
@@ -201,12 +222,12 @@ final class ContentWork: @unchecked Sendable {
         }
         var outcome = Outcome.same(other ?? file.id)
         if other == nil {
-            let mode = isVariable ? nil : try finish(file, descriptor, hasMode: false)
+            let mode = isVariable ? nil : try finish(file, descriptor, isMade: false, [:])
             outcome = .content(file, scanned.findings(hash), object: nil, finishedMode: mode)
         } else {
             try staging.unlink(file.place?.name ?? Bytes(Staging.fileName(file.number).utf8))
         }
-        monitor.withLock { outcomes[file.id] = outcome }
+        monitor.withLock { news.append((file.id, outcome)) }
     }
 
     /// Gives outcomes to the staging area, in the order in which files began, as far as they are known.
@@ -218,45 +239,56 @@ final class ContentWork: @unchecked Sendable {
     func takeOutcomes(into staging: Staging) throws -> Int {
         try check()
         let first = staging.count
-        monitor.withLock {
-            while true {
-                let id = ContentID(staging.count)
-                var source = id
-                while case .same(let other) = outcomes[source] { source = other }
-                switch outcomes[source] {
-                case .content(let file, let findings, let object, let mode):
-                    _ = staging.add(
-                        file.number, size: findings.size, digest: findings.digest, scanner: findings.scanner,
-                        head: findings.head, object: object, hashStates: findings.hashStates,
-                        finishedMode: mode, place: file.place)
-                    if source != id { outcomes[source] = .same(id) }
-                case nil:
-                    // It is registered, or it is not known yet.
-                    guard source.number < id.number else { return }
-                    staging.add(sameAs: source)
-                case .same: return
-                }
-                outcomes[id] = nil
-            }
+        let news = monitor.withLock {
+            defer { self.news = [] }
+            // They count as not registered until they are looked at.
+            unregistered += self.news.count
+            return self.news
         }
+        for (id, outcome) in news { outcomes[id] = outcome }
+        while try register(ContentID(staging.count), in: staging) {}
+        monitor.withLock { unregistered = outcomes.count }
         return staging.count - first
+    }
+
+    /// Gives the outcome of a file's contents to the staging area; `false` where it is not known yet.
+    private func register(_ id: ContentID, in staging: Staging) throws -> Bool {
+        var source = id
+        while case .same(let other) = outcomes[source] { source = other }
+        switch outcomes[source] {
+        case .content(let file, let findings, let object, let mode):
+            _ = staging.add(
+                file.number, size: findings.size, digest: findings.digest, scanner: findings.scanner,
+                head: findings.head, object: object, hashStates: findings.hashStates,
+                finishedMode: mode, place: file.place)
+            if source != id { outcomes[source] = .same(id) }
+        case nil:
+            // It is registered, or it is not known yet.
+            guard source.number < id.number else { return false }
+            staging.add(sameAs: source)
+        case .same: return false
+        }
+        outcomes[id] = nil
+        return true
     }
 
     // MARK: One file
 
     /// What relocation may change stays a content of its own, for the change depends on the file's name.
+    ///
+    /// - Parameters:
+    ///   - scanned: Nobody else has claimed its bytes.
+    ///   - modes: As much of ``modes`` as is known.
     private func take(
-        _ scanned: Scanned, _ hash: Message.Hash, _ bytes: UnsafeRawBufferPointer
+        _ scanned: Scanned, _ findings: Findings, _ bytes: UnsafeRawBufferPointer, _ modes: [UInt16: Bool]
     ) throws -> Outcome {
         var file = scanned.file
-        let findings = scanned.findings(hash)
         if scanned.isVariable {
-            let mode = try write(bytes, of: &file, isWhole: false)
+            let mode = try write(bytes, of: &file, isWhole: false, modes)
             return .content(file, findings, object: nil, finishedMode: mode)
         }
-        let key = ObjectKey(digest: hash.digest, mode: file.mode, attributes: file.attributes)
-        if let other = monitor.withLock({ claim(file, findings, key) }) { return .same(other) }
-        if let objects, isSought(findings, key) {
+        if let objects, isSought(findings) {
+            let key = Self.key(file, findings)
             // What has attributes may get others yet, and the object may not.
             if !file.attributes.isEmpty { file.place = nil }
             if try borrow(key, from: objects, for: &file) {
@@ -264,20 +296,21 @@ final class ContentWork: @unchecked Sendable {
             }
             let other = monitor.withLock { () -> ContentID? in
                 stored[key] = nil
-                return claim(file, findings, nil)
+                return claim(file, findings, isStored: false)
             }
             if let other { return .same(other) }
         }
-        let mode = try write(bytes, of: &file, isWhole: true)
+        let mode = try write(bytes, of: &file, isWhole: true, modes)
         return .content(file, findings, object: nil, finishedMode: mode)
     }
 
     /// Says whose the contents are, if another has them; otherwise they are this file's from now on.
     ///
-    /// - Parameter key: The object that may be in the store; `nil` where it is not, so that they will be written.
-    private func claim(_ file: File, _ findings: Findings, _ key: ObjectKey?) -> ContentID? {
+    /// - Parameter isStored: Whether an object may be in the store; otherwise they will be written.
+    private func claim(_ file: File, _ findings: Findings, isStored: Bool = true) -> ContentID? {
         if let other = written[findings.digest] { return other }
-        if let key, isSought(findings, key) {
+        if isStored, isSought(findings) {
+            let key = Self.key(file, findings)
             if let other = stored[key] { return other }
             stored[key] = file.id
         } else {
@@ -286,9 +319,14 @@ final class ContentWork: @unchecked Sendable {
         return nil
     }
 
+    private static func key(_ file: File, _ findings: Findings) -> ObjectKey {
+        ObjectKey(digest: findings.digest, mode: file.mode, attributes: file.attributes)
+    }
+
     /// Whether the store may have an equal object.
-    private func isSought(_ findings: Findings, _ key: ObjectKey) -> Bool {
-        findings.size > 0 && directories.contains(key.directoryName)
+    private func isSought(_ findings: Findings) -> Bool {
+        !directories.isEmpty && findings.size > 0
+            && directories.contains(ObjectKey(digest: findings.digest, mode: 0).directoryName)
     }
 
     /// Gives a file the bytes of an equal object, if there is one: by a further link, so that whoever collects garbage
@@ -316,19 +354,24 @@ final class ContentWork: @unchecked Sendable {
     ///
     /// - Parameter isWhole: Whether nothing will change them, so that the file can be made what it will be in the store.
     /// - Returns: The permission bits, where it is.
-    private func write(_ bytes: UnsafeRawBufferPointer, of file: inout File, isWhole: Bool) throws -> UInt16?
-    {
+    private func write(
+        _ bytes: UnsafeRawBufferPointer, of file: inout File, isWhole: Bool, _ modes: [UInt16: Bool]
+    ) throws -> UInt16? {
         let hasMode = isWhole && file.attributes.isEmpty
         let descriptor = try makeFile(for: &file, flags: O_WRONLY, mode: hasMode ? UInt32(file.mode) : 0o600)
         try descriptor.write(bytes)
-        return isWhole ? try finish(file, descriptor, hasMode: hasMode) : nil
+        return isWhole ? try finish(file, descriptor, isMade: hasMode, modes) : nil
     }
 
     /// Gives a file the times and permission bits that it will have in the store; `nil` where that comes later.
-    private func finish(_ file: File, _ descriptor: Descriptor, hasMode: Bool) throws -> UInt16? {
+    ///
+    /// - Parameter isMade: Whether it was made with these.
+    private func finish(
+        _ file: File, _ descriptor: Descriptor, isMade: Bool, _ modes: [UInt16: Bool]
+    ) throws -> UInt16? {
         // To set attributes, its owner must be able to write to it.
         guard file.attributes.isEmpty else { return nil }
-        if try !hasMode || !comesOut(file.mode, of: descriptor) {
+        if try !isMade || !(modes[file.mode] ?? comesOut(file.mode, of: descriptor)) {
             try descriptor.setMode(UInt32(file.mode))
         }
         try descriptor.setTimes(StoreLayout.modificationTime)

@@ -209,7 +209,8 @@ final class ContentWriter {
     private func give(_ batch: ContentBatch) throws {
         try work.check()
         if queue == nil, canStart, batch.isFull { start() }
-        if let queue { queue.put(batch) } else { Self.take(batch, work, pool) }
+        // Who would have to wait for room does it rather itself: to sleep and be woken takes as long.
+        if queue?.offer(batch) != true { Self.take(batch, work, pool) }
         // Now and then, so that little waits for it.
         begun -= try work.takeOutcomes(into: staging)
     }
@@ -230,6 +231,8 @@ final class ContentWriter {
         let queue = BoundedQueue<ContentBatch>(limit: Self.queueLimit)
         threads = (0..<Self.threadLimit).map { _ in
             BackgroundTask { [work, pool] in
+                // All wait for the thread that reads: none of them takes its processor away.
+                giveWayWhenWoken()
                 while let batch = queue.take() { Self.take(batch, work, pool) }
             }
         }

@@ -24,6 +24,10 @@ int sxs_syncfs(int fd);
 /* How many processors this process may use (sched_getaffinity(2)); -1 where that cannot be told. */
 int sxs_processor_count(void);
 
+/* sched(7): the calling thread is one of SCHED_BATCH, if that is allowed, which
+   takes the processor from no other when it is woken. */
+void sxs_give_way_when_woken(void);
+
 /* Extended attributes (xattr(7)) of an open file. */
 ssize_t sxs_fgetxattr(int fd, const char *name, void *value, size_t size);
 ssize_t sxs_flistxattr(int fd, char *list, size_t size);
