@@ -10,7 +10,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent
 # An editor; compilers and media, some of whose files are large; and very many small ones.
 PACKAGES = {
     "emacs": "emacs-nox",
-    "media": "ffmpeg build-essential clang gfortran imagemagick python3-scipy vim git",
+    "media": "ffmpeg build-essential gfortran imagemagick python3-scipy vim git",
     "icons": "papirus-icon-theme",
 }
 
@@ -26,11 +26,14 @@ class Corpus:
     squashfs: Path
 
     def describe(self):
-        """How much it is."""
+        """How much it is; what has several names counts once."""
         files = size = 0
+        seen = set()
         for path in self.tree.rglob("*"):
             if path.is_file() and not path.is_symlink():
-                files, size = files + 1, size + path.stat().st_size
+                status = path.stat()
+                files, size = files + 1, size + (status.st_size if status.st_ino not in seen else 0)
+                seen.add(status.st_ino)
         return f"{self.name}: {files} files, {size / 1e6:.0f} MB"
 
 
