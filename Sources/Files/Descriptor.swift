@@ -166,11 +166,15 @@ public final class Descriptor: @unchecked Sendable {
         guard sxs_syncfs(number) == 0 else { throw SystemError("write out the file system of", path) }
     }
 
+    /// Bytes that are written at once: the kernel takes as much memory in one piece, and in a virtual machine large pieces are
+    /// those that the host took back and has to find again (decision 0032).
+    private static let writeSize = 128 << 10
+
     /// Writes all bytes at the current offset.
     public func write(_ bytes: UnsafeRawBufferPointer) throws {
         var rest = bytes
         while !rest.isEmpty {
-            let count = Glibc.write(number, rest.baseAddress, rest.count)
+            let count = Glibc.write(number, rest.baseAddress, min(rest.count, Self.writeSize))
             if count > 0 {
                 rest = UnsafeRawBufferPointer(rebasing: rest[count...])
             } else if errno != EINTR {
@@ -189,7 +193,8 @@ public final class Descriptor: @unchecked Sendable {
         var done = 0
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            let count = pwrite(number, rest.baseAddress, rest.count, off_t(offset + done))
+            let size = min(rest.count, Self.writeSize)
+            let count = pwrite(number, rest.baseAddress, size, off_t(offset + done))
             if count > 0 {
                 done += count
             } else if errno != EINTR {
