@@ -64,7 +64,7 @@ public enum SELinuxRules {
 
     /// A policy module in CIL, to be installed with `semodule --install FILE`, for all that is no store path.
     ///
-    /// Objects are left alone: they share inodes with files of store paths, which have the labels.
+    /// What an earlier version left is left alone: it shares inodes with files of store paths, which have the labels.
     public static func module(root: String) -> String {
         let escaped = root.map { ".+*?()[]{}^$|".contains($0) ? "\\\($0)" : String($0) }.joined()
         let usr = "(system_u object_r usr_t ((s0) (s0)))"
@@ -76,7 +76,7 @@ public enum SELinuxRules {
         return
             ([
                 "(filecon \"\(escaped)\" dir \(usr))",
-                "(filecon \"\(escaped)/\(StoreLayout.Name.objects)(/.*)?\" any ())",
+                "(filecon \"\(escaped)/\(StoreLayout.Name.earlierObjects)(/.*)?\" any ())",
                 "(filecon \"\(escaped)/\(StoreLayout.Name.store)\" dir \(usr))",
                 "(filecon \"\(escaped)/\(StoreLayout.Name.store)/[^/]+\" dir \(usr))",
                 "(filecon \"\(escaped)/\(StoreLayout.Name.programs)(/.*)?\" any \(bin))",

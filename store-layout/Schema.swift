@@ -164,5 +164,7 @@ public enum Schema {
                 """),
         // Nothing of the index: programs from before would switch to one that has no commands.
         Migration(name: "generations may be stubs, which have links only while they are wanted", sql: ""),
+        // Nothing of the index, either: programs from before would look for contents where they no longer are.
+        Migration(name: "contents are found by a table, and have no names of their own", sql: ""),
     ]
 }

@@ -43,8 +43,10 @@ public enum StoreLayout {
         public static let store = "store"
         /// Listings, metadata and reports by store path base name.
         public static let manifests = "manifests"
-        /// File contents by ``ObjectKey``, hard-linked into ``store``.
-        public static let objects = "objects"
+        /// Which store path has which contents: a table that is made anew where it is missing.
+        public static let contents = "contents"
+        /// What roots of earlier versions have beside it: names of all contents, which a garbage collection removes.
+        public static let earlierObjects = "objects"
         /// Symbolic links that stand for ``StoreLayout/aliasDirectory``.
         public static let aliases = "aliases"
         /// Launchers by store path base name: links to ``program``, and their ``launchDescription``.
@@ -143,7 +145,7 @@ public enum StoreLayout {
 
     /// Directories that a new root gets, with their modes.
     public static let directories: [(name: String, mode: UInt32)] = [
-        (Name.store, 0o755), (Name.manifests, 0o755), (Name.objects, 0o755), (Name.aliases, 0o755),
+        (Name.store, 0o755), (Name.manifests, 0o755), (Name.aliases, 0o755),
         (Name.shims, 0o755), (Name.profiles, 0o755), (Name.hints, 0o755), (Name.collectionRoots, 0o755),
         (Name.cache, 0o755), (RemoteLayout.remotes, 0o755),
         (Name.temporary, 0o700), (Name.programs, 0o755),

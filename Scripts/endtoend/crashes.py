@@ -281,7 +281,7 @@ def tree(top, root):
 
 # What is not the same each time: the index (compared by its rows), who had the lock last, what this host said it uses, and
 # what is remembered of images' files, which is not worth a failure.
-VARYING = ("index.sqlite", "lock", "gcroots/hosts/", "cache/files")
+VARYING = ("index.sqlite", "contents", "lock", "gcroots/hosts/", "cache/files")
 
 
 def state(root):
@@ -428,7 +428,7 @@ def examine(place, scenario, root, is_over=False):
         raise Broken("after the next command the index holds something else than usual (usual | now):\n"
                       + difference(scenario.final_index, found))
     if scenario.new is not None and (said := place.run(root, "doctor", "--fsck", "--contents")) != "no findings\n":
-        # What an interrupted import left in objects/ and store/ is for the next collection.
+        # What an interrupted import left in store/ is for the next collection.
         if any(not line.startswith(("note: ", "  hint: ")) for line in said.splitlines()):
             raise Broken(f"after the next command an examination finds:\n{said}")
 

@@ -360,7 +360,7 @@ def doctor(host, images):
          f"echo file /etc/of-a-package {'0' * 64} >> /var/lib/sxs/etc", "rm /etc/of-a-package /var/lib/sxs/etc"),
         ("error:root-mode", "chmod 750 /var/lib/sxs/store", "chmod 755 /var/lib/sxs/store"),
         ("error:root-writable", "chmod 777 /var/lib/sxs/shims", "chmod 755 /var/lib/sxs/shims"),
-        ("error:root-owner", "chown 65534 /var/lib/sxs/objects", "chown 0 /var/lib/sxs/objects"),
+        ("error:root-owner", "chown 65534 /var/lib/sxs/aliases", "chown 0 /var/lib/sxs/aliases"),
         ("error:index-unreadable", "chmod 640 /var/lib/sxs/index.sqlite", "chmod 644 /var/lib/sxs/index.sqlite"),
         ("error:format", "echo 99 > /var/lib/sxs/format", "echo 1 > /var/lib/sxs/format"),
         ("error:profile-link", "mv /var/lib/sxs/store/bin /mnt/saved", "mv /mnt/saved /var/lib/sxs/store/bin"),

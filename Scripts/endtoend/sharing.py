@@ -592,10 +592,10 @@ def umask_and_environment(tests):
             if stat.S_ISLNK(mode) or name.startswith("gcroots/auto"):
                 continue
             expect(not mode & 0o022, f"umask {mask:o}: others can write to {name}: {mode:o}")
-            if stat.S_ISREG(mode) and name.startswith(("store/", "objects/", "manifests/")):
+            if stat.S_ISREG(mode) and name.startswith(("store/", "manifests/")):
                 expect(not mode & 0o222, f"{name} can be written: {mode:o}")
             # In a tree an image says what only its owner may read.
-            if not name.startswith("store/") and not name.startswith(("tmp", "lock", "reserve", "objects/")):
+            if not name.startswith("store/") and not name.startswith(("tmp", "lock", "reserve")):
                 expect(mode & 0o444 == 0o444, f"umask {mask:o}: users cannot read {name}: {mode:o}")
         reader = as_reader(tests, Store(tests.program, root, tests.images), NOBODY)
         expect("GNU Hello" in run(reader, "run", "hello", after=["--", "--version"]), "a user cannot run it")
@@ -649,7 +649,7 @@ def planted_links(tests):
     theirs = tests.directory / "theirs"
     theirs.mkdir()
     os.chown(theirs, NOBODY, NOBODY)
-    plant("""cd "$1"; mkdir root; cd root; echo 1 > format; for name in store manifests objects aliases shims profiles \\
+    plant("""cd "$1"; mkdir root; cd root; echo 1 > format; for name in store manifests aliases shims profiles \\
              hints gcroots cache tmp libexec; do ln -s "$2" $name; done; ln -s "$2/index.sqlite" index.sqlite
              ln -s "$2/lock" lock""", theirs, precious)
     status, text = Store(tests.program, theirs / "root", tests.images).attempt("install", store.image("hello"))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import stat
 import subprocess
 
 
@@ -84,11 +83,6 @@ class Store:
                 raise Failure(f"the alias {alias} leads to {target}, which is gone")
         if self.names("tmp"):
             raise Failure(f"unfinished work is left: {self.names('tmp')}")
-        for place, _, files in os.walk(self.root / "objects"):
-            for name in files:
-                status = os.lstat(os.path.join(place, name))
-                if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
-                    raise Failure(f"the object {name} is nobody's")
 
     def programs(self, generation):
         """The commands of a generation; of one whose links a later one took over, what they would lead to."""

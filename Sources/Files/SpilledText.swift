@@ -6,7 +6,7 @@ public final class SpilledText {
     /// Bytes that stay in memory.
     private static let limit = 64 << 10
 
-    private let directory: Descriptor
+    private let directory: Descriptor?
     private let name: String
     private var short: Bytes = []
     private var file: Descriptor?
@@ -21,12 +21,24 @@ public final class SpilledText {
         (self.directory, self.name) = (directory, name)
     }
 
+    /// Takes the bytes of a file that is there, which nobody makes shorter.
+    public init(of file: Descriptor) {
+        (directory, name) = (nil, "")
+        self.file = file
+    }
+
+    /// Takes bytes that are in memory anyway.
+    public init(_ bytes: Bytes) {
+        (directory, name) = (nil, "")
+        short = bytes
+    }
+
     /// Adds bytes.
     ///
     /// - Precondition: Nobody looked at the text yet.
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
         precondition(mapped == nil, "a text that is looked at does not grow")
-        if file == nil, short.count + bytes.count > Self.limit {
+        if file == nil, let directory, short.count + bytes.count > Self.limit {
             let made = try directory.open(beneath: name, flags: O_RDWR | O_CREAT | O_EXCL)
             try directory.unlink(name)
             try short.withUnsafeBytes { try made.write($0) }

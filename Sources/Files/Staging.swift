@@ -318,12 +318,11 @@ public final class Staging {
     /// - Parameters:
     ///   - file: The file's number, from ``reserveFile()``.
     ///   - scanner: Where paths begin; it has seen all bytes.
-    ///   - object: The equal object there was, by its path in the store's directory of them; `nil` where the bytes are the
-    ///     import's own.
+    ///   - isStaged: Whether the bytes are the import's own; otherwise they are those of an equal object there was.
     ///   - finishedMode: The permission bits that it has got already, with the times.
     ///   - place: Where the file is; `nil` for a numbered one.
     public func add(
-        _ file: Int, size: Int, digest: Digest, scanner: PathScanner, head: FileHead, object: String? = nil,
+        _ file: Int, size: Int, digest: Digest, scanner: PathScanner, head: FileHead, isStaged: Bool = true,
         hashStates: [Hasher256] = [], finishedMode: UInt16? = nil, place given: Place? = nil
     ) -> ContentID {
         let keepsOffsets = offsetCount + scanner.offsets.count <= Self.offsetLimit
@@ -338,7 +337,7 @@ public final class Staging {
         known.append(
             Content(
                 id, file: file, size: size, digest: digest, scanner: scanner, head: head,
-                isStaged: object == nil, finishedMode: finishedMode))
+                isStaged: isStaged, finishedMode: finishedMode))
         if let given { setPlace(given, of: id) }
         return id
     }

@@ -37,6 +37,11 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
         [ENOSPC, EDQUOT, EROFS, EMFILE, ENFILE, ENOMEM].contains(code)
     }
 
+    /// Whether other attempts would end with it, too: for want of something that all need, or at what they all use.
+    ///
+    /// - Parameter directory: The path of the directory that they all use.
+    public func endsOthers(in directory: String) -> Bool { isWant || subject.hasPrefix(directory + "/") }
+
     private var hint: String { Self.hint(for: code) }
 
     /// What to do about an error number.

@@ -92,6 +92,8 @@ final class OriginalImages: RepairSource {
             guard !failed.contains(baseName), let image = try image(of: baseName) else { return nil }
             location = String(image.name.dropFirst("image ".count))
             return failed.contains(location) ? nil : try body(image)
+        } catch let error as SystemError where error.endsOthers(in: store.root.path) {
+            throw error
         } catch {
             failed.insert(location)
             session.note(

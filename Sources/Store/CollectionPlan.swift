@@ -12,6 +12,8 @@ public struct CollectionPlan: Sendable {
         public let size: Int
         /// Bytes that are free when it is gone, after those before it: its objects that no other store path has.
         public internal(set) var freed: Int
+        /// How many objects these are.
+        public internal(set) var objectCount = 0
         /// Its row in the index.
         let row: Int?
     }
@@ -47,9 +49,6 @@ public struct CollectionPlan: Sendable {
 
     /// Bytes that are freed, by what the index knows.
     public var freed: Int { doomed.reduce(0) { $0 + $1.freed } }
-
-    /// The objects that stay in use, and others.
-    var objects = ObjectSet()
 }
 
 /// Which generations of a profile stay.

@@ -2,14 +2,14 @@ internal import Files
 internal import Glibc
 internal import StoreLayout
 
-/// Finds whole files for damaged ones: objects as they should be, made again where they are not.
+/// Finds whole files for damaged ones, in other store paths and elsewhere, and makes them again where there are none.
 final class ContentSupply {
     // A class: it remembers what it has made.
 
     /// A whole file.
     private struct Whole {
-        /// Its path as an object; in a dry run perhaps of one that is to be made.
-        let path: String
+        /// Its path in the root; in a dry run perhaps of one that is to be made.
+        let path: Bytes
         /// Where its contents come from.
         let origin: String
     }
@@ -21,6 +21,8 @@ final class ContentSupply {
     private let area: Descriptor
     /// Store paths that may have the same contents.
     var owners: [String] = []
+    /// The files of store paths, as far as they were asked for.
+    private var listed: [String: ListedFiles] = [:]
     private var wholes: [ObjectKey: Whole] = [:]
     private var lost: Set<ObjectKey> = []
     private var made = 0
@@ -34,7 +36,8 @@ final class ContentSupply {
 
     deinit { buffer.deallocate() }
 
-    /// Gives a damaged or missing file of a tree its contents back: by a link to a whole object, which takes its place.
+    /// Gives a damaged or missing file of a tree its contents back: by a link to a whole file that is the same object, which
+    /// takes its place, or by a new file.
     ///
     /// - Parameters:
     ///   - entry: The file, as it is listed.
@@ -47,28 +50,49 @@ final class ContentSupply {
         guard case .file(let size, let digest) = entry.kind else { return nil }
         let key = ObjectKey(digest: digest, mode: entry.mode, attributes: entry.attributes)
         guard size > 0 else {
-            // Never an object.
+            // Never shared.
             guard !isDryRun else { return "nothing: it is empty" }
             let (name, file) = try newFile()
             try finish(file, entry)
             try place(name, in: directory, as: entry.path.name)
             return "nothing: it is empty"
         }
-        guard let whole = try whole(key, size: size, entry, of: baseName) else { return nil }
-        guard !isDryRun else { return whole.origin }
-        made += 1
-        let name = "link-\(made)"
-        do {
-            try root.link(whole.path, to: area, as: name)
-        } catch let error as SystemError where error.code == EMLINK {
-            // It has all the names it can have.
-            let file = try area.open(beneath: name, flags: O_RDWR | O_CREAT | O_EXCL)
-            try file.copyContents(of: root.open(beneath: whole.path))
-            try finish(file, entry)
-            try file.synchronize()
+        let path = Self.path(of: entry, in: baseName)
+        if let whole = try whole(key, size: size, entry, of: baseName) {
+            guard !isDryRun else { return whole.origin }
+            made += 1
+            let name = "link-\(made)"
+            do {
+                try root.link(whole.path, to: area, as: name)
+            } catch let error as SystemError where error.code == EMLINK {
+                // It has all the names it can have.
+                let file = try area.open(beneath: name, flags: O_RDWR | O_CREAT | O_EXCL)
+                try file.copyContents(of: root.open(beneath: whole.path))
+                try finish(file, entry)
+                try file.synchronize()
+            }
+            try place(name, in: directory, as: entry.path.name)
+            return whole.origin
         }
-        try place(name, in: directory, as: entry.path.name)
-        return whole.origin
+        guard !lost.contains(key) else { return nil }
+        guard let (name, origin) = try newContents(key, size, of: baseName) else {
+            lost.insert(key)
+            return nil
+        }
+        if let name {
+            let file = try area.open(beneath: name, flags: O_RDWR)
+            try finish(file, entry)
+            try keepLabel(of: path, file)
+            // It takes the place of a file whose successor has to be whole, whenever the power goes.
+            try file.synchronize()
+            try place(name, in: directory, as: entry.path.name)
+        }
+        wholes[key] = Whole(path: path, origin: origin)
+        return origin
+    }
+
+    private static func path(of entry: ListedEntry, in baseName: String) -> Bytes {
+        Bytes((StoreLayout.Name.store + "/" + baseName + "/").utf8) + entry.path.bytes
     }
 
     private func place(_ name: String, in directory: Descriptor, as newName: Bytes) throws {
@@ -77,58 +101,59 @@ final class ContentSupply {
         try area.unlink(name)
     }
 
-    /// An object that is whole: one that is there, or a new one.
+    /// A whole file that is the same object; `nil` where there is none.
     private func whole(
         _ key: ObjectKey, size: Int, _ entry: ListedEntry, of baseName: String
     ) throws -> Whole? {
         if let known = wholes[key] { return known }
         guard !lost.contains(key) else { return nil }
-        let place = StoreLayout.Name.objects + "/" + key.directoryName
-        // Objects of this very key: the first that is not whole is the one to be replaced.
-        var target = place + "/" + key.fileName()
-        var number = 0
-        var isTaken = false
-        while case let path = place + "/" + key.fileName(number: number),
-            let status = try root.status(of: path)
-        {
-            if let file = try? root.open(beneath: path), try isWhole(file, size, key.digest) {
-                // Its permissions and attributes may be wrong, still.
+        // Damaged ones share an inode, many perhaps.
+        var read: Set<Inode> = []
+        for owner in [baseName] + owners {
+            let found = try files(of: owner)?.first(with: key.digest) { other -> Whole? in
+                let path = Self.path(of: other, in: owner)
+                guard other.objectKey == key, let file = try? root.open(beneath: path),
+                    case let status = try file.status(), read.insert(Inode(status)).inserted,
+                    try isWhole(file, size, key.digest)
+                else { return nil }
+                // Its permissions may be wrong, still.
                 if !isDryRun, status.st_mode & 0o7777 != mode_t(entry.mode) {
                     try file.setMode(UInt32(entry.mode))
                 }
-                let whole = Whole(path: path, origin: "its object")
-                wholes[key] = whole
-                return whole
+                return Whole(path: path, origin: path.displayed)
             }
-            if !isTaken { (target, isTaken) = (path, true) }
-            number += 1
+            if let found {
+                wholes[key] = found
+                return found
+            }
         }
-        guard let (name, origin) = try newContents(key, size, of: baseName) else {
-            lost.insert(key)
-            return nil
-        }
-        let whole = Whole(path: target, origin: origin)
-        if let name {
-            let file = try area.open(beneath: name, flags: O_RDWR)
-            try finish(file, entry)
-            try keepLabel(of: target, file)
-            // It takes the place of a file whose successor has to be whole, whenever the power goes.
-            try file.synchronize()
-            try root.makeDirectory(place, mode: 0o755)
-            try area.rename(name, to: root, as: target)
-        }
-        wholes[key] = whole
-        return whole
+        return nil
+    }
+
+    /// The files of a store path of this store; `nil` where its listing cannot be read.
+    private func files(of baseName: String) throws -> ListedFiles? {
+        if let known = listed[baseName] { return known }
+        guard let manifest = try? root.directory(beneath: StoreLayout.Name.manifests + "/" + baseName),
+            let text = try? ListingFiles.text(in: manifest, spilling: area)
+        else { return nil }
+        let files = try ListedFiles(text)
+        listed[baseName] = files
+        return files
     }
 
     /// A new file with certain contents, and where they come from; without a name in a dry run.
     private func newContents(
         _ key: ObjectKey, _ size: Int, of baseName: String
     ) throws -> (name: String?, origin: String)? {
-        for path in try Store.objects(of: key.digest, in: root) {
-            guard let file = try? root.open(beneath: path) else { continue }
-            let (isWhole, name) = try copy(file, size, key.digest)
-            if isWhole { return (name, "the object \(path)") }
+        for owner in [baseName] + owners {
+            // With other permissions or attributes it is another object.
+            let found = try files(of: owner)?.first(with: key.digest) { other -> (String?, String)? in
+                let path = Self.path(of: other, in: owner)
+                guard other.objectKey != key, let file = try? root.open(beneath: path) else { return nil }
+                let (isWhole, name) = try copy(file, size, key.digest)
+                return isWhole ? (name, path.displayed) : nil
+            }
+            if let found { return found }
         }
         for source in sources {
             // Whoever has the same file damaged may have come from an image that is still there.
@@ -163,7 +188,7 @@ final class ContentSupply {
 
     /// Notes why a source is of no use; the others may be.
     private func fail(_ source: any RepairSource, _ error: any Error) throws {
-        if let error = error as? SystemError, error.isWant { throw error }
+        if let error = error as? SystemError, error.endsOthers(in: root.path) { throw error }
         failures[source.name] = String("\(error)".prefix { $0 != "\n" })
     }
 
@@ -203,7 +228,7 @@ final class ContentSupply {
     }
 
     /// Gives a new file the label of the one whose place it takes.
-    private func keepLabel(of path: String, _ file: Descriptor) throws {
+    private func keepLabel(of path: Bytes, _ file: Descriptor) throws {
         guard let old = try? root.open(beneath: path) else { return }
         for attribute in try old.attributes() where attribute.name == ExtendedAttribute.labelName {
             try file.setAttribute(attribute)

@@ -10,14 +10,14 @@ final class ContentWork: @unchecked Sendable {
 
     /// What became of a file's contents.
     private enum Outcome {
-        case content(File, Findings, object: String?, finishedMode: UInt16?)
+        case content(File, Findings, isStaged: Bool, finishedMode: UInt16?)
         /// They are those of another.
         case same(ContentID)
     }
 
     let hasher = MessageHasher()
     private let staging: Descriptor
-    private let objects: Descriptor?
+    private let finder: ObjectFinder?
     /// Guards all that follows.
     private let monitor = Monitor()
     private var failure: (any Error)?
@@ -30,17 +30,12 @@ final class ContentWork: @unchecked Sendable {
     private var stored: [ObjectKey: ContentID] = [:]
     /// Whether files that are made with these permission bits get them: umask(2) and access control lists may say otherwise.
     private var modes: [UInt16: Bool] = [:]
-    /// The directories of objects that the store has: in a new one, no object need be looked for.
-    private let directories: Set<String>
     /// What became of contents that are not registered, because one before them is not known yet; only for the thread that
     /// registers them.
     private var outcomes: [ContentID: Outcome] = [:]
 
-    init(_ staging: Descriptor, _ objects: Descriptor?) {
-        (self.staging, self.objects) = (staging, objects)
-        // Where they cannot be listed, there is nothing to be shared either.
-        let entries = objects.flatMap { try? $0.list() } ?? []
-        directories = Set(entries.map(\.text))
+    init(_ staging: Descriptor, _ finder: ObjectFinder?) {
+        (self.staging, self.finder) = (staging, finder)
     }
 
     private struct Abandoned: Error {}
@@ -223,7 +218,7 @@ final class ContentWork: @unchecked Sendable {
         var outcome = Outcome.same(other ?? file.id)
         if other == nil {
             let mode = isVariable ? nil : try finish(file, descriptor, isMade: false, [:])
-            outcome = .content(file, scanned.findings(hash), object: nil, finishedMode: mode)
+            outcome = .content(file, scanned.findings(hash), isStaged: true, finishedMode: mode)
         } else {
             try staging.unlink(file.place?.name ?? Bytes(Staging.fileName(file.number).utf8))
         }
@@ -256,10 +251,10 @@ final class ContentWork: @unchecked Sendable {
         var source = id
         while case .same(let other) = outcomes[source] { source = other }
         switch outcomes[source] {
-        case .content(let file, let findings, let object, let mode):
+        case .content(let file, let findings, let isStaged, let mode):
             _ = staging.add(
                 file.number, size: findings.size, digest: findings.digest, scanner: findings.scanner,
-                head: findings.head, object: object, hashStates: findings.hashStates,
+                head: findings.head, isStaged: isStaged, hashStates: findings.hashStates,
                 finishedMode: mode, place: file.place)
             if source != id { outcomes[source] = .same(id) }
         case nil:
@@ -285,14 +280,14 @@ final class ContentWork: @unchecked Sendable {
         var file = scanned.file
         if scanned.isVariable {
             let mode = try write(bytes, of: &file, isWhole: false, modes)
-            return .content(file, findings, object: nil, finishedMode: mode)
+            return .content(file, findings, isStaged: true, finishedMode: mode)
         }
-        if let objects, isSought(findings) {
+        if let finder, isSought(findings) {
             let key = Self.key(file, findings)
             // What has attributes may get others yet, and the object may not.
             if !file.attributes.isEmpty { file.place = nil }
-            if try borrow(key, from: objects, for: &file) {
-                return .content(file, findings, object: key.path(), finishedMode: file.mode)
+            if try borrow(key, size: findings.size, from: finder, for: &file) {
+                return .content(file, findings, isStaged: false, finishedMode: file.mode)
             }
             let other = monitor.withLock { () -> ContentID? in
                 stored[key] = nil
@@ -301,7 +296,7 @@ final class ContentWork: @unchecked Sendable {
             if let other { return .same(other) }
         }
         let mode = try write(bytes, of: &file, isWhole: true, modes)
-        return .content(file, findings, object: nil, finishedMode: mode)
+        return .content(file, findings, isStaged: true, finishedMode: mode)
     }
 
     /// Says whose the contents are, if another has them; otherwise they are this file's from now on.
@@ -324,30 +319,22 @@ final class ContentWork: @unchecked Sendable {
     }
 
     /// Whether the store may have an equal object.
-    private func isSought(_ findings: Findings) -> Bool {
-        !directories.isEmpty && findings.size > 0
-            && directories.contains(ObjectKey(digest: findings.digest, mode: 0).directoryName)
-    }
+    private func isSought(_ findings: Findings) -> Bool { finder != nil && findings.size > 0 }
 
     /// Gives a file the bytes of an equal object, if there is one: by a further link, so that whoever collects garbage
     /// meanwhile leaves it.
-    private func borrow(_ key: ObjectKey, from objects: Descriptor, for file: inout File) throws -> Bool {
-        do {
-            if let place = file.place {
-                do {
-                    try objects.link(key.path(), to: staging, as: place.name)
-                    return true
-                } catch let error as SystemError where error.code == EEXIST {
-                    file.place = nil
-                }
+    private func borrow(
+        _ key: ObjectKey, size: Int, from finder: ObjectFinder, for file: inout File
+    ) throws -> Bool {
+        if let place = file.place {
+            do {
+                return try finder.link(key, size: size, to: staging, as: place.name)
+            } catch let error as SystemError where error.code == EEXIST {
+                file.place = nil
             }
-            try staging.makeDirectory(Staging.directoryName(of: file.number), mode: 0o700)
-            try objects.link(key.path(), to: staging, as: Staging.fileName(file.number))
-            return true
-        } catch let error as SystemError where [ENOENT, EMLINK].contains(error.code) {
-            // One with all the links it can have is written like a new one, and becomes the next of its key.
-            return false
         }
+        try staging.makeDirectory(Staging.directoryName(of: file.number), mode: 0o700)
+        return try finder.link(key, size: size, to: staging, as: Bytes(Staging.fileName(file.number).utf8))
     }
 
     /// Writes contents to a new file.

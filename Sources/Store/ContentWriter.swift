@@ -79,10 +79,10 @@ final class ContentWriter {
     ///
     /// - Parameters:
     ///   - staging: Where contents go.
-    ///   - objects: The store's objects; `nil` if every content is to be written.
-    init(_ staging: Staging, objects: Descriptor?) {
+    ///   - finder: Finds contents that the store has; `nil` if every content is to be written.
+    init(_ staging: Staging, finder: ObjectFinder?) {
         self.staging = staging
-        work = ContentWork(staging.directory, objects)
+        work = ContentWork(staging.directory, finder)
     }
 
     deinit { abandon() }

@@ -14,17 +14,22 @@ public final class ImportArea {
     /// Takes in the image.
     public let builder: TreeBuilder
 
+    /// Whether contents that the store has are taken from there.
+    let isSharing: Bool
+
     private let temporary: Descriptor
     private var isDiscarded = false
 
-    init(in temporary: Descriptor, objects: Descriptor?, minimumFree: Int) throws {
+    init(
+        in temporary: Descriptor, isSharing: Bool, finder: ObjectFinder?, minimumFree: Int
+    ) throws {
         try temporary.checkFreeSpace(minimumFree)
-        self.temporary = temporary
+        (self.temporary, self.isSharing) = (temporary, isSharing)
         (name, directory) = try temporary.makeHeldDirectory()
         try directory.makeDirectory("staging", mode: 0o700, existing: false)
         staging = Staging(try directory.directory(beneath: "staging"))
         try staging.makeTree()
-        builder = TreeBuilder(staging: staging, objects: objects, minimumFree: minimumFree)
+        builder = TreeBuilder(staging: staging, finder: finder, minimumFree: minimumFree)
     }
 
     deinit {

@@ -74,6 +74,19 @@ public enum ListingFiles {
         throw StoreError.damagedDescription(path: manifest.path(of: name), reason: "it is missing")
     }
 
+    /// The listing of a tree, without all of it in memory.
+    ///
+    /// - Parameter spilling: Where a file can be made.
+    static func text(in manifest: Descriptor, spilling directory: Descriptor) throws -> SpilledText {
+        let name = StoreLayout.Name.listing
+        if try manifest.status(of: name) != nil { return SpilledText(of: try manifest.open(beneath: name)) }
+        let (held, place) = try directory.makeHeldDirectory()
+        defer { try? directory.removeTree(held) }
+        let text = SpilledText(in: place, as: name)
+        try readPresent(name, in: manifest).withUnsafeBytes(text.append)
+        return text
+    }
+
     /// Reads a listing of which nobody knows whether it is whole: whether it is there, and its text if it can be read.
     static func readWhole(
         _ name: String, in manifest: Descriptor, listing: Bytes? = nil, digest: String? = nil

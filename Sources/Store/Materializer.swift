@@ -2,9 +2,9 @@ internal import Files
 internal import Glibc
 internal import StoreLayout
 
-/// Makes a tree of what is in a staging directory, linking to objects that the store has already.
+/// Makes a tree of what is in a staging directory, linking to files of the store that have the same contents.
 ///
-/// Most files are where they belong. New objects get their names when all is written out, by ``commitObjects()``.
+/// Most files are where they belong.
 ///
 /// Directories are filled on as many threads as there are processors.
 final class Materializer: @unchecked Sendable {
@@ -16,14 +16,15 @@ final class Materializer: @unchecked Sendable {
     private struct Source {
         /// The first node that has the key.
         let node: Int32
-        /// Where the bytes are: an object that the store has, the content's own staged file, or a copy of it or another name.
+        /// Where the bytes are: in a file of the store, in the content's own file in the staging directory, or in a copy of
+        /// that.
         enum Origin {
             case object
             case content
             case copy(number: Int32)
         }
-        var origin: Origin
-        /// Which object of the key it is, or will be.
+        let origin: Origin
+        /// Which object of the key it is: those before have all the names that they can have.
         let number: Int32
     }
 
@@ -32,40 +33,46 @@ final class Materializer: @unchecked Sendable {
         // All but the number is guarded by the monitor.
         let number: Int
         let monitor = Monitor()
-        /// The last source of each key, with the key's hash, and how many files asked for it.
-        var sources: [(source: Source, hash: UInt32, uses: Int32)] = []
+        /// The last source of each key, with the key's hash.
+        var sources: [(source: Source, hash: UInt32)] = []
         var table = NumberTable()
         /// Staged files that have become an object's, by number: another mode needs a copy.
         var claimed: Set<Int32> = []
         var copies: Int32 = 0
-        /// Objects to be, as their sources.
+        /// New objects, as their sources.
         var made: [Source] = []
 
         init(number: Int) { self.number = number }
+
+        /// A name in the staging directory that nothing has.
+        func newName(_ prefix: String) -> Bytes {
+            copies += 1
+            return Self.name(prefix, number, copies)
+        }
+
+        static func name(_ prefix: String, _ part: Int, _ number: Int32) -> Bytes {
+            Bytes("\(prefix)-\(part)-\(number)".utf8)
+        }
     }
 
     private let staging: Staging
     /// The tree's nodes.
     private let nodes: Tree.SortedNodes
-    private let objects: Descriptor
+    private let finder: ObjectFinder?
     /// By node, whether it is a file that is where it belongs.
     private var isThere: [Bool]
     /// The node whose place a content's file has, by the file's number; -1 for files that are numbered.
     private var owners: [Int32]
     private let parts = (0..<16).map(Part.init)
     private let monitor = Monitor()
-    /// The directories of objects that there are: who fills them has the store for itself.
-    private let directories: Set<String>
     /// Directories that get their mode when all is in its place, each with it.
     private var late: [(path: TreePath, mode: UInt16)] = []
 
     /// - Parameter nodes: The tree's ``Tree/sortedNodes``.
-    init(_ nodes: Tree.SortedNodes, staging: Staging, objects: Descriptor) throws {
-        (self.nodes, self.staging) = (nodes, staging)
-        self.objects = objects
+    init(_ nodes: Tree.SortedNodes, staging: Staging, finder: ObjectFinder?) {
+        (self.nodes, self.staging, self.finder) = (nodes, staging, finder)
         isThere = Array(repeating: false, count: nodes.count)
         owners = Array(repeating: -1, count: staging.numberLimit)
-        directories = Set(try objects.list().map(\.text))
     }
 
     /// One thread where another would take longer to begin than what it could do; `nil` for as many as there are processors.
@@ -182,7 +189,7 @@ final class Materializer: @unchecked Sendable {
         ObjectKey(digest: staging[id].digest, mode: node.storedMode, attributes: node.attributes)
     }
 
-    /// The name that a source has in the staging directory; `nil` for an object of the store.
+    /// The name that a source has in the staging directory; `nil` for a file of the store.
     private func stagedName(_ source: Source, in part: Part) -> Bytes? {
         content(of: source.node).flatMap { stagedName(source, $0, in: part) }
     }
@@ -191,7 +198,7 @@ final class Materializer: @unchecked Sendable {
     private func stagedName(_ source: Source, _ id: ContentID, in part: Part) -> Bytes? {
         switch source.origin {
         case .object: return nil
-        case .copy(let number): return Bytes("copy-\(part.number)-\(number)".utf8)
+        case .copy(let number): return Part.name("copy", part.number, number)
         case .content: return staging.fileName(of: id)
         }
     }
@@ -215,59 +222,9 @@ final class Materializer: @unchecked Sendable {
         return inodes
     }
 
-    /// Moves new objects to where other imports find them.
-    ///
-    /// Their bytes must be on disk.
-    func commitObjects() throws {
-        let count = parts.reduce(0) { $0 + $1.made.count }
-        try inParallel(parts, threads: Self.threads(for: count)) { try self.commit($0) }
-    }
-
-    /// Gives objects of directories that no other thread fills their names.
-    private func commit(_ part: Part) throws {
-        var directories = directories
-        for object in part.made {
-            let node = nodes.node(at: Int(object.node))
-            guard case .file(let id) = node.kind, let staged = stagedName(object, id, in: part) else {
-                continue
-            }
-            let key = key(of: node, id)
-            let path = key.path(number: Int(object.number))
-            if directories.insert(key.directoryName).inserted { try objects.makeDirectory(key.directoryName) }
-            if case .content = object.origin, staging[id].isInTree {
-                // It keeps its name in the tree, and has few others.
-                try staging.directory.link(staged, to: objects, as: path)
-            } else {
-                try move(staged, to: path)
-            }
-        }
-    }
-
-    /// Makes an object of a file that nothing else needs.
-    ///
-    /// The kernel lets one thread at a time rename files across directories, so it gets its new name and then loses the old
-    /// one.
-    private func move(_ name: Bytes, to path: String) throws {
-        do {
-            try staging.directory.link(name, to: objects, as: path)
-            try staging.directory.unlink(name)
-        } catch let error as SystemError where error.code == EMLINK {
-            // It has all the names that it can have.
-            try staging.directory.rename(name, to: objects, as: path)
-        }
-    }
-
-    /// Takes back what ``commitObjects()`` did, as far as it got: nothing had these names before.
-    func withdrawObjects() {
-        var directories: Set<String> = []
-        for object in parts.lazy.flatMap(\.made) {
-            guard let key = key(of: object.node) else { continue }
-            // The reason for withdrawing is what is reported; an object too many is collected later.
-            try? objects.unlink(key.path(number: Int(object.number)))
-            directories.insert(key.directoryName)
-        }
-        // Only those that are empty now can be removed.
-        for directory in directories { try? objects.removeDirectory(directory) }
+    /// The objects that the store did not have, by their fingerprints, in ascending order.
+    var newObjects: [UInt64] {
+        parts.lazy.flatMap(\.made).compactMap { self.key(of: $0.node)?.fingerprint }.sorted()
     }
 
     private func place(
@@ -283,26 +240,39 @@ final class Materializer: @unchecked Sendable {
         let key = key(of: node, id)
         let part = part(of: key)
         var source = try source(of: key, in: part, number: 0, Int32(number), node, id)
-        if isThere[number] {
+        while true {
             // What claimed it has the same key.
             let file = Int32(staging[id].file)
-            if part.monitor.withLock({ part.claimed.contains(file) }) { return }
-            // The store has it by now, or another of the image's files became the same.
-            try directory.unlink(name)
-        }
-        while true {
-            do {
-                if let staged = stagedName(source, in: part) {
-                    try staging.directory.link(staged, to: directory, as: name)
-                } else {
-                    try objects.link(key.path(number: Int(source.number)), to: directory, as: name)
+            if isThere[number], part.monitor.withLock({ part.claimed.contains(file) }) { return }
+            if !isThere[number] {
+                if try link(source, key, id, in: part, to: directory, as: name) { return }
+            } else {
+                // The store has it by now, or another of the image's files became the same: that takes its place.
+                let other = part.monitor.withLock { part.newName("link") }
+                if try link(source, key, id, in: part, to: staging.directory, as: other) {
+                    return try staging.directory.rename(
+                        String(decoding: other, as: UTF8.self), to: directory, as: name)
                 }
-                return
-            } catch let error as SystemError where error.code == EMLINK {
-                // The object has all the links that the file system allows: the next one takes over.
-                source = try self.source(
-                    of: key, in: part, number: source.number + 1, Int32(number), node, id)
             }
+            // It has all the names that it can have, or is damaged: the next one takes over.
+            source = try self.source(
+                of: key, in: part, number: source.number + 1, Int32(number), node, id)
+        }
+    }
+
+    /// Gives what a source is another name; whether that could be done.
+    private func link(
+        _ source: Source, _ key: ObjectKey, _ id: ContentID, in part: Part, to directory: Descriptor,
+        as name: Bytes
+    ) throws -> Bool {
+        guard let staged = stagedName(source, in: part) else {
+            return try finder?.link(key, size: staging[id].size, to: directory, as: name) ?? false
+        }
+        do {
+            try staging.directory.link(staged, to: directory, as: name)
+            return true
+        } catch let error as SystemError where error.code == EMLINK {
+            return false
         }
     }
 
@@ -313,15 +283,13 @@ final class Materializer: @unchecked Sendable {
         of key: ObjectKey, in part: Part, number: Int32, _ place: Int32, _ node: Tree.Node, _ id: ContentID
     ) throws -> Source {
         let hash = UInt32(truncatingIfNeeded: key.hashValue)
-        let used = try part.monitor.withLock { try use(key, hash, in: part) }
-        if let used, used.number >= number { return used }
+        let known = part.monitor.withLock { self.known(key, hash, in: part) }
+        if let known, known.source.number >= number { return known.source }
         // Nobody is kept waiting for the disk: two threads may look for the same object.
-        let isThere =
-            try directories.contains(key.directoryName)
-            && objects.status(of: key.path(number: Int(number))) != nil
+        let isThere = try number == 0 && finder?.path(of: key) != nil
         var isFinished = true
         let source = try part.monitor.withLock { () -> Source in
-            let known = known(key, hash, in: part)
+            let known = self.known(key, hash, in: part)
             if let known, known.source.number >= number { return known.source }
             var origin = Source.Origin.object
             if !isThere { (origin, isFinished) = try claim(id, for: node, in: part) }
@@ -330,7 +298,7 @@ final class Materializer: @unchecked Sendable {
             if let known {
                 part.sources[Int(known.place)].source = source
             } else {
-                part.sources.append((source, hash, 1))
+                part.sources.append((source, hash))
                 let sources = part.sources
                 part.table.insert(Int32(sources.count - 1), hash: hash) { sources[Int($0)].hash }
             }
@@ -342,31 +310,10 @@ final class Materializer: @unchecked Sendable {
         return source
     }
 
-    /// Files that ask for a file of the tree before it gets another name for its object, while it can have one more.
-    private static let spareAfter: Int32 = 1000
-
-    /// The last source of a key, for one file more; `nil` where there is none yet.
-    private func use(_ key: ObjectKey, _ hash: UInt32, in part: Part) throws -> Source? {
-        guard let (place, source) = known(key, hash, in: part) else { return nil }
-        part.sources[Int(place)].uses += 1
-        guard case .content = source.origin, part.sources[Int(place)].uses == Self.spareAfter,
-            let id = content(of: source.node), staging[id].isInTree
-        else { return source }
-        part.copies += 1
-        var spare = source
-        spare.origin = .copy(number: part.copies)
-        let made = part.made.firstIndex { $0.node == source.node && $0.number == source.number }
-        guard let made, let name = stagedName(spare, in: part) else { return source }
-        try staging.directory.link(staging.fileName(of: id), to: staging.directory, as: name)
-        part.made[made] = spare
-        part.sources[Int(place)].source = spare
-        return spare
-    }
-
     /// The last source of a key, and its place; `nil` where there is none yet.
     private func known(_ key: ObjectKey, _ hash: UInt32, in part: Part) -> (place: Int32, source: Source)? {
         let place = part.table.find(hash) { place in
-            let (source, itsHash, _) = part.sources[Int(place)]
+            let (source, itsHash) = part.sources[Int(place)]
             return itsHash == hash && self.key(of: source.node) == key
         }
         return place.map { ($0, part.sources[Int($0)].source) }
@@ -378,8 +325,7 @@ final class Materializer: @unchecked Sendable {
             let isFinished = node.attributes.isEmpty && staging[id].finishedMode == node.storedMode
             return (.content, isFinished)
         }
-        part.copies += 1
-        let staged = "copy-\(part.number)-\(part.copies)"
+        let staged = part.newName("copy")
         let copy = try staging.directory.open(beneath: staged, flags: O_WRONLY | O_CREAT | O_EXCL)
         try copy.append(contentsOf: staging.open(id))
         return (.copy(number: part.copies), false)

@@ -14,11 +14,6 @@ struct ObjectSet: Sendable {
     /// Notes an object of a store path that goes; `true` if none before had it, and none that stays.
     mutating func claim(_ fingerprint: UInt64) -> Bool { slot(adding: fingerprint).isNew }
 
-    /// Whether an object stays.
-    func isKept(_ fingerprint: UInt64) -> Bool {
-        keys[slot(of: Self.key(fingerprint))] & Self.stays != 0
-    }
-
     /// 0 marks an empty place.
     private static func key(_ fingerprint: UInt64) -> UInt64 {
         let key = fingerprint & ~stays

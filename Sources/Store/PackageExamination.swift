@@ -9,27 +9,27 @@ struct IndexedPackage: Sendable {
     /// Its row, when it was registered, and its sources.
     let registration: Registration
     let aliases: [AliasRecord]
-    /// Its objects; `nil` where the next garbage collection notes them.
+    /// The objects that it has; `nil` where the next garbage collection notes them.
     let objects: Bytes?
     /// Whether the file of its registration has yet to be written.
     let isUnfiled: Bool
 }
 
-/// Compares a registered store path with its manifest, and its tree with its objects.
+/// Compares a registered store path with its manifest and its tree.
 struct PackageExamination {
     private(set) var found: [Inconsistency] = []
 
     private let indexed: IndexedPackage
     private let root: Descriptor
     private let owner: uid_t
-    private let objects: ObjectExamination?
+    private let contents: ReadContents?
 
     /// Prepares the comparison.
     ///
     /// - Parameters:
-    ///   - objects: All objects, whose contents were read; `nil` to read no contents.
-    init(_ indexed: IndexedPackage, in root: Descriptor, owner: uid_t, objects: ObjectExamination?) {
-        (self.indexed, self.root, self.owner, self.objects) = (indexed, root, owner, objects)
+    ///   - contents: What was read of all store paths; `nil` to read no contents.
+    init(_ indexed: IndexedPackage, in root: Descriptor, owner: uid_t, contents: ReadContents?) {
+        (self.indexed, self.root, self.owner, self.contents) = (indexed, root, owner, contents)
     }
 
     private var package: Package { indexed.package }
@@ -60,9 +60,9 @@ struct PackageExamination {
         var examined = Store.Examined()
         let tree = try Store.begin(
             package, in: root, try root.directory(beneath: StoreLayout.Name.aliases), &examined
-        ) { [indexed, root, owner, objects] entry, file, status, buffer in
+        ) { [indexed, owner, contents] entry, file, status, buffer in
             let (kind, more) = try Self.compare(
-                entry, file, status, buffer, indexed.package.baseName, in: root, owner: owner, objects)
+                entry, file, status, buffer, indexed.package.baseName, owner: owner, contents)
             if let more { extra.withLock { $0.append(more) } }
             return kind
         }
@@ -96,42 +96,20 @@ struct PackageExamination {
         report("unsafe", path, Store.unsafe(status, owner), .error, .byHand("chown and chmod it"))
     }
 
-    /// Compares a file of the tree with its object.
+    /// Compares a file of the tree with its entry.
     private static func compare(
         _ entry: ListedEntry, _ file: Descriptor, _ status: stat, _ buffer: UnsafeMutableRawBufferPointer,
-        _ base: String, in root: Descriptor, owner: uid_t, _ objects: ObjectExamination?
+        _ base: String, owner: uid_t, _ contents: ReadContents?
     ) throws -> (Problem.Kind?, Inconsistency?) {
         guard case .file(let size, let digest) = entry.kind else { return (nil, nil) }
-        let path = [StoreLayout.Name.store, base, entry.path.description].joined(separator: "/")
         if status.st_uid != owner {
+            let path = [StoreLayout.Name.store, base, entry.path.description].joined(separator: "/")
             return (
                 nil, Inconsistency(.error, "unsafe", path, Store.unsafe(status, owner), .byHand("chown it"))
             )
         }
-        guard size > 0 else { return (nil, nil) }
-        let key = ObjectKey(digest: digest, mode: entry.mode, attributes: entry.attributes)
-        let inode = Inode(status)
-        var number = 0
-        while let object = try root.status(
-            of: [StoreLayout.Name.objects, key.directoryName, key.fileName(number: number)].joined(
-                separator: "/"))
-        {
-            if Inode(object) == inode {
-                // Its contents were read with those of all objects.
-                return (objects?.isDamaged(inode) == true ? .content : nil, nil)
-            }
-            number += 1
-        }
-        let isWhole = try objects == nil || ReadContents().digest(of: file, status, buffer) == digest
-        // With a label of its own it cannot be.
-        let isLabelled = try file.attributes().contains { $0.name == ExtendedAttribute.labelName }
-        guard isWhole, !isLabelled else { return (isWhole ? nil : .content, nil) }
-        return (
-            nil,
-            Inconsistency(
-                .note, "unlinked", path, "it is no link to its object, and takes room of its own",
-                .repair(base))
-        )
+        guard size > 0, let contents else { return (nil, nil) }
+        return (try contents.digest(of: file, status, buffer) == digest ? nil : .content, nil)
     }
 
     private mutating func compareRegistration(_ file: Registration?, at place: String) {

@@ -36,6 +36,10 @@ public final class OtherStore: RepairSource {
     public var name: String { "the store at \(root.path)" }
 
     private let root: Descriptor
+    /// The files of the store path that was asked for last.
+    private var listed: (baseName: String, files: ListedFiles?)?
+    /// By the first bytes of their digests, which store path has contents; once the one that was asked for had not.
+    private var owners: [UInt64: String]?
 
     /// Opens a store; only files that others may read are needed, and no index.
     ///
@@ -47,9 +51,39 @@ public final class OtherStore: RepairSource {
         }
     }
 
-    /// An object with the contents, whatever its permissions.
+    /// A file of the same store path, or of another that has the contents, whatever its permissions.
     public func content(_ digest: Digest, of baseName: String) throws -> Descriptor? {
-        try Store.objects(of: digest, in: root).first.flatMap { try? root.open(beneath: $0) }
+        if let file = try file(digest, in: baseName) { return file }
+        guard let other = try owner(of: digest), other != baseName else { return nil }
+        return try file(digest, in: other)
+    }
+
+    private func file(_ digest: Digest, in baseName: String) throws -> Descriptor? {
+        if listed?.baseName != baseName { listed = (baseName, files(of: baseName)) }
+        return try listed?.files?.first(with: digest) { entry in
+            let path = Bytes((StoreLayout.Name.store + "/" + baseName + "/").utf8) + entry.path.bytes
+            return try? root.open(beneath: path)
+        }
+    }
+
+    private func owner(of digest: Digest) throws -> String? {
+        if let owners { return owners[digest.start] }
+        var owners: [UInt64: String] = [:]
+        for entry in try root.directory(beneath: StoreLayout.Name.manifests).list()
+        where StorePath.isBaseName(entry.text) {
+            guard let files = files(of: entry.text) else { continue }
+            for digest in files.digests where owners[digest] == nil { owners[digest] = entry.text }
+        }
+        self.owners = owners
+        return owners[digest.start]
+    }
+
+    /// The files of a store path; `nil` where it has none, or its listing is damaged, which is of no use here.
+    private func files(of baseName: String) -> ListedFiles? {
+        let manifest = try? root.directory(beneath: StoreLayout.Name.manifests + "/" + baseName)
+        // In memory: what belongs to others may become shorter meanwhile.
+        let listing = try? manifest.map { try ListingFiles.readPresent(StoreLayout.Name.listing, in: $0) }
+        return listing.flatMap { try? ListedFiles(SpilledText($0)) }
     }
 
     /// The same file of its own manifest of the same store path.
@@ -60,20 +94,6 @@ public final class OtherStore: RepairSource {
             return try? manifest?.open(beneath: name).readAll(limit: .max)
         }
         return try? manifest.map { try ListingFiles.readPresent(name, in: $0) }
-    }
-}
-
-extension Store {
-    /// Paths of the objects that are named for certain contents, whatever their permissions and attributes.
-    static func objects(of digest: Digest, in root: Descriptor) throws -> [String] {
-        let place = StoreLayout.Name.objects + "/" + ObjectKey(digest: digest, mode: 0).directoryName
-        guard try root.status(of: place) != nil else { return [] }
-        let prefix = Array(digest.hex.utf8) + [UInt8(ascii: "-")]
-        var names: [String] = []
-        try root.directory(beneath: place).forEachEntry { name, _, _ in
-            if name.starts(with: prefix) { names.append(place + "/" + String(decoding: name, as: UTF8.self)) }
-        }
-        return names.sorted()
     }
 }
 

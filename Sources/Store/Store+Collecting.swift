@@ -6,10 +6,10 @@ internal import StoreLayout
 public struct Collection: Sendable {
     /// What was decided on.
     public let plan: CollectionPlan
-    /// Bytes of the objects that are gone.
-    public internal(set) var freed = 0
-    /// How many objects are gone.
-    public internal(set) var objectCount = 0
+    /// Bytes of the contents that are gone: those of store paths that only they had.
+    public var freed: Int { plan.doomed.reduce(0) { $0 + $1.freed } }
+    /// How many contents are gone.
+    public var objectCount: Int { plan.doomed.reduce(0) { $0 + $1.objectCount } }
 }
 
 extension Store {
@@ -49,7 +49,13 @@ extension Store {
             }
             try carryOut(&plan, to: area, outside: outside)
             // What was noted as changes of something that is gone now.
-            if !plan.doomed.isEmpty { try enterMissingObjectUses() }
+            if !plan.doomed.isEmpty {
+                try enterMissingObjectUses()
+                makeContents()
+            }
+            // Of a store from before contents were found by a table.
+            _ = try moveAside(
+                StoreLayout.Name.earlierObjects, in: root, to: area, as: StoreLayout.Name.earlierObjects)
             try dropDanglingRoots(plan.dangling)
             try renewRegistrations()
             database.emptiesLog = true
@@ -57,10 +63,8 @@ extension Store {
         }
         try area.removeContents()
         try removeDescriptions(of: plan.doomed.map(\.baseName), command, onWait)
-        var collection = Collection(plan: plan)
-        try removeObjects(without: plan.objects, command, onWait, &collection)
         makeReserve()
-        return collection
+        return Collection(plan: plan)
     }
 
     /// Store paths that leave the index in one transaction: its log has to fit the reserve.
@@ -235,33 +239,6 @@ extension Store {
                 target.starts(with: own), target.count == own.count || target[own.count] == UInt8(ascii: "/")
             else { continue }
             try aliases.unlink(name)
-        }
-    }
-
-    // MARK: - Objects
-
-    /// Directories of objects that are looked through before other writers have a chance.
-    private static let slice = 32
-
-    /// Removes the objects without another link, those of a crashed import among them.
-    ///
-    /// - Parameter kept: Objects that need not be looked at, because a store path has them.
-    private func removeObjects(
-        without kept: ObjectSet, _ command: String, _ onWait: (String) -> Void,
-        _ collection: inout Collection
-    ) throws {
-        let objects = try root.directory(beneath: StoreLayout.Name.objects)
-        var names: [String] = []
-        try objects.forEachEntry { name, _, _ in names.append(String(decoding: name, as: UTF8.self)) }
-        names.sort()
-        for start in stride(from: 0, to: names.count, by: Self.slice) {
-            // An import that is about to link to an object has this lock.
-            let removal = try withWriterLock(command: command, onWait: onWait) {
-                var removal = ObjectRemoval(in: objects, without: kept)
-                return try removal.run(names[start..<min(start + Self.slice, names.count)])
-            }
-            collection.freed += removal.bytes
-            collection.objectCount += removal.count
         }
     }
 }

@@ -36,11 +36,10 @@ extension Store {
         progress.begin("examining", total: packages.reduce(0) { $0 + $1.size })
         defer { progress.end() }
         let reporter = ThreadProgress(progress)
-        let objects = ObjectExamination(
-            try root.directory(beneath: StoreLayout.Name.objects), owner: owner, readsContents: readsContents)
-        try objects.run { reporter.advance(to: $0) }
-        found += objects.found
-        found += try look(at: packages, owner: owner, readsContents ? objects : nil)
+        let contents = readsContents ? ReadContents() : nil
+        found += try look(at: packages, owner: owner, contents) {
+            reporter.advance(to: contents?.count.load(ordering: .relaxed) ?? 0)
+        }
         let registered = Set(packages.map(\.baseName))
         found += try lookAtStrays(registered)
         found += try lookAtAliases()
@@ -108,7 +107,8 @@ extension Store {
     private static let batch = 256
 
     private func look(
-        at packages: [Package], owner: uid_t, _ objects: ObjectExamination?
+        at packages: [Package], owner: uid_t, _ contents: ReadContents?,
+        _ report: @escaping @Sendable () -> Void
     ) throws -> [Inconsistency] {
         guard try database.userVersion() == Schema.version else { return [] }
         let found = Mutex<[Inconsistency]>([])
@@ -117,7 +117,7 @@ extension Store {
             // One that was collected meanwhile is no longer in the index.
             let batch = try packages[start..<min(start + Self.batch, packages.count)].compactMap(indexed)
             try WorkQueue(batch, threadLimit: .max).run { package in
-                var examination = PackageExamination(package, in: root, owner: owner, objects: objects)
+                var examination = PackageExamination(package, in: root, owner: owner, contents: contents)
                 do {
                     try examination.run()
                 } catch {
@@ -132,6 +132,7 @@ extension Store {
                 }
                 let all = examination.found
                 if !all.isEmpty { found.withLock { $0 += all } }
+                report()
             }
         }
         return found.withLock { $0 }
@@ -264,9 +265,18 @@ extension Store {
     }
 }
 
+extension Store {
+    /// What is unsafe about a file or directory.
+    static func unsafe(_ status: stat, _ owner: uid_t) -> String {
+        status.st_uid != owner
+            ? "it belongs to user \(status.st_uid), not \(owner), who owns the store"
+            : "others may write to it: its permissions are 0\(String(status.st_mode & 0o7777, radix: 8))"
+    }
+}
+
 extension Inconsistency {
     /// Whether it was found by reading contents.
     fileprivate var isOfContents: Bool {
-        code == "object-content" || code == "tree" && what == Problem.Kind.content.rawValue
+        code == "tree" && what == Problem.Kind.content.rawValue
     }
 }

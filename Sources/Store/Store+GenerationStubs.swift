@@ -78,6 +78,22 @@ extension Store {
         return text.withUnsafeBytes { $0.firstOffset(of: Array("\"preparedOn\"".utf8)) } == nil
     }
 
+    /// Nanoseconds that a reader has to walk into a generation that was the active one when he asked: microseconds are enough,
+    /// but for a thread that waits for a processor.
+    private static let grace = 30_000_000
+
+    /// Lets those go on who are on the way into a generation: a switch touches the one that it leaves.
+    private func waitForReaders(of generation: Descriptor) throws {
+        let left = try generation.status().st_ctim
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let seconds = now.tv_sec &- left.tv_sec
+        guard (-1...1).contains(seconds) else { return }
+        let past = seconds * 1_000_000_000 + now.tv_nsec - left.tv_nsec
+        guard past < Self.grace else { return }
+        usleep(useconds_t(min(Self.grace, Self.grace - past) / 1000))
+    }
+
     /// Makes a stub of a generation, and moves its `bin` and `share` into a new one's directory.
     ///
     /// From one step to the next it is a stub: what a crash leaves of the rest is in `tmp`.
@@ -92,6 +108,7 @@ extension Store {
         defer { try? temporary.removeTree(name) }
         do {
             try makeStub(of: donor.directory, in: stub)
+            try waitForReaders(of: donor.directory)
             // It comes to `tmp`, where what nobody holds is removed.
             guard try donor.directory.tryLock() else { return false }
             // Refused by file systems that cannot exchange names, or have the generation in a lower layer.

@@ -214,6 +214,10 @@ extension Store {
                 }
                 throw error
             }
+            // For `waitForReaders`; where it cannot be done, nobody waits.
+            if let previous {
+                try? directory.directory(beneath: String(decoding: previous, as: UTF8.self)).setMode(0o755)
+            }
             // The next writer takes the mark away, where it says nothing new.
             try? directory.unlink(StoreLayout.Name.pending)
         }

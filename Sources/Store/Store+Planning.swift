@@ -5,7 +5,7 @@ internal import StoreLayout
 extension Store {
     /// Finds out what a garbage collection would do.
     ///
-    /// What a crash left in `objects/` is found only when it is done. Linear in store paths and objects.
+    /// Linear in store paths and objects.
     ///
     /// - Parameters:
     ///   - retention: Which generations stay; the active one and that it was made from always do.
@@ -129,11 +129,13 @@ extension Store {
                 ranges[number] = start..<uses.count
             }
         }
-        var sizes = [Int](repeating: 0, count: all.registered.count)
+        var sizes = [(bytes: Int, objects: Int)](repeating: (0, 0), count: all.registered.count)
         for number in all.registered.indices.reversed() where !ranges[number].isEmpty {
             uses.withUnsafeBytes { uses in
                 ObjectUses.forEach(in: UnsafeRawBufferPointer(rebasing: uses[ranges[number]])) { use in
-                    if objects.claim(use.fingerprint) { sizes[number] += use.size }
+                    guard objects.claim(use.fingerprint) else { return }
+                    sizes[number].bytes += use.size
+                    sizes[number].objects += 1
                 }
             }
         }
@@ -144,12 +146,6 @@ extension Store {
             let name = all.names[number]
             if let limit, freed >= limit {
                 plan.spared.append(name)
-                guard number < all.registered.count else { continue }
-                uses.withUnsafeBytes { uses in
-                    ObjectUses.forEach(in: UnsafeRawBufferPointer(rebasing: uses[ranges[number]])) {
-                        objects.keep($0.fingerprint)
-                    }
-                }
                 continue
             }
             guard number < all.registered.count else {
@@ -162,10 +158,9 @@ extension Store {
             plan.doomed.append(
                 CollectionPlan.Doomed(
                     baseName: name, name: package.name, version: package.version, size: package.size,
-                    freed: sizes[number], row: package.row))
-            freed += sizes[number]
+                    freed: sizes[number].bytes, objectCount: sizes[number].objects, row: package.row))
+            freed += sizes[number].bytes
         }
-        plan.objects = objects
     }
 
     /// The generations that a rule lets go: never the active one, nor that a rollback goes to.

@@ -42,6 +42,8 @@ extension Store {
                 throw StoreError.damagedDescription(
                     path: root.path(of: wrong.path), reason: wrong.reason)
             }
+            // Rows may be others.
+            makeContents()
         }
     }
 
@@ -78,6 +80,7 @@ extension Store {
         return try store.withWriterLock(command: command, onWait: onWait) {
             var result = try new.transaction { try store.fillIndex() }
             try store.install(new, from: area, &result)
+            store.makeContents()
             return result
         }
     }

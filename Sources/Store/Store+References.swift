@@ -211,6 +211,7 @@ extension Store {
                 // Its objects are the base's: nothing is freed here when it goes.
                 try enter([], of: baseName)
             }
+            enterContents([], of: registration.number, in: area)
         } catch {
             // The first error is the one to report; what stays is replaced by the next import, or collected.
             try? trees.unlink(baseName)

@@ -45,8 +45,9 @@ extension Store {
                 sourceListing: sourceListing, report: report, registration: registration)
             let staging = area.staging.directory
             let top = try staging.directory(beneath: Staging.treeName)
-            let objects = try root.directory(beneath: StoreLayout.Name.objects)
-            let materializer = try Materializer(nodes, staging: area.staging, objects: objects)
+            // Others may have registered something since the import began.
+            let finder = area.isSharing ? try ObjectFinder(in: root) : nil
+            let materializer = Materializer(nodes, staging: area.staging, finder: finder)
             try materializer.settle()
             let manifest = BackgroundTask { [metadata] in try writing.write(metadata) }
             // Nobody may write into a directory that is going to be removed.
@@ -59,10 +60,12 @@ extension Store {
             }
             let uses: [ObjectUse]
             (metadata, uses) = try manifest.value()
+            let objects = materializer.newObjects
+            let contents = prepareContents(objects, of: registration.number, in: area.directory)
             try root.synchronizeFileSystem()
             try commit(
-                area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, registration, materializer,
-                uses)
+                area, top, tree[.root]?.storedMode ?? 0o555, storePath, metadata, registration, uses)
+            enterContents(objects, of: registration.number, in: area.directory, contents)
             return metadata
         }
     }
@@ -88,7 +91,7 @@ extension Store {
     /// The steps that others see, each undone if a later one fails.
     private func commit(
         _ area: ImportArea, _ top: Descriptor, _ mode: UInt16, _ storePath: StorePath, _ metadata: Metadata,
-        _ registration: Registration, _ materializer: Materializer, _ uses: [ObjectUse]
+        _ registration: Registration, _ uses: [ObjectUse]
     ) throws {
         let base = storePath.baseName
         let trees = try root.directory(beneath: StoreLayout.Name.store)
@@ -98,9 +101,6 @@ extension Store {
         // replaced by the next import or swept.
         var undo: [() -> Void] = []
         do {
-            undo.append { materializer.withdrawObjects() }
-            try materializer.commitObjects()
-
             try setAside(base, in: manifests, as: "old-manifest", area.directory)
             try area.directory.rename("manifest", to: manifests, as: base)
             undo.append { try? manifests.rename(base, to: area.directory, as: "manifest") }

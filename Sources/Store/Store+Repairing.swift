@@ -9,7 +9,7 @@ extension Store {
 
     /// Compares store paths with their manifests, and puts right what can be.
     ///
-    /// Contents come from whole objects of this store, then from sources, in their order. A damaged file is never written
+    /// Contents come from whole files of this store, then from sources, in their order. A damaged file is never written
     /// to: a whole one takes its place in every store path that shares it, so that a program that has it open goes on
     /// with what it has. Each step is whole by itself, so that after a crash the same repair ends what this one began.
     ///
@@ -37,7 +37,7 @@ extension Store {
                     try repairManifest(of: package, supply, isDryRun, &result)
                 }
                 let trees = try sharing(examined) + examined.map { ($0, $1.tree) }
-                supply.owners = trees.map(\.0.baseName)
+                supply.owners = try trees.map(\.0.baseName) + holders(examined)
                 for (package, found) in trees {
                     try repairTree(of: package, found, supply, area, isDryRun, &result)
                 }
@@ -165,6 +165,32 @@ extension Store {
             return problems.isEmpty
                 ? nil : (package, problems.map { TreeProblem(path: $0.0.path, kind: .content) })
         }
+    }
+
+    /// Store paths that have objects which others have lost.
+    private func holders(_ examined: [(Package, Examined)]) throws -> [String] {
+        var fingerprints: Set<UInt64> = []
+        for (package, found) in examined where !found.tree.isEmpty {
+            let lost = Set(found.tree.map(\.path))
+            let manifest = try root.directory(beneath: StoreLayout.Name.manifests + "/" + package.baseName)
+            var ignored: [Problem] = []
+            guard let listing = try Self.listing(of: package, in: manifest, &ignored) else { continue }
+            for entry in try TreeListing.parse(listing) {
+                guard let key = entry.objectKey else { continue }
+                var path: TreePath? = entry.path
+                while let place = path, !lost.contains(place) { path = place.parent }
+                if path != nil { fingerprints.insert(key.fingerprint) }
+            }
+        }
+        guard !fingerprints.isEmpty else { return [] }
+        var rows: Set<Int> = []
+        try forEachObjectUses { row, bytes in
+            ObjectUses.forEach(in: bytes) { if fingerprints.contains($0.fingerprint) { rows.insert(row) } }
+        }
+        let damaged = Set(examined.map(\.0.baseName))
+        return try rows.sorted().flatMap { row in
+            try database.query("SELECT base_name FROM package WHERE id = ?", [.integer(row)]) { $0.text(0) }
+        }.filter { !damaged.contains($0) }
     }
 
     /// Files of a store path, with what is there.

@@ -4,7 +4,7 @@ public import StoreLayout
 
 /// Generations, launchers and what belongs to nobody, put right.
 extension Store {
-    /// Makes what is missing of generations and launchers again, and removes aliases and objects that belong to nobody.
+    /// Makes what is missing of generations and launchers again, and removes aliases that belong to nobody.
     ///
     /// - Parameters:
     ///   - isDryRun: Whether nothing is to be changed.
@@ -187,33 +187,6 @@ extension Store {
             else { continue }
             result.note(StoreLayout.Name.aliases + "/" + entry.text, "removed: the alias of nothing")
             if !isDryRun { try aliases.unlink(entry.text) }
-        }
-        try repairObjectNames(isDryRun, &result)
-    }
-
-    /// Gives objects the permissions that their names say, and removes what is none.
-    private func repairObjectNames(_ isDryRun: Bool, _ result: inout RepairResult) throws {
-        let place = StoreLayout.Name.objects
-        let objects = try root.directory(beneath: place)
-        let found = ObjectExamination(objects, owner: try root.status().st_uid, readsContents: false)
-        try found.run { _ in }
-        let temporary = try temporary()
-        let (name, area) = try temporary.makeHeldDirectory()
-        // Swept by the next writer if it cannot be removed now.
-        defer { try? temporary.removeTree(name) }
-        for (number, wrong) in found.found.enumerated() {
-            let path = String(wrong.path.dropFirst(place.utf8.count + 1))
-            switch wrong.code {
-            case "object-mode":
-                result.note(wrong.path, "permissions")
-                let digits = path.split(separator: "-").dropFirst().first.map { $0.prefix(3) } ?? ""
-                guard !isDryRun, let mode = UInt32(digits, radix: 8) else { continue }
-                try objects.open(beneath: path).setMode(mode)
-            case "object-name":
-                result.note(wrong.path, "removed: no object")
-                if !isDryRun { try objects.rename(path, to: area, as: "stray-\(number)") }
-            default: continue
-            }
         }
     }
 }

@@ -118,7 +118,8 @@ public final class Store {
 
     /// Whether a directory that is to become a store has nothing in it but what an interrupted start left.
     private static func isFree(_ root: Descriptor) throws -> Bool {
-        let known = Set(StoreLayout.directories.map(\.name) + [StoreLayout.Name.setup])
+        let known = Set(
+            StoreLayout.directories.map(\.name) + [StoreLayout.Name.earlierObjects, StoreLayout.Name.setup])
         return try root.list().allSatisfy { known.contains($0.text) }
     }
 
@@ -182,9 +183,9 @@ public final class Store {
     /// - Throws: ``StoreError/tooLittleSpace(path:free:wanted:)`` here, or while it is filled.
     public func makeImport(minimumFree: Int = 0, isSharing: Bool = true) throws -> ImportArea {
         guard isWritable else { throw StoreError.readOnly(path: path) }
+        if isSharing { try completeContents() }
         return try ImportArea(
-            in: try temporary(),
-            objects: isSharing ? try root.directory(beneath: StoreLayout.Name.objects) : nil,
+            in: try temporary(), isSharing: isSharing, finder: isSharing ? try ObjectFinder(in: root) : nil,
             minimumFree: minimumFree)
     }
 

@@ -70,11 +70,11 @@ public final class TreeBuilder: TreeSink {
     ///
     /// - Parameters:
     ///   - staging: Where contents go.
-    ///   - objects: The store's objects; `nil` if every content is to be staged.
+    ///   - finder: Finds contents that the store has; `nil` if every content is to be staged.
     ///   - minimumFree: Bytes that stay free on the file system; looked at now and then.
-    public init(staging: Staging, objects: Descriptor?, minimumFree: Int = 0) {
+    public init(staging: Staging, finder: ObjectFinder? = nil, minimumFree: Int = 0) {
         self.staging = staging
-        writer = ContentWriter(staging, objects: objects)
+        writer = ContentWriter(staging, finder: finder)
         self.minimumFree = minimumFree
     }
 

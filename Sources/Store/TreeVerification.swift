@@ -208,8 +208,8 @@ final class ReadContents: Sendable {
     func digest(
         of file: Descriptor, _ status: stat, _ buffer: UnsafeMutableRawBufferPointer
     ) throws -> Digest {
-        // Its name as an object, that in this tree, and another: only that may be met again.
-        guard status.st_nlink > 2 else { return try read(file, status, buffer) }
+        // Only one with another name may be met again.
+        guard status.st_nlink > 1 else { return try read(file, status, buffer) }
         let inode = Inode(status)
         if let digest = known.withLock({ $0[inode] }) { return digest }
         let digest = try read(file, status, buffer)

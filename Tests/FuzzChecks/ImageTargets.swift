@@ -46,7 +46,7 @@ private func checkImage(_ bytes: Bytes, format: ImageReference.Format) throws {
         try? FileManager.default.removeItem(atPath: stagingPath)
     }
     let staging = Staging(try Descriptor.directory(stagingPath))
-    let builder = TreeBuilder(staging: staging, objects: nil)
+    let builder = TreeBuilder(staging: staging, finder: nil)
     do {
         let image = try Image.open(
             ImageReference(path: path, format: format), temporaryDirectory: place.directory,

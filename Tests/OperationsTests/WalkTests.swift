@@ -38,7 +38,7 @@ import Testing
         try fixture.run("diff", ["-r", "--ignore-matching-lines=^registered ", "a/manifests", "b/manifests"])
         let list = { (root: String) in
             try fixture.run(
-                "sh", ["-c", "find store aliases objects -printf '%p %y %m %T@ %l\\n' | sort"],
+                "sh", ["-c", "find store aliases -printf '%p %y %m %T@ %l\\n' | sort"],
                 in: fixture.directory.appending(path: root))
         }
         // A link's own time is its making; files and directories have the store's.

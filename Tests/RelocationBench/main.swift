@@ -95,7 +95,7 @@ func measure(_ source: String, in directory: String, onlyELF: Bool) throws -> Fi
                 _ = staging.add(
                     known.file, size: known.size, digest: known.digest, scanner: PathScanner(),
                     head: FileHead([]),
-                    object: "", place: place)
+                    isStaged: false, place: place)
             }
             continue
         }

@@ -52,15 +52,10 @@ import Testing
         try store.root.directory(beneath: directory).list().map(\.text)
     }
 
-    private func objects() throws -> [String] { try names("objects").flatMap { try names("objects/\($0)") } }
-
     private func isClean() throws {
         for package in try store.packages() { #expect(try store.verify(package).isEmpty) }
         #expect(try names("tmp").isEmpty)
-        let links = try objects().map {
-            try #require(try store.status("objects/\($0.prefix(2))/\($0)")).st_nlink
-        }
-        #expect(links.allSatisfy { $0 > 1 }, "no object without a store path")
+        #expect(try store.status("objects") == nil)
     }
 
     @Test func whatNoGenerationHasGoesWithAllThatLeadsToIt() throws {
@@ -87,7 +82,7 @@ import Testing
         let alias = AliasRecord(name: "abcde1", target: "x")
         let first = try add("a", ["x": "1"], aliases: [alias])
         try collect()
-        #expect(try objects().isEmpty)
+        #expect(try names("store").isEmpty)
         #expect(try add("a", ["x": "1"], aliases: [alias]) == first)
         try isClean()
     }
@@ -264,8 +259,6 @@ import Testing
         #expect(area.staging.contents.map(\.isStaged) == [false, true])
         try collect()
         #expect(try store.packages().isEmpty)
-        // Even where the collection removed the name between two looks.
-        for name in try objects() { try store.root.unlink("objects/\(name.prefix(2))/\(name)") }
         let metadata = try store.add(area, "b")
         try area.discard()
         #expect(try store.verify(try #require(try store.package(baseName: metadata.storePath))).isEmpty)
@@ -287,12 +280,14 @@ import Testing
         #expect(run.status == 0, "\(run.text)")
         try store.root.makeDirectory("tmp/dead")
         try store.root.directory(beneath: "tmp/dead").replaceFile("file", contents: [1])
+        // What a store has of an earlier version.
+        try store.root.makeDirectory("objects")
         try store.root.makeDirectory("objects/00")
         try store.root.directory(beneath: "objects/00").replaceFile(
             String(repeating: "0", count: 64) + "-444", contents: [1, 2])
         let collection = try collect()
         #expect(collection.plan.doomed.map(\.baseName) == [gone.storePath])
-        #expect(collection.freed == 6)
+        #expect(collection.freed == 0, "nobody knows what it shared")
         #expect(try names("aliases").isEmpty)
         #expect(try names("manifests") == [kept.storePath])
         try isClean()

@@ -84,7 +84,7 @@ import Testing
         #expect(throws: Failure.self) {
             try store.add("one", label: { _, _ in throw Failure() }) { try $0.file("a", "x") }
         }
-        for directory in ["store", "manifests", "objects", "tmp"] {
+        for directory in ["store", "manifests", "tmp"] {
             #expect(try store.root.directory(beneath: directory).list().isEmpty)
         }
     }

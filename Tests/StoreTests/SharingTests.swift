@@ -42,7 +42,6 @@ import Testing
         #expect(try store.root.readSymlink("aliases/abcdef") == Array("/usr/store/\(path)/usr/bin".utf8))
         #expect(try store.verify(#require(try store.package(baseName: path))).isEmpty)
         #expect(try store.tree(of: path).open(beneath: "usr/bin/a").readAll() == Array("a".utf8))
-        #expect(try store.root.directory(beneath: "objects").list().isEmpty)
         // The base knows, and so does an index that is made again.
         #expect(try collect(base).doomed.isEmpty)
         for name in ["", "-wal", "-shm"] { try store.root.unlink("index.sqlite\(name)") }

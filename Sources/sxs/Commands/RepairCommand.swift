@@ -5,7 +5,7 @@ struct RepairCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "repair", abstract: "Put damaged packages right, from whole copies of their files.",
         discussion: """
-            Compares packages with what was recorded at import, as 'verify' does. Contents come from whole objects of this \
+            Compares packages with what was recorded at import, as 'verify' does. Contents come from whole files of this \
             store, from other stores on this machine, or from the image, which is imported anew: that of the import if it \
             is still where it was or a remote has it, or one that is named. A whole file takes the damaged one's place \
             wherever it is shared; programs that run go on with what they have. Without names, links of generations and \
