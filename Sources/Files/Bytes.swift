@@ -1,4 +1,5 @@
 private import CLinux
+private import Glibc
 
 /// Bytes of unknown encoding: a path, a name, a link target.
 ///
@@ -41,6 +42,16 @@ extension UnsafeRawBufferPointer {
             return nil
         }
         return found - start
+    }
+
+    /// Whether the bytes are those of a text.
+    public func equals(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { text in
+            guard text.count == count else { return false }
+            guard let start = baseAddress, let other = text.baseAddress else { return true }
+            return memcmp(start, other, count) == 0
+        }
     }
 }
 

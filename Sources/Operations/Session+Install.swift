@@ -140,6 +140,7 @@ extension Session {
 
     /// The members with a new preference, which takes an older one away from those that show the same.
     static func preferring(_ names: [String], in members: [Member]) -> [Member] {
+        guard !names.isEmpty else { return members }
         let preferred = members.filter { names.contains($0.name) }
         let claimed = Set(preferred.flatMap(\.shown.exposure.paths))
         return members.map { member in
@@ -346,9 +347,9 @@ extension Session {
     private func members(
         of generation: Generation, showing packages: [GenerationPackage], in store: Store
     ) throws -> [Member] {
-        let names = try store.names(of: generation)
-        return try packages.map { shown in
-            guard let package = names[shown.baseName] else {
+        let names = try store.names(of: packages, in: generation)
+        return try zip(packages, names).map { shown, package in
+            guard let package else {
                 throw OperationError.missingFile(
                     StoreLayout.storeDirectory + "/" + shown.baseName, package: shown.baseName)
             }

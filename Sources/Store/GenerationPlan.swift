@@ -71,6 +71,18 @@ struct GenerationPlan {
         let kind: Link.Kind
     }
 
+    /// Who shows which path.
+    private struct Claims {
+        var owners: [TreePath: Claim] = [:]
+        /// All paths that somebody claimed, in that order, which is nearly theirs: it takes no time to sort them.
+        var paths: [TreePath] = []
+
+        init(room count: Int) {
+            owners.reserveCapacity(count)
+            paths.reserveCapacity(count)
+        }
+    }
+
     /// Plans a generation of packages that are all different.
     ///
     /// - Parameters:
@@ -82,8 +94,7 @@ struct GenerationPlan {
         _ packages: [GenerationPackage], gone: [GenerationPackage] = [], files: [TreePath] = []
     ) throws {
         self.packages = packages.map(\.baseName)
-        var claims: [TreePath: Claim] = [:]
-        claims.reserveCapacity(2 * packages.count)
+        var claims = Claims(room: 2 * packages.count)
         for (index, package) in packages.enumerated() {
             var launched: [String] = []
             for command in package.exposure.commands {
@@ -115,7 +126,7 @@ struct GenerationPlan {
             }
             if !launched.isEmpty { launchers.append((package, launched)) }
         }
-        for file in files { claims[file] = nil }
+        for file in files { claims.owners[file] = nil }
         try arrange(claims, packages, contested: Self.shown(by: gone))
         add(files)
     }
@@ -147,12 +158,12 @@ struct GenerationPlan {
 
     /// Gives a path to a package, unless another has it.
     private static func claim(
-        _ path: TreePath, _ claim: Claim, in claims: inout [TreePath: Claim], _ packages: [GenerationPackage]
+        _ path: TreePath, _ claim: Claim, in claims: inout Claims, _ packages: [GenerationPackage]
     ) throws {
-        if let other = claims[path], try !wins(claim.package, over: other.package, at: path, packages) {
-            return
+        guard let other = claims.owners.updateValue(claim, forKey: path) else {
+            return claims.paths.append(path)
         }
-        claims[path] = claim
+        if try !wins(claim.package, over: other.package, at: path, packages) { claims.owners[path] = other }
     }
 
     private static func wins(
@@ -169,10 +180,11 @@ struct GenerationPlan {
     /// Sorts claims into directories; a path that one package shows as a file and another as a directory is a
     /// collision like any other.
     private mutating func arrange(
-        _ claims: [TreePath: Claim], _ packages: [GenerationPackage], contested: Set<TreePath>
+        _ all: Claims, _ packages: [GenerationPackage], contested: Set<TreePath>
     ) throws {
         // Shorter paths sort first, so a file above is decided on before what is below it.
-        let paths = claims.keys.sorted()
+        let paths = all.paths.sorted()
+        let claims = all.owners
         var dropped: Set<TreePath> = []
         // The last directory, where nothing above what is in it is a file: mostly the next path's, too.
         var free: TreePath?
@@ -190,14 +202,21 @@ struct GenerationPlan {
             }
             if isFree { free = parent }
         }
-        for path in paths where !dropped.contains(path) {
+        // Mostly many of one directory come one after the other.
+        var current: (directory: TreePath, links: [Link])?
+        for path in paths where dropped.isEmpty || !dropped.contains(path) {
             guard let claim = claims[path], let parent = path.parent else { continue }
-            links[parent, default: []].append(
+            if current?.directory != parent {
+                if let current { links[current.directory, default: []] += current.links }
+                current = (parent, [])
+                makeRoom(parent)
+            }
+            current?.links.append(
                 Link(
                     name: String(decoding: path.name, as: UTF8.self), package: claim.package,
                     isContested: !contested.isEmpty && contested.contains(path), kind: claim.kind))
-            makeRoom(parent)
         }
+        if let current { links[current.directory, default: []] += current.links }
     }
 
     /// Adds files, but none below a link: a package that shows a whole directory has said what is in it.

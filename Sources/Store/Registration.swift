@@ -177,8 +177,9 @@ extension Store {
 
     /// Writes the registrations of store paths that a program from before these files registered.
     func writeMissingRegistrations() throws {
+        // In this order: there are many packages, and nearly always none of these.
         let missing = try database.query(
-            "SELECT base_name FROM package JOIN unfiled ON unfiled.package = package.id", []
+            "SELECT base_name FROM unfiled CROSS JOIN package ON package.id = unfiled.package", []
         ) { $0.text(0) }
         guard !missing.isEmpty else { return }
         do {

@@ -123,16 +123,18 @@ extension Store {
 
     /// One more than every number that was given out; enters generations that a crash kept out of the index.
     private func nextNumber(of profile: ProfileName, in directory: Descriptor) throws -> Int {
-        let sql = "SELECT number FROM generation WHERE profile = ?"
-        var known = Set(try database.query(sql, [.text(profile.text)]) { $0.integer(0) })
-        for entry in try directory.list() {
-            guard let number = Self.generationNumber(entry.text), known.insert(number).inserted else {
-                continue
-            }
+        let sql = "SELECT number FROM generation WHERE profile = ? ORDER BY number"
+        let known = try database.query(sql, [.text(profile.text)]) { $0.integer(0) }
+        let there = try directory.list().compactMap { Self.generationNumber($0.text) }.sorted()
+        // Side by side: there may be a thousand.
+        var place = 0
+        for number in there {
+            while place < known.count, known[place] < number { place += 1 }
+            guard place == known.count || known[place] != number else { continue }
             let (generation, packages) = try read(number, of: profile, in: directory)
             try database.transaction { try insert(generation, packages) }
         }
-        return (known.max() ?? 0) + 1
+        return max(known.last ?? 0, there.last ?? 0) + 1
     }
 
     /// The generation of a directory, as its files describe it, and base names of its packages.
@@ -170,19 +172,32 @@ extension Store {
             key + [.text(Self.jsonList(packages)), .optional(cacheSources.map(Self.jsonList))])
     }
 
+    /// Whether a byte of a text is written otherwise in JSON.
+    private static func isEscaped(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
     /// Texts as SQLite reads them again with `json_each`.
     static func jsonList(_ texts: [String]) -> String {
         var list: Bytes = [UInt8(ascii: "[")]
         list.reserveCapacity(texts.count * 64 + 2)
-        for text in texts {
+        for var text in texts {
             if list.count > 1 { list.append(UInt8(ascii: ",")) }
             list.append(UInt8(ascii: "\""))
-            for byte in text.utf8 {
-                switch byte {
-                case UInt8(ascii: "\""), UInt8(ascii: "\\"): list += [UInt8(ascii: "\\"), byte]
-                // Only what a damaged file has instead of a name.
-                case 0..<0x20: list += "\\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8
-                default: list.append(byte)
+            // At once: a generation may have thousands.
+            let isPlain = text.withUTF8 { bytes in
+                guard !bytes.contains(where: Self.isEscaped) else { return false }
+                list.append(contentsOf: bytes)
+                return true
+            }
+            if !isPlain {
+                for byte in text.utf8 {
+                    switch byte {
+                    case UInt8(ascii: "\""), UInt8(ascii: "\\"): list += [UInt8(ascii: "\\"), byte]
+                    // Only what a damaged file has instead of a name.
+                    case 0..<0x20: list += "\\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8
+                    default: list.append(byte)
+                    }
                 }
             }
             list.append(UInt8(ascii: "\""))

@@ -130,15 +130,30 @@ extension Store {
         }
     }
 
-    /// Names and versions of a generation's packages, by base name; those that are not registered are left out.
-    public func names(of generation: Generation) throws -> [String: (name: String, version: String)] {
+    /// Names and versions of a generation's packages, in their order; `nil` for those that are not registered.
+    public func names(
+        of packages: [GenerationPackage], in generation: Generation
+    ) throws -> [(name: String, version: String)?] {
         let sql = """
             SELECT base_name, name, version FROM generation_package CROSS JOIN package USING (base_name)
             WHERE profile = ? AND number = ?
             """
         let key: [DatabaseValue] = [.text(generation.profile.text), .integer(generation.number)]
-        let rows = try database.query(sql, key) { ($0.text(0), (name: $0.text(1), version: $0.text(2))) }
-        return Dictionary(rows, uniquingKeysWith: { first, _ in first })
+        var names: [(name: String, version: String)?] = Array(repeating: nil, count: packages.count)
+        // The index has the same order; what is another one has by its name.
+        var others: [String: (name: String, version: String)] = [:]
+        var place = 0
+        try database.forEach(sql, key) { row in
+            let package = (name: row.text(1), version: row.text(2))
+            if place < packages.count, row.bytes(0).equals(packages[place].baseName) {
+                names[place] = package
+            } else {
+                others[row.text(0)] = package
+            }
+            place += 1
+        }
+        guard !others.isEmpty else { return names }
+        return zip(packages, names).map { $1 ?? others[$0.baseName] }
     }
 
     /// Names and versions of packages, in the order of their base names; `nil` for those that are not registered.

@@ -41,13 +41,13 @@ extension Store {
     ) throws -> Set<String> {
         let hasBases = try !bases().isEmpty
         // What is in a base may be lost at any time, and is always asked for.
-        let known = hasBases ? nil : try generation.flatMap(knownCacheSources)
+        var known = hasBases ? nil : try generation.flatMap(knownCacheSources)
         var found: Set<String> = []
         var name = Array("\(StoreLayout.Name.store)/".utf8)
         let start = name.count
         for baseName in baseNames {
-            if let known, known.packages.contains(baseName) {
-                if known.sources.contains(baseName) { found.insert(baseName) }
+            if known?.packages.take(baseName) == true {
+                if known?.sources.contains(baseName) == true { found.insert(baseName) }
                 continue
             }
             name.removeSubrange(start...)
@@ -71,18 +71,21 @@ extension Store {
     /// The packages of a generation, and those of them that caches are made from; `nil` where that was not noted.
     private func knownCacheSources(
         of generation: Generation
-    ) throws -> (packages: Set<String>, sources: Set<String>)? {
+    ) throws -> (packages: PackageNameList, sources: Set<String>)? {
         let sql = """
-            SELECT value FROM generation_list CROSS JOIN json_each(cache_sources)
-            WHERE profile = ? AND number = ?
+            SELECT base_names, cache_sources FROM generation_list
+            WHERE profile = ? AND number = ? AND cache_sources IS NOT NULL
             """
         let key: [DatabaseValue] = [.text(generation.profile.text), .integer(generation.number)]
-        let isNoted = try database.query(
-            "SELECT cache_sources IS NOT NULL FROM generation_list WHERE profile = ? AND number = ?", key
-        ) { $0.integer(0) == 1 }.first
-        guard isNoted == true else { return nil }
+        guard
+            let (packages, sources) = try database.query(sql, key, { (Bytes($0.bytes(0)), $0.text(1)) }).first
+        else { return nil }
         return (
-            Set(try packageNames(of: generation)), Set(try database.query(sql, key) { $0.text(0) })
+            PackageNameList(packages),
+            sources == Self.jsonList([])
+                ? []
+                : Set(
+                    try database.query("SELECT value FROM json_each(?)", [.text(sources)]) { $0.text(0) })
         )
     }
 
@@ -237,5 +240,42 @@ extension Store {
         }
         try trees.synchronize()
         return lost.count
+    }
+}
+
+/// Base names of a generation's packages, as the index has them, beside those of another one in the same order.
+private struct PackageNameList {
+    /// What ``Store/jsonList(_:)`` made.
+    private let list: Bytes
+    /// Where the next name begins, with its quotation mark.
+    private var place = 1
+
+    /// Names that are passed over for one that is asked for: what has gone.
+    private static let mostGone = 8
+
+    init(_ list: Bytes) { self.list = list }
+
+    /// Whether a name is the next, or one of the next; then those before it are not asked for any more.
+    ///
+    /// - Returns: `false` for one that comes elsewhere, too.
+    mutating func take(_ name: String) -> Bool {
+        let quotation = UInt8(ascii: "\"")
+        return list.withUnsafeBytes { list in
+            var start = place
+            for _ in 0..<Self.mostGone {
+                guard start < list.count, list[start] == quotation, let all = list.baseAddress,
+                    let end = memchr(all + start + 1, Int32(quotation), list.count - start - 1)
+                else { return false }
+                let found = UnsafeRawBufferPointer(
+                    rebasing: list[(start + 1)..<(UnsafeRawPointer(end) - all)])
+                // The mark, and a comma.
+                start += found.count + 3
+                if found.equals(name) {
+                    place = start
+                    return true
+                }
+            }
+            return false
+        }
     }
 }

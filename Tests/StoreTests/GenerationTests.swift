@@ -422,12 +422,56 @@ import Testing
     }
 
     @Test func namesOfAGenerationAreThoseOfItsPackages() throws {
-        let packages = [try package("a", commands: ["a"]), try package("b", commands: ["b"])]
-        _ = try make(packages)
+        let packages = try ["a", "b", "c"].map { try package($0, commands: [$0]) }
+        let all = try make(packages)
         let second = try make([packages[1]])
-        let names = try store.names(of: second)
-        #expect(Array(names.keys) == [packages[1].baseName])
-        #expect(names[packages[1].baseName]?.name == "b" && names[packages[1].baseName]?.version == "1")
+        let names = { (packages: [GenerationPackage], generation: Generation) in
+            try store.names(of: packages, in: generation).map { $0.map { "\($0.name) \($0.version)" } }
+        }
+        #expect(try names(packages, all) == ["a 1", "b 1", "c 1"])
+        #expect(try names([packages[1]], second) == ["b 1"])
+        // In another order, or others than the index has.
+        #expect(try names([packages[2], packages[0], packages[1]], all) == ["c 1", "a 1", "b 1"])
+        #expect(try names([packages[0], packages[1]], second) == [nil, "b 1"])
+        #expect(try names([packages[0]], all) == ["a 1"])
+        // One that is not registered any more.
+        let run = try Fixture.run(
+            [
+                "python3", "-c",
+                "import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); d.execute('DELETE FROM package WHERE name=\"a\"'); d.commit()",
+                fixture.root + "/index.sqlite",
+            ], output: fixture.path + "/output")
+        #expect(run.status == 0, "\(run.text)")
+        #expect(try names(packages, all) == [nil, "b 1", "c 1"])
+    }
+
+    @Test func whatCachesAreMadeFromIsKnownOfAnEarlierGeneration() throws {
+        let paths = [try TreePath(parsing: "usr/share/icons".utf8)]
+        let bases = try (10..<40).map { number in
+            try store.add("p\(number)") { builder in
+                let path = number % 3 == 0 ? "usr/share/icons/x" : "usr/share/x"
+                try builder.file(try TreePath(parsing: path.utf8), "\(number)")
+                try builder.file(try TreePath(parsing: "usr/share/own-\(number)".utf8), "")
+            }.storePath
+        }
+        let real = Set(bases.enumerated().filter { ($0.offset + 10) % 3 == 0 }.map(\.element))
+        // What is noted is believed: here it is not so.
+        let shown = bases[..<20].enumerated().map { number, base in
+            GenerationPackage(baseName: base, exposure: Exposure(data: ["usr/share/own-\(number + 10)"]))
+        }
+        let made = try store.makeGeneration(
+            profile: mainProfile, packages: shown, parent: nil, cacheSources: [bases[1], bases[19]],
+            command: "test")
+        let found = { (asked: [String]) in try store.cacheSources(in: paths, among: asked, like: made) }
+        #expect(try found(bases) == real.intersection(bases[20...]).union([bases[1], bases[19]]))
+        #expect(try store.cacheSources(in: paths, among: bases, like: nil) == real)
+        // Some are gone, and others came between.
+        let some = Array(bases[..<2]) + Array(bases[25...]) + Array(bases[7..<20])
+        #expect(try found(some) == real.intersection(bases[25...]).union([bases[1], bases[19]]))
+        // Where more are gone than are passed over, or all come elsewhere, the trees are asked.
+        #expect(try found([bases[0]] + bases[12..<20]) == real.intersection(bases[12..<20]))
+        #expect(try found(bases[..<20].reversed()).isSubset(of: real.union([bases[1], bases[19]])))
+        #expect(try found([]) == [])
     }
 
     @Test(arguments: [
