@@ -158,22 +158,16 @@ extension Store {
 
     /// Names and versions of packages, in the order of their base names; `nil` for those that are not registered.
     public func names(of baseNames: [String]) throws -> [(name: String, version: String)?] {
+        guard !baseNames.isEmpty else { return [] }
         // One statement for all: to begin and end one takes as long as three lookups.
         let sql = """
-            SELECT name, version FROM json_each(?) LEFT JOIN package ON base_name = json_each.value
-            ORDER BY json_each.key
+            SELECT json_each.key, name, version FROM json_each(?) CROSS JOIN package ON base_name = json_each.value
             """
-        guard !baseNames.isEmpty else { return [] }
-        // What a damaged file has instead is not registered, and might be no JSON.
-        let isName = { (text: String) in
-            text.utf8.allSatisfy {
-                $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
-            }
+        var names: [(name: String, version: String)?] = Array(repeating: nil, count: baseNames.count)
+        try database.forEach(sql, [.text(Self.jsonList(baseNames))]) { row in
+            names[row.integer(0)] = (row.text(1), row.text(2))
         }
-        let list = baseNames.map { isName($0) ? $0 : "" }.joined(separator: "\",\"")
-        return try database.query(sql, [.text("[\"" + list + "\"]")]) { row in
-            row.optionalText(0).map { (name: $0, version: row.text(1)) }
-        }
+        return names
     }
 
     /// The directory of a generation.
