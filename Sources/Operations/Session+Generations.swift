@@ -86,13 +86,31 @@ extension Session {
     /// Packages of the active generation.
     public func list() throws -> [InstalledPackage] {
         let store = try openStore()
-        guard let generation = try store.currentGeneration(of: profile) else { return [] }
-        let kept = try holdings()
-        return try installed(generation, in: store).map { package in
-            var package = package
-            package.holding =
-                package.isExtension ? nil : kept[package.name].map { $0.isPinned ? "pinned" : "held" }
-            return package
+        while let generation = try store.currentGeneration(of: profile) {
+            guard let installed = try reading(generation, in: store, { try installed($0, in: store) }) else {
+                continue
+            }
+            let kept = try holdings()
+            return installed.map { package in
+                var package = package
+                package.holding =
+                    package.isExtension ? nil : kept[package.name].map { $0.isPinned ? "pinned" : "held" }
+                return package
+            }
+        }
+        return []
+    }
+
+    /// What somebody without the lock makes of a generation; `nil` where it was deleted meanwhile, and its packages perhaps
+    /// collected.
+    private func reading<Result>(
+        _ generation: Generation, in store: Store, _ body: (Generation) throws -> Result
+    ) throws -> Result? {
+        do {
+            return try body(generation)
+        } catch {
+            guard try store.generation(generation.number, of: profile) == nil else { throw error }
+            return nil
         }
     }
 
@@ -106,14 +124,16 @@ extension Session {
     public func generations() throws -> [GenerationSummary] {
         let store = try openStore()
         let active = try store.currentGeneration(of: profile)?.number
-        return try store.generations(of: profile).map {
-            GenerationSummary(
-                number: $0.number, parent: $0.parent, created: Timestamp.text($0.created),
-                command: $0.command,
-                isActive: $0.number == active,
-                packages: try installed($0, in: store),
+        return try store.generations(of: profile).compactMap { generation in
+            guard let packages = try reading(generation, in: store, { try installed($0, in: store) }) else {
+                return nil
+            }
+            return GenerationSummary(
+                number: generation.number, parent: generation.parent,
+                created: Timestamp.text(generation.created), command: generation.command,
+                isActive: generation.number == active, packages: packages,
                 // One whose description is damaged is listed all the same.
-                host: (try? store.hostRelease(of: $0)) ?? [:])
+                host: (try? store.hostRelease(of: generation)) ?? [:])
         }
     }
 
