@@ -70,6 +70,8 @@ public struct RunningPrograms: Sendable {
                 case EACCES, EPERM: isRefused = true
                 // It has ended meanwhile, or is the kernel's own.
                 case ENOENT, ESRCH, EINVAL, EIO: break
+                // The kernel tells no path that is longer; otherwise any user could keep the store from being collected.
+                case ENAMETOOLONG: break
                 default: throw error
                 }
             }
