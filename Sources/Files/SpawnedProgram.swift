@@ -1,12 +1,11 @@
 public import Glibc
-private import Synchronization
 
 /// A program of the host that runs beside this one, with its output on descriptors.
 public final class SpawnedProgram {
     // A class: it owns a process, which is gone with it.
 
     /// Pipes are made and handed over one program at a time: another thread's program would inherit them.
-    private static let spawning = Mutex(())
+    private static let spawning = Locked(())
     /// Bytes that a pipe takes without a reader.
     private static let inputLimit = 64 << 10
 

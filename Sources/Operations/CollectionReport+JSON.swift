@@ -5,7 +5,7 @@ extension CollectionReport {
     ///
     /// Written here, since a store may have a hundred thousand paths: the encoder takes longer than the whole plan.
     public func json() -> Bytes {
-        var text = JSONLines()
+        var text = JSONWriter()
         text.object { text in
             text.member("caches") { $0.number(caches) }
             text.member("dangling") {
@@ -58,94 +58,5 @@ extension CollectionReport {
             text.member("waiting") { $0.number(waiting) }
         }
         return text.bytes
-    }
-}
-
-/// JSON that is written from its beginning to its end, two spaces deeper with each object and array.
-private struct JSONLines {
-    private(set) var bytes: Bytes = []
-    private var depth = 0
-    private var isFirst = true
-
-    /// Writes an object; its members must come in the order of their keys.
-    mutating func object(_ members: (inout JSONLines) -> Void) {
-        open("{")
-        members(&self)
-        close("}")
-    }
-
-    mutating func member(_ key: StaticString, _ value: (inout JSONLines) -> Void) {
-        separate()
-        bytes.append(UInt8(ascii: "\""))
-        key.withUTF8Buffer { bytes.append(contentsOf: $0) }
-        word("\" : ")
-        value(&self)
-    }
-
-    mutating func array<Element>(_ elements: [Element], _ value: (inout JSONLines, Element) -> Void) {
-        open("[")
-        // The encoder's own way.
-        if elements.isEmpty { bytes.append(UInt8(ascii: "\n")) }
-        for element in elements {
-            separate()
-            value(&self, element)
-        }
-        close("]")
-    }
-
-    mutating func number(_ value: Int) { bytes.append(contentsOf: String(value).utf8) }
-
-    mutating func word(_ text: StaticString) { text.withUTF8Buffer { bytes.append(contentsOf: $0) } }
-
-    mutating func string(_ text: String) {
-        bytes.append(UInt8(ascii: "\""))
-        if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x22 || $0 == 0x5c }) {
-            for byte in text.utf8 { escape(byte) }
-        } else {
-            bytes.append(contentsOf: text.utf8)
-        }
-        bytes.append(UInt8(ascii: "\""))
-    }
-
-    private mutating func escape(_ byte: UInt8) {
-        switch byte {
-        case 0x22: word("\\\"")
-        case 0x5c: word("\\\\")
-        case 0x08: word("\\b")
-        case 0x09: word("\\t")
-        case 0x0a: word("\\n")
-        case 0x0c: word("\\f")
-        case 0x0d: word("\\r")
-        case 0..<0x20:
-            word("\\u00")
-            bytes.append(byte < 0x10 ? 0x30 : 0x31)
-            let digit = byte & 0x0f
-            bytes.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
-        default: bytes.append(byte)
-        }
-    }
-
-    private mutating func open(_ bracket: StaticString) {
-        word(bracket)
-        depth += 1
-        isFirst = true
-    }
-
-    private mutating func close(_ bracket: StaticString) {
-        depth -= 1
-        startLine()
-        word(bracket)
-        isFirst = false
-    }
-
-    private mutating func separate() {
-        if !isFirst { bytes.append(UInt8(ascii: ",")) }
-        isFirst = false
-        startLine()
-    }
-
-    private mutating func startLine() {
-        bytes.append(UInt8(ascii: "\n"))
-        for _ in 0..<depth { word("  ") }
     }
 }

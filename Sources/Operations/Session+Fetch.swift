@@ -4,7 +4,6 @@ internal import Images
 internal import Remotes
 internal import Store
 internal import StoreLayout
-private import Synchronization
 
 extension Session {
     /// Fetches offers, at the same time, into the cache; what is read as it is needs nothing.
@@ -86,7 +85,7 @@ extension Session {
             var files: [Digest: Descriptor] = [:]
         }
 
-        let state = Mutex(State())
+        let state = Locked(State())
     }
 
     /// Opens what an offer is, after it was fetched, and asks whether it is for this host.

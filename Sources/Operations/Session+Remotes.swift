@@ -4,7 +4,6 @@ private import Glibc
 internal import Remotes
 internal import Store
 public import StoreLayout
-private import Synchronization
 
 /// A place that packages come from.
 public struct RemoteSummary: Encodable, Sendable {
@@ -305,5 +304,5 @@ private final class ListingBox: Sendable {
         var notes: [String] = []
     }
 
-    let state = Mutex(State())
+    let state = Locked(State())
 }

@@ -1,5 +1,4 @@
 public import Files
-private import Synchronization
 
 /// The progress of several transfers as one piece of work.
 public final class FetchProgress: @unchecked Sendable {
@@ -10,7 +9,7 @@ public final class FetchProgress: @unchecked Sendable {
         var done: [Int]
     }
 
-    private let state: Mutex<State>
+    private let state: Locked<State>
     private let receiver: any Progress
     private let title: String
 
@@ -21,7 +20,7 @@ public final class FetchProgress: @unchecked Sendable {
     ///   - count: How many transfers there are.
     ///   - receiver: Told of all together.
     public init(_ title: String, count: Int, receiver: any Progress) {
-        state = Mutex(
+        state = Locked(
             State(totals: Array(repeating: nil, count: count), done: Array(repeating: 0, count: count)))
         self.receiver = receiver
         self.title = title

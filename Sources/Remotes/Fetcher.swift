@@ -1,7 +1,6 @@
 public import Files
 private import Glibc
 public import StoreLayout
-private import Synchronization
 
 /// Fetches the files of one remote, from its place and its mirrors.
 ///
@@ -257,7 +256,7 @@ public struct Fetcher: Sendable {
 
     /// Servers that did not answer, or not in time, since this program began: of several places theirs are asked last, so that each
     /// request does not wait for them again.
-    private static let failing = Mutex<Set<String>>([])
+    private static let failing = Locked<Set<String>>([])
 
     private static func server(of place: RemoteLocation) -> String {
         place.text.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false).prefix(3).joined(

@@ -2,7 +2,6 @@ public import Files
 private import FoundationEssentials
 private import Glibc
 public import StoreLayout
-private import Synchronization
 
 /// A registry of OCI images, and others with the same: a repository for each name, a tag for each version.
 ///
@@ -28,7 +27,7 @@ public final class Registry: Sendable {
     private let remote: ConfiguredRemote
     private let fetcher: Fetcher
     /// What places want in `Authorization`, by the URL of a repository.
-    private let tokens = Mutex<[String: String]>([:])
+    private let tokens = Locked<[String: String]>([:])
     /// The remote's own place, and its mirrors.
     private let places: [Place]
 

@@ -73,7 +73,7 @@ public struct GenerationExtension: Sendable, Hashable {
 /// `generation.json`: which generation it is, and what made it.
 ///
 /// What it shows is in the file beside it: see ``GenerationListing``.
-struct GenerationDescription: Codable {
+struct GenerationDescription: Decodable {
     var formatVersion: Int
     var profile: String
     var number: Int
@@ -84,4 +84,23 @@ struct GenerationDescription: Codable {
     var hostRelease: [String: String]?
     var preparedOn: [String: String]?
     var machine: String?
+
+    /// The description as a file.
+    func json() -> Bytes {
+        var text = JSONWriter()
+        text.object { text in
+            text.member("command") { $0.string(command) }
+            text.member("created") { $0.string(created) }
+            text.member("formatVersion") { $0.number(formatVersion) }
+            if let host { text.member("host") { $0.string(host) } }
+            if let hostRelease { text.member("hostRelease") { $0.texts(hostRelease) } }
+            if let machine { text.member("machine") { $0.string(machine) } }
+            text.member("number") { $0.number(number) }
+            if let parent { text.member("parent") { $0.number(parent) } }
+            if let preparedOn { text.member("preparedOn") { $0.texts(preparedOn) } }
+            text.member("profile") { $0.string(profile) }
+        }
+        text.word("\n")
+        return text.bytes
+    }
 }

@@ -1,5 +1,6 @@
 internal import Files
 internal import FoundationEssentials
+internal import StoreLayout
 
 /// The JSON of files in a store: sorted keys, so that equal values are equal bytes.
 enum JSON {
@@ -15,9 +16,29 @@ enum JSON {
     static func decode<Value: Decodable>(
         _ type: Value.Type, from name: String, in directory: Descriptor
     ) throws -> Value {
+        try read(name, in: directory) { try decode(type, $0) }
+    }
+
+    /// Reads the metadata of a manifest.
+    ///
+    /// - Throws: ``StoreError/damagedDescription(path:reason:)``, `SystemError`.
+    static func metadata(in manifest: Descriptor) throws -> Metadata {
+        try read(StoreLayout.Name.metadata, in: manifest, metadata)
+    }
+
+    /// Reads metadata.
+    ///
+    /// - Throws: `DecodingError`.
+    static func metadata(_ text: Bytes) throws -> Metadata {
+        try Metadata(written: text) ?? decode(Metadata.self, text)
+    }
+
+    private static func read<Value>(
+        _ name: String, in directory: Descriptor, _ parse: (Bytes) throws -> Value
+    ) throws -> Value {
         let bytes = try directory.open(beneath: name).readAll()
         do {
-            return try decode(type, bytes)
+            return try parse(bytes)
         } catch let error as DecodingError {
             throw StoreError.damagedDescription(path: directory.path(of: name), reason: reason(error))
         }

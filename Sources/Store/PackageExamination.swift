@@ -1,7 +1,6 @@
 internal import Files
 internal import Glibc
 internal import StoreLayout
-internal import Synchronization
 
 /// What the index says of a store path, to be compared with its files.
 struct IndexedPackage: Sendable {
@@ -56,7 +55,7 @@ struct PackageExamination {
             }
             checkSafety(status, place + "/" + name)
         }
-        let extra = Mutex<[Inconsistency]>([])
+        let extra = Locked<[Inconsistency]>([])
         var examined = Store.Examined()
         let tree = try Store.begin(
             package, in: root, try root.directory(beneath: StoreLayout.Name.aliases), &examined
@@ -73,7 +72,7 @@ struct PackageExamination {
                 (isAlias ? StoreLayout.Name.aliases : place) + "/" + problem.path, problem.kind.rawValue)
         }
         for problem in examined.tree { report(problem) }
-        if let metadata = try? JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: manifest),
+        if let metadata = try? JSON.metadata(in: manifest),
             metadata.isOf(package)
         {
             compareRows(metadata, at: place)

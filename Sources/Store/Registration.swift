@@ -166,7 +166,7 @@ extension Store {
     func write(_ registration: Registration, of baseName: String) throws {
         let manifest = try root.directory(beneath: StoreLayout.Name.manifests + "/" + baseName)
         guard
-            let metadata = try? JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: manifest)
+            let metadata = try? JSON.metadata(in: manifest)
         else { return }
         try manifest.replaceFile(
             StoreLayout.Name.metadata,

@@ -207,7 +207,7 @@ extension Store {
         guard path.row != nil, try trees.status(of: path.baseName) != nil else { return }
         let manifest = try root.directory(
             beneath: StoreLayout.Name.manifests + "/" + path.baseName)
-        let metadata = try JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: manifest)
+        let metadata = try JSON.metadata(in: manifest)
         let uses = try? objectUsesFromListing(of: path.baseName)
         let next = try nextNumber()
         var registration =
@@ -223,7 +223,7 @@ extension Store {
     private func leftAliases(of baseName: String, in manifests: Descriptor) -> [String] {
         // One that cannot be read is what an interrupted import left, before it made any alias.
         guard let manifest = try? manifests.directory(beneath: baseName),
-            let metadata = try? JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: manifest)
+            let metadata = try? JSON.metadata(in: manifest)
         else { return [] }
         return metadata.aliases.map(\.name)
     }

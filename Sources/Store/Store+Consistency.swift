@@ -111,7 +111,7 @@ extension Store {
         _ report: @escaping @Sendable () -> Void
     ) throws -> [Inconsistency] {
         guard try database.userVersion() == Schema.version else { return [] }
-        let found = Mutex<[Inconsistency]>([])
+        let found = Locked<[Inconsistency]>([])
         let root = root
         for start in stride(from: 0, to: packages.count, by: Self.batch) {
             // One that was collected meanwhile is no longer in the index.

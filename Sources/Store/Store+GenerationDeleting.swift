@@ -80,7 +80,7 @@ extension Store {
         for (number, parent) in parents {
             var description = try JSON.decode(GenerationDescription.self, from: name, in: place(number))
             description.parent = parent
-            let text = try JSON.encode(description)
+            let text = description.json()
             let file = try area.open(beneath: made(number), flags: O_WRONLY | O_CREAT | O_EXCL)
             try text.withUnsafeBytes { try file.write($0) }
             try file.setMode(0o444)

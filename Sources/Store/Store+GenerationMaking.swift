@@ -258,7 +258,7 @@ extension Store {
             command: generation.command, host: host["PRETTY_NAME"], hostRelease: host.isEmpty ? nil : host,
             preparedOn: preparedOn, machine: MachineIdentity.current())
         let files = [
-            (StoreLayout.Name.generationDescription, try JSON.encode(description)),
+            (StoreLayout.Name.generationDescription, description.json()),
             (StoreLayout.Name.generationPackages, listing),
         ]
         for (name, text) in files {

@@ -77,7 +77,7 @@ extension Store {
     /// Everything that is known of a registered store path.
     public func metadata(of baseName: String) throws -> Metadata {
         let directory = try manifest(of: baseName)
-        return try JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: directory)
+        return try JSON.metadata(in: directory)
     }
 
     /// The directory with the listings, metadata and report of a registered store path.

@@ -185,7 +185,7 @@ extension Store {
     ) throws {
         let base = package.baseName
         let directory = try manifests.directory(beneath: base)
-        let metadata = try JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: directory)
+        let metadata = try JSON.metadata(in: directory)
         guard metadata.storePath == base else {
             throw StoreError.damagedDescription(
                 path: directory.path(of: StoreLayout.Name.metadata), reason: "it is of \(metadata.storePath)")

@@ -73,7 +73,7 @@ extension Store {
                 })
         }
         let metadata = StoreLayout.Name.metadata
-        let known = try? JSON.decode(Metadata.self, from: metadata, in: manifest)
+        let known = try? JSON.metadata(in: manifest)
         let registration = try registration(of: base)
         if known?.isOf(package) != true {
             try put(
@@ -90,7 +90,7 @@ extension Store {
             try put(
                 report, supply.manifestFile(report, of: base) { $0.first == UInt8(ascii: "{") ? $0 : nil })
         }
-        guard let kept = try? JSON.decode(Metadata.self, from: metadata, in: manifest), kept.isOf(package)
+        guard let kept = try? JSON.metadata(in: manifest), kept.isOf(package)
         else {
             return
         }
@@ -101,7 +101,7 @@ extension Store {
     private static func metadata(
         _ text: Bytes, of package: Package, _ registration: Registration?
     ) throws -> Bytes? {
-        guard var metadata = try? JSON.decode(Metadata.self, text) else { return nil }
+        guard var metadata = try? JSON.metadata(text) else { return nil }
         metadata.listingDigest =
             metadata.listingDigest.isEmpty ? package.listingDigest : metadata.listingDigest
         guard metadata.isOf(package) else { return nil }

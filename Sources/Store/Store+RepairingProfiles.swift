@@ -57,7 +57,7 @@ extension Store {
             result.note(place + "/" + file, "from the index, which does not know on which host it was made")
             if !isDryRun {
                 try directory.replaceFile(
-                    file, contents: JSON.encode(description), mode: 0o444, through: temporary(),
+                    file, contents: description.json(), mode: 0o444, through: temporary(),
                     isDurable: true)
             }
         }

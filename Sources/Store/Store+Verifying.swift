@@ -102,7 +102,7 @@ extension Store {
         // Whoever has no other index to ask than this one: SQLite's connection is this thread's.
         let aliases = try root.directory(beneath: StoreLayout.Name.aliases)
         let root = root
-        let results = Mutex<[Result<Examined, any Error>?]>(Array(repeating: nil, count: packages.count))
+        let results = Locked<[Result<Examined, any Error>?]>(Array(repeating: nil, count: packages.count))
         // The last is taken first.
         let queue = WorkQueue(packages.indices.reversed().map { Piece.package($0) }, threadLimit: .max)
         let reporter = ThreadProgress(progress)
@@ -155,7 +155,7 @@ extension Store {
         guard let listing = try self.listing(of: package, in: manifest, &examined.manifest) else {
             return nil
         }
-        let metadata = try? JSON.decode(Metadata.self, from: StoreLayout.Name.metadata, in: manifest)
+        let metadata = try? JSON.metadata(in: manifest)
         if let metadata, metadata.isOf(package) {
             examined.manifest += problems(ofAliases: metadata, in: aliases)
         } else {

@@ -33,7 +33,7 @@ final class TreeVerification: Sendable {
     private let checkContent: ContentCheck
     /// Directories that are missing or something else: what is below them is not reported again.
     private let lost: Set<TreePath>
-    private let found: Mutex<[TreeProblem]>
+    private let found: Locked<[TreeProblem]>
     /// Pieces that nobody has done yet.
     private let pending: Atomic<Int>
 
@@ -82,7 +82,7 @@ final class TreeVerification: Sendable {
         }
         (self.top, self.entries, self.checkContent) = (top, others, checkContent)
         (self.pieces, self.lost) = (pieces, lost)
-        found = Mutex(problems)
+        found = Locked(problems)
         pending = Atomic(pieces.count)
     }
 
@@ -200,7 +200,7 @@ final class ReadContents: Sendable {
 
     /// Files at most that are remembered; others are read again.
     private static let limit = 1 << 20
-    private let known = Mutex<[Inode: Digest]>([:])
+    private let known = Locked<[Inode: Digest]>([:])
     /// Bytes that were read.
     let count = Atomic<Int>(0)
 

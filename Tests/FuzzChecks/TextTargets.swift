@@ -136,7 +136,11 @@ extension FuzzTarget {
             }
         },
         FuzzTarget("packages", check: checkPackages),
-        FuzzTarget("metadata") { text in _ = try? JSONDecoder().decode(Metadata.self, from: Data(text)) },
+        FuzzTarget("metadata") { text in
+            let decoded = try? JSONDecoder().decode(Metadata.self, from: Data(text))
+            guard let read = Metadata(written: text) else { return }
+            try expect(read == decoded, "other metadata than the decoder's")
+        },
     ]
 }
 

@@ -4,7 +4,6 @@ private import FoundationEssentials
 private import Glibc
 internal import Remotes
 internal import StoreLayout
-private import Synchronization
 
 /// The packages of a distribution's remote, and where their files are.
 final class PackageCatalogue: @unchecked Sendable {
@@ -311,7 +310,7 @@ final class PackageCatalogue: @unchecked Sendable {
         let progress = FetchProgress(
             "reading \(remote.name)", count: repositories.count, receiver: session.progress)
         defer { progress.end() }
-        let found = Mutex<[Int: (ArchiveIndex, [Descriptor]?)]>([:])
+        let found = Locked<[Int: (ArchiveIndex, [Descriptor]?)]>([:])
         let box = Box(found)
         let (readers, repositories, architecture) = (readers, repositories, architecture)
         let known = Set(
@@ -347,15 +346,15 @@ final class PackageCatalogue: @unchecked Sendable {
 
     /// What several threads find.
     private final class Box: Sendable {
-        let state: Mutex<[Int: (ArchiveIndex, [Descriptor]?)]>
-        init(_ state: consuming Mutex<[Int: (ArchiveIndex, [Descriptor]?)]>) { self.state = state }
+        let state: Locked<[Int: (ArchiveIndex, [Descriptor]?)]>
+        init(_ state: Locked<[Int: (ArchiveIndex, [Descriptor]?)]>) { self.state = state }
     }
 }
 
 /// What threads have to say.
 final class NoteBox: Sendable {
     // A class: threads share it.
-    private let texts = Mutex<[String]>([])
+    private let texts = Locked<[String]>([])
 
     /// Takes a text.
     @Sendable func add(_ text: String) { texts.withLock { $0.append(text) } }
