@@ -25,10 +25,12 @@ extension LaunchDescription {
     public var text: Bytes {
         var text = Array((Self.heading + "\n").utf8)
         func append(_ word: Word, _ fields: Bytes...) {
-            text +=
-                Array(word.rawValue.utf8) + [Self.space] + fields.joined(separator: [Self.tab]) + [
-                    Self.newline
-                ]
+            text += word.rawValue.utf8
+            for (number, field) in fields.enumerated() {
+                text.append(number == 0 ? Self.space : Self.tab)
+                text += field
+            }
+            text.append(Self.newline)
         }
         append(.storePath, Array(storePath.utf8))
         for path in searchPath { append(.searchPath, path.bytes) }

@@ -179,7 +179,11 @@ final class Database {
         return stat(path + "-wal", &status) == 0 ? Int(status.st_size) : 0
     }
 
+    /// Once for the program; where somebody used SQLite before, it counts all the same.
+    private static let countsNoMemory = sxs_sqlite3_count_no_memory() == SQLITE_OK
+
     private static func open(_ name: String, _ path: String, _ flags: Int32) throws -> OpaquePointer {
+        _ = countsNoMemory
         var opened: OpaquePointer?
         let result = sqlite3_open_v2(name, &opened, flags, nil)
         guard let opened, result == SQLITE_OK else {

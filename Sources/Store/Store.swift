@@ -92,9 +92,11 @@ public final class Store {
 
     /// Makes a directory and its parents, as `mkdir -p` does.
     private static func makeDirectories(_ path: String) throws {
+        // Nearly always it is there.
+        if mkdir(path, 0o755) == 0 || errno == EEXIST { return }
         var prefix = path.utf8.first == UInt8(ascii: "/") ? "/" : ""
         for component in path.split(separator: "/") {
-            prefix += component
+            prefix += String(component)
             if mkdir(prefix, 0o755) != 0, errno != EEXIST {
                 let code = errno
                 // What is there already may refuse for another reason, such as a read-only parent.
