@@ -1,3 +1,4 @@
+internal import Files
 internal import Store
 internal import StoreLayout
 

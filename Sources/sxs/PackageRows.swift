@@ -1,3 +1,4 @@
+internal import Files
 internal import StoreLayout
 
 /// What is printed of the packages of distributions that a store path was made from.
