@@ -15,13 +15,14 @@ SHORT = 3
 def change(store, nix, names, paths, runs, old):
     """Times each change of a profile of sxs and of Nix in turn; the least of each, by verb.
 
-    The last of the names and paths comes and goes; `old` is a generation of both that has none of the changes.
+    The last of the names and paths comes and goes; `old` is a generation of sxs that has all but that, as the first one of Nix
+    has: a package more or less is the change, whatever the profile has besides.
     """
     verbs = {
         "install": (lambda: store("install", names[-1]), lambda: nix.env("-i", paths[-1])),
         "remove": (lambda: store("remove", names[-1]), lambda: nix.env("-e", names[-1])),
         "rollback": (lambda: store("rollback"), lambda: nix.env("--rollback")),
-        "switch": (lambda: store("switch", old), lambda: nix.env("--switch-generation", old)),
+        "switch": (lambda: store("switch", old), lambda: nix.env("--switch-generation", "1")),
     }
     best = {}
     for _ in range(runs):
@@ -53,10 +54,11 @@ def profiles(bench):
         # Into the store, and not yet into the profile that is measured.
         store.install_all(trees, profile="all")
         paths = nix.add_all(trees)
-        for part in batches(names[:-1]):
+        parts = batches(names[:-1])
+        for part in parts:
             store("install", *part)
         nix.env("-i", *paths[:-1])
-        best = change(store, nix, names, paths, SHORT * bench.runs, "1")
+        best = change(store, nix, names, paths, SHORT * bench.runs, len(parts))
         yield from change_rows(best, f"{count} packages")
         for verb, (ours, _) in best.items():
             costs.setdefault(verb, []).append(ours.cpu)
@@ -187,7 +189,7 @@ def many(bench):
     for number in range(2, 1000):
         (nix.directory / f"profile-{number}-link").symlink_to(link.readlink())
     nix.env("-i", *paths[:-1])
-    best = change(store, nix, names, paths, SHORT * bench.runs, "1")
+    best = change(store, nix, names, paths, SHORT * bench.runs, 1)
     yield from change_rows(best, "100 of 10,000 packages, 1,000 generations")
     place = bench.disk.fresh("start")
     (place / "nothing.c").write_text("int main(void) { return 0; }\n")
