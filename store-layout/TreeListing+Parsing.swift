@@ -44,58 +44,105 @@ extension TreeListing {
         guard bytes.starts(with: header.utf8) else { throw ListingError(line: 1, reason: "unknown header") }
         guard bytes.last == UInt8(ascii: "\n") else { throw ListingError(line: 1, reason: "it is cut short") }
         var number = 2
-        for line in bytes.dropFirst(header.utf8.count).split(separator: UInt8(ascii: "\n")) {
+        var place = header.utf8.count
+        while place < bytes.count {
+            let end = bytes[place...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+            var fields = Fields(bytes: bytes, place: place, end: end)
+            place = end + 1
+            guard let first = fields.next() else { continue }
             number += 1
-            let fields = line.split(separator: UInt8(ascii: " "))
-            if line.first == UInt8(ascii: "#") {
-                guard fields.count == 3, !entries.isEmpty else {
-                    throw ListingError(line: number, reason: "stray comment")
-                }
-                entries[entries.count - 1].attributes.append(try attribute(fields[2], line: number))
+            if first.first == UInt8(ascii: "#") {
+                guard fields.next() != nil, let field = fields.next(), fields.next() == nil, !entries.isEmpty
+                else { throw ListingError(line: number, reason: "stray comment") }
+                entries[entries.count - 1].attributes.append(try attribute(field, line: number))
             } else {
-                entries.append(try entry(fields, line: number))
+                entries.append(try entry(first, &fields, line: number))
             }
         }
         return entries
     }
 
-    private static func entry(_ fields: [ArraySlice<UInt8>], line: Int) throws(ListingError) -> ListedEntry {
-        var values: [String: Bytes] = [:]
-        guard let first = fields.first else { throw ListingError(line: line, reason: "it is empty") }
-        for field in fields.dropFirst() {
+    /// The fields of a line, one by one.
+    private struct Fields {
+        let bytes: Bytes
+        var place: Int
+        let end: Int
+
+        mutating func next() -> ArraySlice<UInt8>? {
+            while place < end, bytes[place] == UInt8(ascii: " ") { place += 1 }
+            guard place < end else { return nil }
+            let start = place
+            while place < end, bytes[place] != UInt8(ascii: " ") { place += 1 }
+            return bytes[start..<place]
+        }
+    }
+
+    private static func entry(
+        _ first: ArraySlice<UInt8>, _ fields: inout Fields, line: Int
+    ) throws(ListingError) -> ListedEntry {
+        var (type, mode, size): (ArraySlice<UInt8>?, UInt16?, Int?)
+        var (digest, target): (Digest?, Bytes?)
+        while let field = fields.next() {
             guard let equals = field.firstIndex(of: UInt8(ascii: "=")) else {
                 throw ListingError(line: line, reason: "a keyword without a value")
             }
-            let key = String(decoding: field[..<equals], as: UTF8.self)
-            values[key] = try unescape(field[(equals + 1)...], line: line)
+            let (key, value) = (field[..<equals], field[(equals + 1)...])
+            if equal(key, "type") {
+                type = value
+            } else if equal(key, "mode") {
+                mode = self.number(value, radix: 8).flatMap(UInt16.init(exactly:))
+            } else if equal(key, "size") {
+                size = self.number(value, radix: 10)
+            } else if equal(key, "sha256digest") {
+                digest = Digest(digits: value)
+            } else if equal(key, "link") {
+                target = try unescape(value, line: line)
+            }
         }
-        let name = try unescape(first, line: line)
-        let path: TreePath
+        let path = try self.path(first, line: line)
+        guard let mode else { throw ListingError(line: line, reason: "no mode") }
+        let kind: ListedEntry.Kind
+        if let type, equal(type, "file") {
+            guard let size, let digest else { throw ListingError(line: line, reason: "no size or digest") }
+            kind = .file(size: size, digest: digest)
+        } else if let type, equal(type, "dir") {
+            kind = .directory
+        } else if let type, equal(type, "link") {
+            guard let target else { throw ListingError(line: line, reason: "no link target") }
+            kind = .symlink(target: target)
+        } else {
+            throw ListingError(line: line, reason: "unknown type")
+        }
+        return ListedEntry(path: path, kind: kind, mode: mode, attributes: [])
+    }
+
+    private static func path(_ field: ArraySlice<UInt8>, line: Int) throws(ListingError) -> TreePath {
+        // Without it, it is a path as it stands.
+        let isBelow = field.count > 2 && field.starts(with: "./".utf8)
+        let name = try unescape(isBelow ? field.dropFirst(2) : field, line: line)
         do {
-            path = try TreePath(parsing: name)
+            return try TreePath(parsing: name)
         } catch {
             throw ListingError(line: line, reason: "\(error)")
         }
-        let text = { (key: String) in values[key].map { String(decoding: $0, as: UTF8.self) } }
-        guard let mode = text("mode").flatMap({ UInt16($0, radix: 8) }) else {
-            throw ListingError(line: line, reason: "no mode")
+    }
+
+    private static func equal(_ bytes: ArraySlice<UInt8>, _ word: StaticString) -> Bool {
+        word.withUTF8Buffer { $0.count == bytes.count && bytes.elementsEqual($0) }
+    }
+
+    /// A whole number without a sign; `nil` for anything else.
+    private static func number(_ digits: ArraySlice<UInt8>, radix: Int) -> Int? {
+        guard !digits.isEmpty else { return nil }
+        var value = 0
+        for digit in digits {
+            guard case let next = Int(digit) - Int(UInt8(ascii: "0")), 0..<radix ~= next else { return nil }
+            let (product, isLost) = value.multipliedReportingOverflow(by: radix)
+            let (sum, isOver) = product.addingReportingOverflow(next)
+            guard !isLost, !isOver else { return nil }
+            value = sum
         }
-        let kind: ListedEntry.Kind
-        switch text("type") {
-        case "dir": kind = .directory
-        case "link":
-            guard let target = values["link"] else {
-                throw ListingError(line: line, reason: "no link target")
-            }
-            kind = .symlink(target: target)
-        case "file":
-            guard let size = text("size").flatMap({ Int($0) }),
-                let digest = text("sha256digest").flatMap({ Digest(hex: $0) })
-            else { throw ListingError(line: line, reason: "no size or digest") }
-            kind = .file(size: size, digest: digest)
-        default: throw ListingError(line: line, reason: "unknown type")
-        }
-        return ListedEntry(path: path, kind: kind, mode: mode, attributes: [])
+        return value
     }
 
     private static func attribute(

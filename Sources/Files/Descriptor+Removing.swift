@@ -186,7 +186,7 @@ extension Descriptor {
     }
 
     /// The same for a directory that was just opened, and that nobody else lists: it is not opened again.
-    func forEachEntryOnce(_ body: (UnsafeRawBufferPointer, UInt8, UInt64) throws -> Void) throws {
+    public func forEachEntryOnce(_ body: (UnsafeRawBufferPointer, UInt8, UInt64) throws -> Void) throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 << 10, alignment: 8)
         defer { buffer.deallocate() }
         while try forEachNewEntry(

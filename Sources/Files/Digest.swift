@@ -28,17 +28,18 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
 
     /// Creates a digest from 64 lower-case hexadecimal digits; `nil` for any other text.
     public init?(hex: some StringProtocol) {
-        let digits = Array(hex.utf8)
+        self.init(digits: Array(hex.utf8)[...])
+    }
+
+    /// Creates a digest from the bytes of its 64 lower-case hexadecimal digits; `nil` for any others.
+    public init?(digits: ArraySlice<UInt8>) {
         guard digits.count == Self.byteCount * 2 else { return nil }
-        var bytes: Bytes = []
-        bytes.reserveCapacity(Self.byteCount)
-        for pair in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = Self.value(of: digits[pair]), let low = Self.value(of: digits[pair + 1]) else {
-                return nil
-            }
-            bytes.append(high << 4 | low)
+        var words = SIMD4<UInt64>()
+        for (index, digit) in digits.enumerated() {
+            guard let value = Self.value(of: digit) else { return nil }
+            words[index / 16] = words[index / 16] << 4 | UInt64(value)
         }
-        self.init(bytes: bytes)
+        self.words = words
     }
 
     /// Creates the digest of `bytes`.

@@ -48,18 +48,24 @@ public struct JSONReader {
     public mutating func text() -> String {
         expect("\"")
         let start = place
+        var isASCII = true
         while place < bytes.count, bytes[place] != UInt8(ascii: "\"") {
             guard bytes[place] >= 0x20, bytes[place] != UInt8(ascii: "\\") else { break }
+            if bytes[place] >= 0x80 { isASCII = false }
             place += 1
         }
         let found = UnsafeRawBufferPointer(rebasing: bytes[start..<place])
-        guard place < bytes.count, bytes[place] == UInt8(ascii: "\""),
-            let text = String(validating: found, as: UTF8.self)
-        else {
+        guard place < bytes.count, bytes[place] == UInt8(ascii: "\"") else {
             giveUp()
             return ""
         }
         place += 1
+        // That is generic code, which takes its time.
+        let text = isASCII ? String(decoding: found, as: UTF8.self) : String(validating: found, as: UTF8.self)
+        guard let text else {
+            giveUp()
+            return ""
+        }
         return text
     }
 

@@ -30,12 +30,11 @@ public enum ListingFiles {
     public static func read(
         _ name: String, in manifest: Descriptor, listing: Bytes? = nil, digest: String? = nil
     ) throws -> Bytes? {
-        // A repair puts a whole one beside a difference before it removes that.
-        if try manifest.status(of: name) != nil {
-            return try manifest.open(beneath: name).readAll(limit: .max)
-        }
-        let differenceName = name + StoreLayout.Name.differenceSuffix
         let isSource = name == StoreLayout.Name.sourceListing
+        // A repair puts a whole one beside a difference before it removes that. Source listings are hardly ever whole.
+        let isWhole = try !isSource || manifest.status(of: name) != nil
+        if isWhole, let text = try readWholeFile(name, in: manifest) { return text }
+        let differenceName = name + StoreLayout.Name.differenceSuffix
         guard try manifest.status(of: differenceName) != nil else {
             guard isSource, let listing = try listing ?? read(StoreLayout.Name.listing, in: manifest) else {
                 return nil
@@ -61,6 +60,14 @@ public enum ListingFiles {
         } catch {
             throw StoreError.damagedDescription(
                 path: manifest.path(of: differenceName), reason: "\(error)")
+        }
+    }
+
+    private static func readWholeFile(_ name: String, in manifest: Descriptor) throws -> Bytes? {
+        do {
+            return try manifest.open(beneath: name).readAll(limit: .max)
+        } catch let error as SystemError where error.code == ENOENT {
+            return nil
         }
     }
 

@@ -99,10 +99,13 @@ extension Store {
 
     /// Opens the tree of a base name, here or in a base; `nil` where the base does not have it.
     static func openTree(_ baseName: String, in root: Descriptor) throws -> Descriptor? {
-        guard let place = try reference(baseName, in: root) else {
+        do {
             return try root.directory(beneath: StoreLayout.Name.store + "/" + baseName)
+        } catch let error as SystemError where [ELOOP, ENOTDIR].contains(error.code) {
+            // Nearly all are here.
+            guard let place = try reference(baseName, in: root) else { throw error }
+            return isReached(place) ? try Descriptor.directory(place) : nil
         }
-        return isReached(place) ? try Descriptor.directory(place) : nil
     }
 
     /// Base names of all store paths that are in other stores, with where they are, sorted.

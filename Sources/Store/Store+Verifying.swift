@@ -170,16 +170,21 @@ extension Store {
         if try manifest.status(of: StoreLayout.Name.report) == nil {
             examined.manifest.append(Problem(path: StoreLayout.Name.report, kind: .missing))
         }
-        let name = StoreLayout.Name.store + "/" + base
-        guard let status = try root.status(of: name), [S_IFDIR, S_IFLNK].contains(status.st_mode & S_IFMT),
-            let top = try openTree(base, in: root)
-        else {
+        guard let top = try openTreeIfThere(base, in: root) else {
             examined.tree.append(TreeProblem(path: .root, kind: .missing))
             return nil
         }
         return try TreeVerification(
             top: top, entries: try TreeListing.parse(listing),
             checkContent: check)
+    }
+
+    private static func openTreeIfThere(_ base: String, in root: Descriptor) throws -> Descriptor? {
+        do {
+            return try openTree(base, in: root)
+        } catch let error as SystemError where [ENOENT, ENOTDIR].contains(error.code) {
+            return nil
+        }
     }
 
     /// The listing of a store path, if it is the one that was registered.

@@ -65,6 +65,23 @@ import Testing
         #expect(try store.verify(package) == [Problem(path: path, kind: kind)])
     }
 
+    /// Names that are before and behind a directory's own in the order of paths, and of which one begins another.
+    @Test func namesAreFoundInTheirOrder() throws {
+        let paths = [
+            "a-b/y", "a.b", "a/-", "a/a", "a/b/c", "a/b/cd", "a/b0", "a/ö", "a0/z", "aa/a/a", "ab", "z",
+        ]
+        let base = try store.add("names") { builder in
+            for path in paths { try builder.file(TreePath(parsing: path.utf8), path) }
+        }.storePath
+        let package = try #require(try store.package(baseName: base))
+        #expect(try store.verify(package).isEmpty)
+        try shell("chmod -R u+w ../\(base)")
+        let extra = ["!", "a-", "a-b/a", "a-b/z", "a/b/b", "a/b/cde", "a/b1", "a0/zz", "a1", "zz", "~"]
+        for path in extra { try shell("touch '../\(base)/\(path)'") }
+        let found = try store.verify(package).filter { $0.kind == .extra }.map(\.path)
+        #expect(found == extra.sorted())
+    }
+
     @Test func aLostTreeIsOneProblem() throws {
         try store.root.directory(beneath: "store").removeTree(package.baseName)
         #expect(try store.verify(package) == [Problem(path: ".", kind: .missing)])
