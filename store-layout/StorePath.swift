@@ -44,15 +44,13 @@ public struct StorePath: Hashable, Sendable, Comparable, CustomStringConvertible
 
         /// The text that is hashed: labelled lines, each ended by a newline.
         public var text: String {
-            """
-            sxs-store-path 1
-            tree \(tree)
-            name \(name)
-            version \(version)
-            architecture \(architecture)
-            recipe \(recipe)
-
-            """ + hints.map { "hint \($0)\n" }.joined() + (aliasSalt == 0 ? "" : "alias-salt \(aliasSalt)\n")
+            // Put together as such: verification does it for each store path.
+            var text = "sxs-store-path 1\ntree " + tree.description + "\nname " + name.text
+            text += "\nversion " + version.text + "\narchitecture " + architecture.rawValue
+            text += "\nrecipe " + String(recipe) + "\n"
+            for hint in hints { text += "hint " + hint.description + "\n" }
+            if aliasSalt != 0 { text += "alias-salt " + String(aliasSalt) + "\n" }
+            return text
         }
     }
 
@@ -69,7 +67,7 @@ public struct StorePath: Hashable, Sendable, Comparable, CustomStringConvertible
     public init(_ identity: Identity) {
         let digest = Digest(hashing: identity.text.utf8)
         let hash = Base32.encode(digest.bytes.prefix(Self.hashBits / 8))
-        baseName = "\(hash)-\(identity.name)-\(identity.version)"
+        baseName = hash + "-" + identity.name.text + "-" + identity.version.text
         name = identity.name
         version = identity.version
     }

@@ -16,7 +16,7 @@ extension Descriptor {
     public func open(beneath name: Bytes, flags: Int32 = O_RDONLY, mode: UInt32 = 0) throws -> Descriptor {
         let number = Self.withCString(name) { sxs_openat_beneath(self.number, $0, flags, mode, 0) }
         guard number >= 0 else { throw SystemError("open", path(of: name.displayed)) }
-        return Descriptor(taking: number, path: path(of: name.displayed))
+        return Descriptor(taking: number, name, in: self)
     }
 
     /// What `name` is, following no link in the last component; `nil` where there is nothing.

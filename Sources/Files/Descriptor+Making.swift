@@ -10,7 +10,7 @@ extension Descriptor {
         let flags = O_WRONLY | O_CREAT | O_EXCL
         let result = name.withCString { sxs_openat_beneath(number, $0, flags, mode, 0) }
         guard result >= 0 else { throw SystemError("create", path(of: name)) }
-        return Descriptor(taking: result, path: path(of: name))
+        return Descriptor(taking: result, name, in: self)
     }
 
     /// Makes the directory `name`; one that is there already is fine if `existing` is.

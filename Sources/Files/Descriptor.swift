@@ -11,13 +11,45 @@ public final class Descriptor: @unchecked Sendable {
     /// The number.
     public let number: Int32
 
+    /// A path that is put together when somebody asks for it: of nearly all that is opened, nobody does.
+    private final class Place: Sendable {
+        private let above: Place?
+        private let name: Bytes
+        private let depth: Int
+
+        /// Places that one is made of at most: who walks down a deep tree has one in the other.
+        private static let deepest = 64
+
+        init(_ path: String) { (above, name, depth) = (nil, Bytes(path.utf8), 0) }
+
+        init(_ name: Bytes, in above: Place) {
+            self.above = above.depth < Self.deepest ? above : Place(above.path)
+            self.name = name
+            depth = self.above.map { $0.depth + 1 } ?? 0
+        }
+
+        var path: String {
+            guard let above else { return String(decoding: name, as: UTF8.self) }
+            return above.path + "/" + name.displayed
+        }
+    }
+
+    private let place: Place
+
     /// What messages call it: its path.
-    public let path: String
+    public var path: String { place.path }
 
     /// Takes over an open descriptor.
     public init(taking number: Int32, path: String) {
         self.number = number
-        self.path = path
+        place = Place(path)
+    }
+
+    /// Takes over the open descriptor of a name in a directory.
+    init(taking number: Int32, _ name: some Collection<UInt8>, in directory: Descriptor) {
+        self.number = number
+        let isItself = name.isEmpty || name.elementsEqual([UInt8(ascii: ".")])
+        place = isItself ? directory.place : Place(Bytes(name), in: directory.place)
     }
 
     deinit { close(number) }
@@ -57,7 +89,7 @@ public final class Descriptor: @unchecked Sendable {
     {
         let number = sxs_openat_beneath(self.number, name, flags, mode, 0)
         guard number >= 0 else { throw SystemError("open", path(of: name)) }
-        return Descriptor(taking: number, path: path(of: name))
+        return Descriptor(taking: number, name.utf8, in: self)
     }
 
     /// Opens the directory `name` in this directory without following links.
