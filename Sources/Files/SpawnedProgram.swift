@@ -5,7 +5,7 @@ public final class SpawnedProgram {
     // A class: it owns a process, which is gone with it.
 
     /// Pipes are made and handed over one program at a time: another thread's program would inherit them.
-    private static let spawning = Locked(())
+    private static let spawning = Monitor()
     /// Bytes that a pipe takes without a reader.
     private static let inputLimit = 64 << 10
 
@@ -29,7 +29,7 @@ public final class SpawnedProgram {
     public init(_ file: String, _ arguments: [String], environment: [String], input: Bytes = []) throws {
         guard input.count < Self.inputLimit else { throw SystemError("give input to", file, code: E2BIG) }
         name = file
-        let (ends, process) = try Self.spawning.withLock { _ in
+        let (ends, process) = try Self.spawning.withLock {
             try Self.spawn(file, arguments, environment, input)
         }
         (output, messages, extra) = (ends[0], ends[1], ends[2])
